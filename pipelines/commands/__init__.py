@@ -1,0 +1,1 @@
+"""One module per command group; each declares its arguments and wires the objects it needs."""

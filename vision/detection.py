@@ -1,0 +1,65 @@
+"""What a detector found in one picture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from vision.frame import Pixels
+
+Float32Array = npt.NDArray[np.float32]
+Int64Array = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
+
+
+class DetectorError(Exception):
+    """The detector could not judge a picture. It is never an empty scene."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Detections:
+    """Boxes of one picture: `xyxy_px` (N, 4) float32, `confidence` (N,) float32 in 0..1, `class_id` (N,) int64 COCO."""
+
+    xyxy_px: Float32Array
+    confidence: Float32Array
+    class_id: Int64Array
+
+    def __post_init__(self) -> None:
+        count = len(self.xyxy_px)
+        if self.xyxy_px.shape != (count, 4):
+            raise ValueError(f"xyxy_px: expected ({count}, 4), got {self.xyxy_px.shape}")
+        if self.confidence.shape != (count,):
+            raise ValueError(f"confidence: expected ({count},), got {self.confidence.shape}")
+        if self.class_id.shape != (count,):
+            raise ValueError(f"class_id: expected ({count},), got {self.class_id.shape}")
+
+    @classmethod
+    def empty(cls) -> Self:
+        return cls(np.empty((0, 4), np.float32), np.empty(0, np.float32), np.empty(0, np.int64))
+
+    def __len__(self) -> int:
+        return len(self.xyxy_px)
+
+    def where(self, keep: BoolArray) -> Detections:
+        """The detections for which `keep` (N,) bool holds, in order."""
+        return Detections(self.xyxy_px[keep], self.confidence[keep], self.class_id[keep])
+
+
+class Detector(Protocol):
+    """A model that finds objects. One instance may be shared by many cameras; `detect` may be called from one thread."""
+
+    @property
+    def name(self) -> str:
+        """Model, precision and input size, for records: `yolov8n-int8 384x512 openvino`."""
+        ...
+
+    def detect(self, pictures: list[Pixels]) -> list[Detections]:
+        """One `Detections` per picture (each (H, W, 3) uint8 BGR, sizes may differ), boxes in that picture's pixels.
+
+        Raises:
+            DetectorError: the model failed; nothing may be concluded about the pictures.
+        """
+        ...

@@ -1,0 +1,45 @@
+"""One picture of one camera with its own time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import numpy as np
+import numpy.typing as npt
+
+Pixels = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """A decoded picture.
+
+    `time_s` is seconds since the Unix epoch: UTC at the start of the run plus the stream's own pts. It never goes back
+    within a camera, and it is never the time of arrival. `run_id` names one RTSP session (or one reading of a file).
+    `pixels` is (H, W, 3) uint8, BGR.
+    """
+
+    camera_id: str
+    run_id: str
+    time_s: float
+    pixels: Pixels
+
+    def __post_init__(self) -> None:
+        if self.pixels.ndim != 3 or self.pixels.shape[2] != 3 or self.pixels.dtype != np.uint8:
+            raise ValueError(
+                f"pixels of camera {self.camera_id}: expected (H, W, 3) uint8, got {self.pixels.shape} {self.pixels.dtype}"
+            )
+
+    @property
+    def captured_at(self) -> datetime:
+        """When the picture was taken, UTC, derived from the stream's pts."""
+        return datetime.fromtimestamp(self.time_s, UTC)
+
+    @property
+    def width_px(self) -> int:
+        return int(self.pixels.shape[1])
+
+    @property
+    def height_px(self) -> int:
+        return int(self.pixels.shape[0])
