@@ -2,9 +2,10 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+DEMO_SECONDS ?= 120
 
 .DEFAULT_GOAL := help
-.PHONY: help venv
+.PHONY: help venv setup demo test check
 help:
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
 
@@ -16,3 +17,20 @@ $(VENV)/.installed: pyproject.toml
 	@echo "Installing packages into $(VENV) ..."
 	@$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev]'
 	@touch $@
+
+setup: venv ## packages, models and sample footage; quick when repeated
+	@$(BIN)/gatewatch samples pull
+	@$(BIN)/gatewatch models build
+
+demo: setup ## two sample cameras over RTSP, through worker, stream and dispatcher (DEMO_SECONDS=120)
+	@$(BIN)/gatewatch demo --seconds $(DEMO_SECONDS)
+
+test: setup ## every test, against real servers
+	@$(BIN)/pytest
+
+check: venv ## ruff, mypy --strict, import-linter, the tests
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(MAKE) --no-print-directory test

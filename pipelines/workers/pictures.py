@@ -19,25 +19,13 @@ import cv2
 import numpy as np
 
 from pipelines.files import write_atomically
+from pipelines.wording import Language, word
 from vision.frame import Frame, Pixels
 from vision.incident import PictureRequest
 
 _BAND_LINE_PX: Final = 26
 _JPEG_QUALITY: Final = 92
 _EVIDENCE_SIZE_PX: Final = (1280, 720)
-
-_KINDS: Final = {
-    "illegal_parking": "违法停车 illegal parking",
-    "crowding": "人群聚集 crowding",
-    "possible_bullying": "疑似欺凌 possible bullying",
-}
-_ROLES: Final = {
-    "first_seen": "首次发现 first seen",
-    "limit": "达到时限 at the limit",
-    "later": "持续 still there",
-    "peak": "峰值 peak",
-    "cleared": "已离开 cleared",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +36,7 @@ class Place:
     camera_id: str
     name: str
     timezone: ZoneInfo
+    language: Language
 
 
 class PictureStore:
@@ -91,8 +80,8 @@ def stamp(frame: Frame, request: PictureRequest, place: Place) -> Pixels:
     lines = [
         f"{place.site}  {place.name} ({place.camera_id})  {request.zone_id}",
         f"{local:%Y-%m-%d %H:%M:%S}.{local.microsecond // 1000:03d} {local:%z}  "
-        f"{_KINDS.get(request.kind, request.kind)}  {_ROLES.get(request.role, request.role)}",
-        f"{request.incident_id}  analysed stream {frame.width_px}x{frame.height_px}",
+        f"{word(place.language, f'kind.{request.kind}')}  {word(place.language, f'role.{request.role}')}",
+        f"{request.incident_id}  {word(place.language, 'source.analysed')} {frame.width_px}x{frame.height_px}",
     ]
     height, width = frame.pixels.shape[:2]
     band_px = _BAND_LINE_PX * len(lines) + 10

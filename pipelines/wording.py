@@ -1,0 +1,64 @@
+"""The words for people, Chinese and English, of everything that has a name in the code. Kept equal by a test."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final, Literal
+
+Language = Literal["zh-CN", "en"]
+
+_WORDS: Final[Mapping[Language, Mapping[str, str]]] = MappingProxyType(
+    {
+        "zh-CN": {
+            "kind.illegal_parking": "违法停车",
+            "kind.crowding": "人群聚集",
+            "kind.possible_bullying": "疑似欺凌（待人工判断）",
+            "kind.recording_gap": "录像中断",
+            "phase.warned": "预警",
+            "phase.opened": "发生",
+            "phase.updated": "持续",
+            "phase.closed": "结束",
+            "role.first_seen": "首次发现",
+            "role.limit": "达到时限",
+            "role.later": "仍在现场",
+            "role.peak": "峰值",
+            "role.cleared": "已离开",
+            "source.analysed": "分析码流",
+            "severity.1": "一级 特别重大",
+            "severity.2": "二级 警告",
+            "severity.3": "三级 关注",
+            "severity.4": "四级 信息",
+        },
+        "en": {
+            "kind.illegal_parking": "illegal parking",
+            "kind.crowding": "crowding",
+            "kind.possible_bullying": "possible bullying (for a person to judge)",
+            "kind.recording_gap": "gap in the recording",
+            "phase.warned": "warning",
+            "phase.opened": "opened",
+            "phase.updated": "goes on",
+            "phase.closed": "closed",
+            "role.first_seen": "first seen",
+            "role.limit": "at the limit",
+            "role.later": "still there",
+            "role.peak": "peak",
+            "role.cleared": "cleared",
+            "source.analysed": "analysed stream",
+            "severity.1": "level 1 critical",
+            "severity.2": "level 2 warning",
+            "severity.3": "level 3 watch",
+            "severity.4": "level 4 information",
+        },
+    }
+)
+
+
+def word(language: Language, key: str) -> str:
+    """The words for `group.name`, e.g. `kind.crowding`; a name that has none stands for itself."""
+    return _WORDS[language].get(key, key.partition(".")[2])
+
+
+def known_keys(language: Language) -> frozenset[str]:
+    """Every key that this language has words for."""
+    return frozenset(_WORDS[language])

@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import cv2
+import numpy as np
+import pytest
+
+from pipelines.wording import Language
+from pipelines.workers.pictures import PictureStore, Place, stamp
+from vision.frame import Frame
+from vision.incident import PictureRequest
+
+TIME_S = 1_788_218_400.25  # 2026-08-31T23:20:00.250Z
+
+
+def a_frame(width: int = 640, height: int = 360) -> Frame:
+    pixels = np.random.default_rng(7).integers(0, 255, (height, width, 3), dtype=np.uint8)
+    return Frame("gate-north", "run-1", TIME_S, pixels)
+
+
+def a_request(role: str = "limit") -> PictureRequest:
+    return PictureRequest("case-1", "illegal_parking", "kerb", role, TIME_S, (0.25, 0.25, 0.5, 0.5))
+
+
+def a_place(language: Language = "zh-CN") -> Place:
+    return Place("North Primary School", "gate-north", "北门", ZoneInfo("Asia/Shanghai"), language)
+
+
+def test_the_stamp_covers_no_pixel_of_the_frame_but_the_outline() -> None:
+    frame = a_frame()
+    before = frame.pixels.copy()
+    picture = stamp(frame, a_request(), a_place())
+    assert picture.shape[0] > 360
+    assert picture.shape[1:] == (640, 3)
+    same = (picture[:360] == frame.pixels).all(axis=2)
+    assert same[:85].all(), "above the outline"
+    assert same[100:170, 170:310].all(), "inside the outline"
+    assert not same[90, 160:320].any(), "the outline itself"
+    assert (frame.pixels == before).all()
+
+
+def test_the_band_has_text_in_both_languages() -> None:
+    chinese = stamp(a_frame(), a_request(), a_place("zh-CN"))[360:]
+    english = stamp(a_frame(), a_request(), a_place("en"))[360:]
+    assert (chinese > 150).sum() > 500
+    assert (english > 150).sum() > 500
+    assert (chinese != english).any()
+
+
+def test_the_record_names_what_is_on_the_disk(tmp_path: Path) -> None:
+    record = PictureStore(tmp_path).save(a_request(), a_frame(), a_place())
+    content = (tmp_path / record["path"]).read_bytes()
+    assert record["path"] == "2026-08-31/case-1/limit.jpg"
+    assert record["sha256"] == hashlib.sha256(content).hexdigest()
+    assert record["captured_at"] == "2026-08-31T23:20:00.250Z"
+    assert (record["width"], record["height"], record["evidence_size"]) == (640, 360, False)
+    decoded = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
+    assert decoded is not None
+    assert decoded.shape[1] == 640
+    beside = json.loads((tmp_path / record["path"]).with_suffix(".json").read_text())
+    assert beside == record
+
+
+@pytest.mark.parametrize(("size", "grade"), [((1280, 720), True), ((1279, 720), False), ((1920, 719), False)])
+def test_a_picture_says_whether_it_is_large_enough_for_evidence(
+    tmp_path: Path, size: tuple[int, int], grade: bool
+) -> None:
+    assert PictureStore(tmp_path).save(a_request(), a_frame(*size), a_place())["evidence_size"] is grade
+
+
+def test_a_later_picture_of_the_same_role_replaces_the_earlier(tmp_path: Path) -> None:
+    store = PictureStore(tmp_path)
+    store.save(a_request("peak"), a_frame(), a_place())
+    later = store.save(a_request("peak"), a_frame(320, 240), a_place())
+    assert later["width"] == 320
+    assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == ["peak.jpg", "peak.json"]
