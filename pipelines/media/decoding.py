@@ -1,0 +1,83 @@
+"""What both readers do with PyAV: open the video stream with one decoder thread, turn a picture into BGR, name errors."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import av
+import av.container
+import av.error
+import av.video
+import numpy as np
+from av.video.reformatter import VideoReformatter
+
+from vision.frame import Pixels
+
+#: From libav's error to the word that metrics and the ledger use. First match wins, so the special ones come first.
+_REASONS: Final[tuple[tuple[type[BaseException], str], ...]] = (
+    (av.error.HTTPUnauthorizedError, "unauthorised"),
+    (av.error.HTTPForbiddenError, "unauthorised"),
+    (av.error.HTTPNotFoundError, "not_found"),
+    (av.error.HTTPClientError, "refused"),
+    (av.error.HTTPServerError, "server_error"),
+    (ConnectionRefusedError, "refused"),
+    (TimeoutError, "timeout"),
+    (av.error.ExitError, "timeout"),
+    (av.error.EOFError, "ended"),
+    (ConnectionError, "connection_lost"),
+    (BrokenPipeError, "connection_lost"),
+    (av.error.InvalidDataError, "garbage"),
+    (av.error.ProtocolNotFoundError, "not_supported"),
+    (av.error.DemuxerNotFoundError, "not_supported"),
+    (av.error.DecoderNotFoundError, "not_supported"),
+    (OSError, "unreachable"),
+)
+
+
+def reason_of(error: BaseException) -> str:
+    """One word for what went wrong: bounded, fit for a metric's label."""
+    return next((reason for kind, reason in _REASONS if isinstance(error, kind)), "failed")
+
+
+def open_video(
+    place: str, options: dict[str, str], timeout_s: tuple[float, float] | None
+) -> tuple[av.container.InputContainer, av.video.VideoStream]:
+    """Open a file or a URL; `timeout_s` = (open, read). One decoder thread: many streams share few cores.
+
+    Raises:
+        av.error.FFmpegError: as libav says.
+        LookupError: it holds no video (or none that can be decoded).
+    """
+    container = av.open(place, mode="r", options=options, timeout=timeout_s)
+    try:
+        stream = next((found for found in container.streams.video if found.codec_context is not None), None)
+        if stream is None:
+            raise LookupError("no video")
+        stream.codec_context.thread_count = 1
+    except BaseException:
+        container.close()
+        raise
+    return container, stream
+
+
+def pts_s(picture: av.VideoFrame) -> float | None:
+    """The picture's own time in seconds on the stream's clock."""
+    if picture.pts is None or picture.time_base is None:
+        return None
+    return float(picture.pts * picture.time_base)
+
+
+class BgrConverter:
+    """Turns decoded pictures into (H, W, 3) uint8 BGR at full resolution. One per thread: it keeps libswscale's state."""
+
+    def __init__(self) -> None:
+        self._reformatter = VideoReformatter()
+
+    def convert(self, picture: av.VideoFrame) -> Pixels:
+        """The picture's pixels, a copy of its own.
+
+        Raises:
+            av.error.FFmpegError, ValueError: the pixel format cannot be converted.
+        """
+        array: Any = self._reformatter.reformat(picture, format="bgr24").to_ndarray()
+        return np.ascontiguousarray(array, dtype=np.uint8)

@@ -1,0 +1,30 @@
+"""Which pictures of a stream are picked, by their own time."""
+
+from __future__ import annotations
+
+from typing import Final
+
+#: A picture that comes early by this part of the interval still counts, so that jitter does not halve the rate.
+_EARLY: Final = 0.2
+
+
+class Pace:
+    """Picks at most `fps` pictures a second on average, the one nearest after each due time; never one twice."""
+
+    def __init__(self, fps: float | None) -> None:
+        self.fps = fps
+        self._due_s: float | None = None
+
+    def pick(self, time_s: float) -> bool:
+        """Whether the picture at `time_s` is wanted. `fps` None wants every picture. Times must grow."""
+        if self.fps is None:
+            return True
+        interval_s = 1.0 / self.fps
+        wait_s = 0.0 if self._due_s is None else self._due_s - time_s
+        # A wait that is longer than any this rate makes comes from a lower rate before, or from times that went back.
+        if _EARLY * interval_s < wait_s < (1.0 + 2 * _EARLY) * interval_s:
+            return False
+        following_s = (time_s if self._due_s is None else self._due_s) + interval_s
+        # After a gap the grid starts anew, else the missed pictures would be made up for at once.
+        self._due_s = following_s if following_s > time_s else time_s + interval_s
+        return True
