@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-#: A picture that comes early by this part of the interval still counts, so that jitter does not halve the rate.
+#: A picture that comes early by this part of the interval still counts, so that jitter does not halve the rate ...
 _EARLY: Final = 0.2
+#: ... but not by more than this.
+_EARLY_S: Final = 0.02
 
 
 class Pace:
@@ -22,7 +24,7 @@ class Pace:
         interval_s = 1.0 / self.fps
         wait_s = 0.0 if self._due_s is None else self._due_s - time_s
         # A wait that is longer than any this rate makes comes from a lower rate before, or from times that went back.
-        if _EARLY * interval_s < wait_s < (1.0 + 2 * _EARLY) * interval_s:
+        if min(_EARLY * interval_s, _EARLY_S) < wait_s < (1.0 + 2 * _EARLY) * interval_s:
             return False
         following_s = (time_s if self._due_s is None else self._due_s) + interval_s
         # After a gap the grid starts anew, else the missed pictures would be made up for at once.
