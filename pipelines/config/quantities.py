@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Final
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, WithJsonSchema
 
 _SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 _BYTES: Final = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12} | {
@@ -14,31 +14,64 @@ _BYTES: Final = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12} | 
     "GiB": 2**30,
     "TiB": 2**40,
 }
-_QUANTITY: Final = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]+)\s*")
+_QUANTITY: Final = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]+)\s*", re.ASCII)
+_MAX: Final = 2**60
 
 
-def _parse(value: Any, units: dict[str, float], example: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise ValueError(f"expected a quantity such as {example}")
-    if isinstance(value, int | float):
-        if value < 0:
-            raise ValueError(f"must not be negative; expected a quantity such as {example}")
-        return float(value)
-    match = _QUANTITY.fullmatch(value)
-    if match is None or match[2] not in units:
-        raise ValueError(f"{value!r} is not a quantity; expected a number with one of {', '.join(units)}, such as {example}")
-    return float(match[1]) * units[match[2]]
+class QuantityError(ValueError):
+    """Not a quantity; `allowed` says what would be one. The value itself is not in the message: it may be a secret."""
+
+    def __init__(self, message: str, allowed: str) -> None:
+        super().__init__(f"{message}; allowed: {allowed}")
+        self.message = message
+        self.allowed = allowed
+
+
+def _parse(value: Any, units: dict[str, float], what: str, example: str) -> float:
+    allowed = f"a number with one of {', '.join(units)}, such as {example}"
+    number: float | None = None
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        number = float(value)
+    elif isinstance(value, str):
+        match = _QUANTITY.fullmatch(value)
+        if match is not None and match[2] in units:
+            number = float(match[1]) * units[match[2]]
+    if number is None or not 0 <= number <= _MAX:
+        raise QuantityError(f"expected {what}", allowed)
+    return number
 
 
 def parse_seconds(value: Any) -> float:
-    """`90s` -> 90.0. Raises ValueError with what is allowed."""
-    return _parse(value, _SECONDS, "90s")
+    """`90s` -> 90.0. Raises QuantityError (a ValueError) with what is allowed."""
+    return _parse(value, _SECONDS, "a duration", "90s")
 
 
 def parse_bytes(value: Any) -> int:
-    """`20GiB` -> 21474836480. Raises ValueError with what is allowed."""
-    return int(_parse(value, dict(_BYTES), "20GiB"))
+    """`20GiB` -> 21474836480. Raises QuantityError (a ValueError) with what is allowed."""
+    return int(_parse(value, dict(_BYTES), "a size", "20GiB"))
 
 
-Seconds = Annotated[float, BeforeValidator(parse_seconds)]
-Bytes = Annotated[int, BeforeValidator(parse_bytes)]
+def format_seconds(seconds: float) -> str:
+    """The largest unit that divides it: 180.0 -> `3m`. What `parse_seconds` reads back."""
+    milliseconds = round(seconds * 1000)
+    for unit, size in reversed(_SECONDS.items()):
+        if milliseconds and milliseconds % round(size * 1000) == 0 and unit != "w":
+            return f"{milliseconds // round(size * 1000)}{unit}"
+    return f"{seconds:g}s"
+
+
+def format_bytes(size: int) -> str:
+    """The largest binary unit that divides it: 53687091200 -> `50GiB`."""
+    for unit in ("TiB", "GiB", "MiB", "KiB"):
+        if size and size % _BYTES[unit] == 0:
+            return f"{size // _BYTES[unit]}{unit}"
+    return f"{size}B"
+
+
+def _schema(units: dict[str, Any], example: str) -> WithJsonSchema:
+    text = {"type": "string", "pattern": rf"^\s*[0-9]+(\.[0-9]+)?\s*({'|'.join(units)})\s*$", "examples": [example]}
+    return WithJsonSchema({"anyOf": [text, {"type": "number", "minimum": 0}]})
+
+
+Seconds = Annotated[float, BeforeValidator(parse_seconds), _schema(_SECONDS, "90s")]
+Bytes = Annotated[int, BeforeValidator(parse_bytes), _schema(_BYTES, "20GiB")]

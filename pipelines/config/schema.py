@@ -1,7 +1,7 @@
-"""Every key of the configuration, with its default. Unknown keys are refused everywhere.
+"""Every key of the configuration, with its default and what it means. Unknown keys are refused everywhere.
 
-The models hold what YAML can say; quantities such as `90s` or `20GiB` are plain numbers here (seconds, bytes). What only
-makes sense with the whole file in view (unknown zones, crossing edges, calendars) is judged by `checks`.
+The models hold what YAML can say; quantities such as `90s` or `20GiB` are plain numbers here (seconds, bytes). What
+only makes sense with the whole file in view (unknown zones, crossing edges, calendars) is judged by `checks`.
 """
 
 from __future__ import annotations
@@ -9,127 +9,172 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from pipelines.config.cameras import (
+    BullyingRule,
+    Camera,
+    CrowdingRule,
+    GroundPoint,
+    ParkingRule,
+    Rule,
+    Section,
+    Stream,
+    ZoneModel,
+)
 from pipelines.config.quantities import Bytes, Seconds
 from pipelines.paths import default_data_dir
 
+__all__ = [
+    "BullyingRule",
+    "Calendar",
+    "Camera",
+    "Channels",
+    "Config",
+    "CrowdingRule",
+    "Database",
+    "DetectorModel",
+    "Dispatcher",
+    "GroundPoint",
+    "Listen",
+    "ParkingRule",
+    "Recorder",
+    "Recording",
+    "Redis",
+    "Rule",
+    "Section",
+    "Site",
+    "Stream",
+    "Webhook",
+    "Worker",
+    "ZoneModel",
+]
 
-class Section(BaseModel):
-    """A mapping in YAML: unknown keys are errors, values never change after loading."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+CameraId = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
+ScheduleName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,40}$")]
+Port = Annotated[int, Field(ge=1, le=65535)]
 
 
 class Site(Section):
-    name: str = "Gatewatch"
-    timezone: str = "Asia/Shanghai"
-    language: Literal["zh-CN", "en"] = "zh-CN"
+    """The school."""
+
+    name: str = Field(default="Gatewatch", description="Name of the site, on pictures and in messages.")
+    timezone: str = Field(default="Asia/Shanghai", description="IANA name; schedules and what people read are in it.")
+    language: Literal["zh-CN", "en"] = Field(default="zh-CN", description="Language of messages to people.")
 
 
 class Calendar(Section):
     """School days: Monday to Friday inside `terms`, without `holidays`, with `extra_school_days` (make-up days)."""
 
-    terms: list[str] = []
-    holidays: list[str] = []
-    extra_school_days: list[str] = []
-
-
-class Stream(Section):
-    url: str
-
-
-class GroundPoint(Section):
-    picture: tuple[float, float]
-    metres: tuple[float, float]
-
-
-class ZoneModel(Section):
-    polygon: list[tuple[float, float]]
-
-
-class ParkingRule(Section):
-    kind: Literal["illegal_parking"]
-    zone: str
-    id: str | None = None  # default: kind:zone
-    after: Seconds = 180.0
-    warn_after: Seconds | None = None
-    schedule: str = "always"
-    except_: str | None = Field(None, alias="except")
-    classes: list[Literal["car", "bus", "truck", "motorcycle", "bicycle"]] = ["car", "bus", "truck", "motorcycle"]
-    severity: Annotated[int, Field(ge=1, le=4)] = 2
-
-
-class CrowdingRule(Section):
-    kind: Literal["crowding"]
-    zone: str
-    id: str | None = None
-    people: Annotated[int, Field(ge=1)] | None = None
-    density: Annotated[float, Field(gt=0)] | None = None  # people per square metre
-    for_: Seconds = Field(30.0, alias="for")
-    repeat: Seconds = 30.0
-    schedule: str = "always"
-    except_: str | None = Field(None, alias="except")
-    severity: Annotated[int, Field(ge=1, le=4)] | None = None  # none: from the level reached
-
-
-class BullyingRule(Section):
-    kind: Literal["possible_bullying"]
-    zone: str
-    id: str | None = None
-    schedule: str = "always"
-    except_: str | None = Field(None, alias="except")
-    sensitivity: Literal["low", "normal", "high"] = "normal"
-
-
-Rule = Annotated[ParkingRule | CrowdingRule | BullyingRule, Field(discriminator="kind")]
-
-
-class Camera(Section):
-    name: str | None = None
-    main: Stream
-    sub: Stream | None = None
-    ground: list[GroundPoint] = []
-    masks: list[list[tuple[float, float]]] = []
-    zones: dict[str, ZoneModel] = {}
-    rules: list[Rule] = []
-    fps: Annotated[float, Field(gt=0, le=30)] = 5.0
+    terms: list[str] = Field(
+        default=[], description="First and last day of each term.", examples=[["2026-09-01/2027-01-20"]]
+    )
+    holidays: list[str] = Field(
+        default=[], description="Days or ranges without school.", examples=[["2026-10-01/2026-10-07"]]
+    )
+    extra_school_days: list[str] = Field(
+        default=[], description="Make-up school days, whatever their weekday.", examples=[["2026-10-10"]]
+    )
 
 
 class DetectorModel(Section):
-    backend: Literal["openvino", "onnxruntime", "ultralytics", "recorded"] = "openvino"
-    model: str = "yolov8n-int8"
-    """A name in models/catalogue.yaml, or the path of a file."""
-    input: tuple[int, int] = (384, 512)  # height, width
-    confidence: Annotated[float, Field(gt=0, lt=1)] = 0.25
-    device: str = "cpu"
+    """What finds people and vehicles in a picture."""
+
+    backend: Literal["openvino", "onnxruntime", "ultralytics", "recorded"] = Field(
+        default="openvino", description="What runs the model; `recorded` reads detections from a file (tests)."
+    )
+    model: str = Field(
+        default="yolov8n-int8", description="A name that `gatewatch models list` shows, or the path of a file."
+    )
+    input: tuple[Annotated[int, Field(ge=32, le=4096)], Annotated[int, Field(ge=32, le=4096)]] = Field(
+        default=(384, 512), description="Size at which the model looks at the picture: [height, width] in pixels."
+    )
+    confidence: Annotated[float, Field(gt=0, lt=1)] = Field(default=0.25, description="Weaker detections are not used.")
+    device: str = Field(default="cpu", description="Where the model runs: cpu, gpu, or a name that the backend knows.")
 
 
 class Recording(Section):
-    keep: Seconds = 30 * 86400.0
-    keep_incidents: Seconds = 90 * 86400.0
-    reserve_free: Bytes = 50 * 1024**3
+    """What is recorded and how long it is kept."""
+
+    keep: Seconds = Field(default=30 * 86400.0, description="Footage is kept this long and then deleted.")
+    keep_incidents: Seconds = Field(
+        default=90 * 86400.0, description="Footage and pictures of incidents are kept this long."
+    )
+    reserve_free: Bytes = Field(default=50 * 1024**3, description="Free space that the recorder leaves on the volume.")
 
 
 class Redis(Section):
-    url: str | None = None
+    """The stream of events."""
+
+    url: str | None = Field(
+        default=None,
+        description="redis://, rediss:// or unix:// address. Left out: embedded (one machine, `gatewatch up`).",
+        examples=["redis://127.0.0.1:6379/0"],
+    )
 
 
 class Database(Section):
-    url: str | None = None
+    """The record: incidents, alerts, answers."""
+
+    url: str | None = Field(
+        default=None,
+        description="sqlite:///FILE or postgresql+psycopg://... Left out: SQLite in `data`.",
+        examples=["sqlite:////srv/gatewatch.db"],
+    )
 
 
 class Webhook(Section):
-    url: str
-    secret: str
+    """Alerts as signed HTTP requests."""
+
+    url: str = Field(description="https:// (or http://) address that alerts are posted to.")
+    secret: str = Field(description="Signs each request (HMAC-SHA256). Write ${NAME}.", examples=["${WEBHOOK_SECRET}"])
 
 
 class Channels(Section):
     """Where alerts go until routes say otherwise."""
 
-    log: bool = True
-    jsonl: Path | None = None
-    webhook: Webhook | None = None
+    log: bool = Field(default=True, description="Alerts are written to the dispatcher's log.")
+    jsonl: Path | None = Field(default=None, description="Alerts are appended to this file, one JSON object a line.")
+    webhook: Webhook | None = Field(default=None, description="Alerts are posted to a server.")
+
+
+class Listen(Section):
+    """Where a process answers over HTTP: /metrics for Prometheus, /livez and /readyz."""
+
+    host: str = Field(default="127.0.0.1", description="Address to listen on; the loopback unless told otherwise.")
+    port: Port = Field(description="TCP port.")
+
+
+class WorkerPage(Listen):
+    port: Port = Field(default=9464, description="TCP port.")
+
+
+class DispatcherPage(Listen):
+    port: Port = Field(default=9465, description="TCP port.")
+
+
+class RecorderPage(Listen):
+    port: Port = Field(default=9466, description="TCP port.")
+
+
+class Worker(Section):
+    """The process that analyses."""
+
+    metrics: WorkerPage = Field(
+        default=WorkerPage(), description="Its page: /metrics for Prometheus, /livez and /readyz."
+    )
+
+
+class Dispatcher(Section):
+    """The process that turns incidents into alerts."""
+
+    metrics: DispatcherPage = Field(default=DispatcherPage(), description="Its page: /metrics, /livez and /readyz.")
+
+
+class Recorder(Section):
+    """The process that records."""
+
+    metrics: RecorderPage = Field(default=RecorderPage(), description="Its page: /metrics, /livez and /readyz.")
 
 
 class Config(Section):
@@ -137,11 +182,23 @@ class Config(Section):
 
     site: Site = Site()
     calendar: Calendar = Calendar()
-    data: Path = Field(default_factory=default_data_dir)
-    cameras: dict[str, Camera] = {}
+    data: Path = Field(
+        default_factory=default_data_dir,
+        description="Folder of segments, pictures, store, spool and models. Left out: a folder of the user's own.",
+    )
+    cameras: dict[CameraId, Camera] = Field(
+        default={}, description="The cameras, by id (lower-case letters, digits, hyphens)."
+    )
     recording: Recording = Recording()
-    schedules: dict[str, str] = {}
+    schedules: dict[ScheduleName, str] = Field(
+        default={},
+        description="Schedules with a name, for rules to use.",
+        examples=[{"dismissal": "school_days 16:20-17:10"}],
+    )
     detector: DetectorModel = DetectorModel()
     redis: Redis = Redis()
     database: Database = Database()
     channels: Channels = Channels()
+    worker: Worker = Worker()
+    dispatcher: Dispatcher = Dispatcher()
+    recorder: Recorder = Recorder()

@@ -1,0 +1,132 @@
+"""The keys of one camera: its streams, ground, masks, zones and rules."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from pipelines.config.quantities import Seconds
+
+
+class Section(BaseModel):
+    """A mapping in YAML: unknown keys are errors, values never change after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+Share = Annotated[float, Field(ge=0, le=1)]
+#: (x, y) on the picture, 0..1, origin top left.
+PicturePoint = tuple[Share, Share]
+Severity = Annotated[int, Field(ge=1, le=4)]
+ZoneName = Annotated[str, Field(pattern=r"^[\w-]{1,40}$")]
+RuleId = Annotated[str, Field(pattern=r"^[\w:.-]{1,80}$")]
+
+
+class Stream(Section):
+    """Where a camera's stream is pulled from."""
+
+    url: str = Field(
+        description="rtsp:// or rtsps:// address, or the path of a video file (a local sample). "
+        "Write user and password as ${NAME} from the environment.",
+        examples=["rtsp://${GATE_USER}:${GATE_PASSWORD}@192.0.2.10:554/Streaming/Channels/101"],
+    )
+
+
+class GroundPoint(Section):
+    """A point on the ground, seen on the picture and measured on the spot."""
+
+    picture: PicturePoint = Field(description="Where it is on the picture: [x, y], 0..1, origin top left.")
+    metres: tuple[float, float] = Field(description="Where it is on the ground: [x, y] in metres, any origin.")
+
+
+class ZoneModel(Section):
+    """A part of the picture that rules speak of."""
+
+    polygon: Annotated[list[PicturePoint], Field(min_length=3)] = Field(
+        description="Corners [x, y], 0..1 of the picture, origin top left. An object is in the zone when the bottom "
+        "centre of its box is.",
+    )
+
+
+class RuleBase(Section):
+    """What every rule has."""
+
+    zone: str = Field(description="The zone that the rule watches: one of this camera's `zones`.")
+    id: RuleId | None = Field(default=None, description="Name of the rule in incidents. Left out: kind:zone.")
+    schedule: str = Field(
+        default="always",
+        description="When the rule is in force: always, never, DAYS HH:MM-HH:MM, or the name of a schedule. "
+        "DAYS: school_days, non_school_days, daily, mon-fri, sat,sun. Join parts with `;`.",
+        examples=["school_days 06:30-18:30"],
+    )
+    except_: str | None = Field(
+        default=None,
+        alias="except",
+        description="When the rule is not in force although its schedule says so: as `schedule`.",
+    )
+
+    def rule_id(self, kind: str) -> str:
+        """`id`, else kind:zone."""
+        return self.id or f"{kind}:{self.zone}"
+
+
+class ParkingRule(RuleBase):
+    """A vehicle stands in the zone longer than it may."""
+
+    kind: Literal["illegal_parking"]
+    after: Seconds = Field(default=180.0, description="Standing longer than this is an incident.")
+    warn_after: Seconds | None = Field(default=None, description="A warning is sent after this; shorter than `after`.")
+    classes: Annotated[list[Literal["car", "bus", "truck", "motorcycle", "bicycle"]], Field(min_length=1)] = Field(
+        default=["car", "bus", "truck", "motorcycle"], description="What counts as a vehicle; bicycles only by choice."
+    )
+    severity: Severity = Field(default=2, description="1 critical, 2 warning, 3 watch, 4 information.")
+
+
+class CrowdingRule(RuleBase):
+    """Too many people in the zone, by count or by density (or both: whichever comes first)."""
+
+    kind: Literal["crowding"]
+    people: Annotated[int, Field(ge=1)] | None = Field(default=None, description="More people than this in the zone.")
+    density: Annotated[float, Field(gt=0)] | None = Field(
+        default=None,
+        description="More people per square metre than this; needs `ground` points. 2 slows walking, 3.5 is contact.",
+    )
+    for_: Seconds = Field(default=30.0, alias="for", description="For this long before it is an incident.")
+    repeat: Seconds = Field(default=30.0, description="At most one update of an open incident in this time.")
+    severity: Severity | None = Field(
+        default=None, description="1 critical to 4 information. Left out: from the level reached."
+    )
+
+
+class BullyingRule(RuleBase):
+    """People close together who move as in a fight: a candidate for a person to judge, never a verdict."""
+
+    kind: Literal["possible_bullying"]
+    sensitivity: Literal["low", "normal", "high"] = Field(
+        default="normal", description="Higher finds more, and errs more often."
+    )
+
+
+Rule = Annotated[ParkingRule | CrowdingRule | BullyingRule, Field(discriminator="kind")]
+
+
+class Camera(Section):
+    """One camera of the site."""
+
+    name: str | None = Field(default=None, description="What people call it. Left out: its key.")
+    main: Stream = Field(description="The full stream: it is recorded, and evidence is cut from it.")
+    sub: Stream | None = Field(
+        default=None, description="A smaller stream for analysis. Left out: the main one is analysed."
+    )
+    fps: Annotated[float, Field(gt=0, le=30)] = Field(default=5.0, description="Pictures analysed each second.")
+    ground: list[GroundPoint] = Field(
+        default=[], description="Four or more points with their place in metres: needed for densities. Left out: none."
+    )
+    masks: list[Annotated[list[PicturePoint], Field(min_length=3)]] = Field(
+        default=[], description="Polygons that are not looked at: what stands in them is not seen."
+    )
+    zones: dict[ZoneName, ZoneModel] = Field(
+        default={}, description="The parts of the picture that rules speak of, by name."
+    )
+    rules: list[Rule] = Field(default=[], description="What must not happen, and where.")
