@@ -186,6 +186,11 @@ class Config(Section):
         default_factory=default_data_dir,
         description="Folder of segments, pictures, store, spool and models. Left out: a folder of the user's own.",
     )
+    ffmpeg: Path | None = Field(
+        default=None,
+        description="The ffmpeg program. Left out: the one in the wheel imageio-ffmpeg.",
+        examples=["/usr/bin/ffmpeg"],
+    )
     cameras: dict[CameraId, Camera] = Field(
         default={}, description="The cameras, by id (lower-case letters, digits, hyphens)."
     )

@@ -1,0 +1,1 @@
+"""Sample footage and sample cameras: pulled, staged, encoded and served at run time; none of it is in the repository."""

@@ -1,0 +1,121 @@
+"""The sample clips, made ready to be played: pulled or staged, then encoded; with their configuration and their truth."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipelines import paths
+from pipelines.config.plain import read_yaml, to_yaml
+from pipelines.errors import BadInput
+from pipelines.media.ffmpeg import Ffmpeg
+from pipelines.samples import catalogue
+from pipelines.samples.cameras import SampleCamera
+from pipelines.samples.encode import PROFILES, encode
+from pipelines.samples.pull import Say, pull
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """A clip that sample cameras play. `zones` and `rules` are as in the YAML of a camera; `source` a catalogue file."""
+
+    clip_id: str
+    name: str
+    what: str
+    source: str
+    zones: Mapping[str, Any]
+    rules: Sequence[Mapping[str, Any]]
+
+
+def clips() -> dict[str, Clip]:
+    """The clips, in order.
+
+    Raises:
+        BadInput: the catalogue is missing or broken.
+    """
+    place = catalogue.folder() / "catalogue.yaml"
+    try:
+        return {
+            clip_id: Clip(clip_id, entry["name"], entry["what"], entry["source"], entry["zones"], entry["rules"])
+            for clip_id, entry in read_yaml(place)["clips"].items()
+        }
+    except (KeyError, TypeError, AttributeError) as error:
+        raise BadInput(f"{place}: not a list of sample clips: {error!r}") from error
+
+
+def streams_dir() -> Path:
+    """The folder that the sample cameras serve: CLIP-main.mp4 and CLIP-sub.mp4 for each clip."""
+    return paths.samples_dir() / "streams"
+
+
+def original(clip: Clip, say: Say, given: Path | None = None) -> Path:
+    """The clip as it was filmed (or staged), at full size. Pulls it when it is not there. Raises as `pull`."""
+    files = catalogue.load()
+    return pull(files[clip.source], paths.samples_dir(), say, given)
+
+
+def prepare(ffmpeg: Ffmpeg, say: Say, given: Path | None = None) -> Path:
+    """Everything that the sample cameras need, quick when repeated; returns `streams_dir()`.
+
+    Raises:
+        Unavailable: the footage cannot be had.
+        FfmpegError: it cannot be encoded.
+    """
+    for clip in clips().values():
+        source = original(clip, say, given)
+        for profile in PROFILES:
+            out = streams_dir() / f"{clip.clip_id}-{profile.name}.mp4"
+            if not out.is_file():
+                say(f"{out.name}: encoding at {profile.width_px}x{profile.height_px} ...")
+            encode(source, out, profile, ffmpeg)
+    return streams_dir()
+
+
+def truth(clip: Clip) -> dict[str, Any]:
+    """The clip's truth: see docs/samples.md.
+
+    Raises:
+        BadInput: there is none, or it has not been made yet.
+    """
+    place = catalogue.folder() / f"{clip.clip_id}.truth.json"
+    try:
+        values: dict[str, Any] = json.loads(place.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BadInput(f"{place}: {error.strerror}; `gatewatch samples pull` makes what is missing") from error
+    return values
+
+
+def camera_values(camera: SampleCamera) -> dict[str, Any]:
+    """The camera as it stands under `cameras:` in YAML."""
+    clip = clips()[camera.clip]
+    return {
+        "name": clip.name,
+        "main": {"url": camera.main_url},
+        "sub": {"url": camera.sub_url},
+        "zones": dict(clip.zones),
+        "rules": [dict(rule) for rule in clip.rules],
+    }
+
+
+def configuration(cameras: Sequence[SampleCamera], extra: Mapping[str, Any] | None = None) -> str:
+    """A configuration with these cameras, ready for `gatewatch up`; `extra` are further top-level keys."""
+    head = "# Written by `gatewatch samples serve --config-out`: the sample cameras with the zones and rules of their truth.\n"
+    values = {
+        "site": {"name": "示范学校 · Sample school"},
+        **(extra or {}),
+        "cameras": {camera.camera_id: camera_values(camera) for camera in cameras},
+    }
+    return head + to_yaml(values)
+
+
+def camera_list(count: int | None = None) -> list[tuple[str, str]]:
+    """(camera id, clip id) of `count` sample cameras: each clip once, then again as campus-2, gate-2, ..."""
+    names = list(clips())
+    total = len(names) if count is None else count
+    return [
+        (names[i % len(names)] + (f"-{i // len(names) + 1}" if i >= len(names) else ""), names[i % len(names)])
+        for i in range(total)
+    ]
