@@ -40,6 +40,7 @@ def spawn(
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
     death_signal: signal.Signals = signal.SIGKILL,
+    pass_fds: Sequence[int] = (),
 ) -> subprocess.Popen[bytes]:
     """Start `argv` as a child that gets `death_signal` when the calling *thread* ends (so: when the process dies).
 
@@ -55,6 +56,7 @@ def spawn(
         env=None if env is None else dict(env),
         cwd=cwd,
         start_new_session=True,
+        pass_fds=pass_fds,
     )
 
 

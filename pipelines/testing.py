@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from threading import Event
+from typing import Any
+
+from vision.incident import Incident, Phase, Quantity
 
 
 class FakeClock:
@@ -30,3 +35,39 @@ class FakeClock:
     def step(self, seconds: float) -> None:
         """Only the wall clock jumps, as when somebody sets it."""
         self._now_s += seconds
+
+
+def until(condition: Callable[[], object], within_s: float = 10.0, what: str = "the condition") -> None:
+    """Poll until `condition()` is true. Raises AssertionError after `within_s`: a bound for a hang, not a speed."""
+    deadline_s = time.monotonic() + within_s
+    while not condition():
+        if time.monotonic() > deadline_s:
+            raise AssertionError(f"{what} did not come true within {within_s} s")
+        time.sleep(0.01)
+
+
+def an_incident(
+    incident_id: str = "case-1", revision: int = 1, phase: Phase = Phase.OPENED, **changes: Any
+) -> Incident:
+    """A plausible parking incident; name only what the test is about."""
+    opened = phase is not Phase.WARNED
+    values: dict[str, Any] = {
+        "incident_id": incident_id,
+        "camera_id": "gate-north",
+        "kind": "illegal_parking",
+        "rule_id": "illegal_parking:kerb",
+        "zone_id": "kerb",
+        "phase": phase,
+        "revision": revision,
+        "severity": 2,
+        "score": 0.75,
+        "first_seen_s": 1_790_000_000.0,
+        "opened_s": 1_790_000_180.0 if opened else None,
+        "closed_s": 1_790_000_400.5 if phase is Phase.CLOSED else None,
+        "close_reason": "left" if phase is Phase.CLOSED else None,
+        "time_s": 1_790_000_180.0 + 10.0 * revision,
+        "box_norm": (0.1, 0.2, 0.3, 0.4),
+        "track_ids": (7,),
+        "evidence": {"stopped": Quantity(180.0, "s")},
+    }
+    return Incident(**(values | changes))

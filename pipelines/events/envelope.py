@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.resources import files
 from typing import Any, Final
+from urllib.parse import quote
 
 from pipelines.errors import GatewatchError
+from vision.incident import Incident
 
 #: Version of `data`'s schema, as in `dataschema`. Raised when a field changes its meaning or goes away.
 SCHEMA_VERSION: Final = 1
@@ -69,3 +74,66 @@ class Event:
             )
         except (ValueError, KeyError, TypeError) as error:
             raise EnvelopeError(f"not an envelope: {error!r}") from error
+
+
+def rfc3339(time_s: float) -> str:
+    """Unix seconds -> `2026-09-01T07:42:10.250Z`."""
+    # Rounded first: `timespec` would cut, and 0.29 s would read as 289 ms.
+    return datetime.fromtimestamp(round(time_s, 3), UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def incident_event(
+    incident: Incident,
+    config_version: str,
+    camera_name: str,
+    pictures: Sequence[Mapping[str, Any]] = (),
+    *,
+    drill: bool = False,
+) -> Event:
+    """The message about one revision of `incident`; the same revision always has the same `id`.
+
+    `pictures` are the records that `PictureStore.save` returned. `drill` marks an incident made to try the chain.
+    """
+
+    def at(time_s: float | None) -> str | None:
+        return None if time_s is None else rfc3339(time_s)
+
+    return Event(
+        id=f"{incident.incident_id}:{incident.revision}",
+        type=f"incident.{incident.phase.value}",
+        source=f"/cameras/{quote(incident.camera_id, safe='')}",
+        subject=incident.incident_id,
+        time=rfc3339(incident.time_s),
+        config_version=config_version,
+        data={
+            "incident_id": incident.incident_id,
+            "revision": incident.revision,
+            "phase": incident.phase.value,
+            "camera": incident.camera_id,
+            "camera_name": camera_name,
+            "kind": incident.kind,
+            "rule": incident.rule_id,
+            "zone": incident.zone_id,
+            "severity": incident.severity,
+            "score": incident.score,
+            "time_s": incident.time_s,
+            "first_seen_s": incident.first_seen_s,
+            "first_seen_at": at(incident.first_seen_s),
+            "opened_s": incident.opened_s,
+            "opened_at": at(incident.opened_s),
+            "closed_s": incident.closed_s,
+            "closed_at": at(incident.closed_s),
+            "close_reason": incident.close_reason,
+            "box_norm": None if incident.box_norm is None else list(incident.box_norm),
+            "track_ids": list(incident.track_ids),
+            "evidence": {name: {"value": value, "unit": unit} for name, (value, unit) in incident.evidence.items()},
+            "pictures": [dict(picture) for picture in pictures],
+            "drill": drill,
+        },
+    )
+
+
+def event_schema() -> dict[str, Any]:
+    """The JSON Schema of the whole message, as shipped (`schemas/incident-1.json`)."""
+    text = files("pipelines.events").joinpath(f"schemas/incident-{SCHEMA_VERSION}.json").read_text("utf-8")
+    return dict(json.loads(text))

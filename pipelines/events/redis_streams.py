@@ -1,0 +1,22 @@
+"""The bus on Redis streams: everything that others import, under one name."""
+
+from __future__ import annotations
+
+from pipelines.events.connection import connect
+from pipelines.events.consumer import RedisConsumer
+from pipelines.events.lease import CameraLease, process_name
+from pipelines.events.publisher import RedisPublisher
+from pipelines.events.streams import DEAD_LENGTH, DEFAULT_MAX_LENGTH, DISPATCHERS, STREAM, dead_stream
+
+__all__ = [
+    "DEAD_LENGTH",
+    "DEFAULT_MAX_LENGTH",
+    "DISPATCHERS",
+    "STREAM",
+    "CameraLease",
+    "RedisConsumer",
+    "RedisPublisher",
+    "connect",
+    "dead_stream",
+    "process_name",
+]

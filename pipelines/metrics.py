@@ -1,0 +1,107 @@
+"""Every metric of Gatewatch, in one place. A process makes one `Metrics`; nothing here is module state.
+
+Names carry the prefix `gatewatch_` and base units; labels are only camera, behaviour, stage, reason, channel, outcome.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, version
+from typing import Final
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    Info,
+    PlatformCollector,
+    ProcessCollector,
+    generate_latest,
+)
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+_PREFIX: Final = "gatewatch"
+#: A stage takes from half a millisecond (tracking) to seconds (a stuck publisher).
+_STAGE_BUCKETS_S: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+#: From an event's own time to the channel's receipt.
+_DELAY_BUCKETS_S: Final = (0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0)
+#: The limits of the four levels (30 s, 60 s, 5 min, a shift) are bucket edges.
+_ACKNOWLEDGE_BUCKETS_S: Final = (5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, 28800.0)
+
+
+def package_version() -> str:
+    """The installed distribution's version, `0+unknown` when run from a bare tree."""
+    try:
+        return version("gatewatch")
+    except PackageNotFoundError:
+        return "0+unknown"
+
+
+class Metrics:
+    """One process's metrics in a registry of its own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+
+        def counter(name: str, text: str, *labels: str) -> Counter:
+            return Counter(name, text, labels, namespace=_PREFIX, registry=self.registry)
+
+        def gauge(name: str, text: str, *labels: str) -> Gauge:
+            return Gauge(name, text, labels, namespace=_PREFIX, registry=self.registry)
+
+        def histogram(name: str, text: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
+            return Histogram(name, text, labels, namespace=_PREFIX, registry=self.registry, buckets=buckets)
+
+        # Analysis
+        self.frames_analysed = counter("frames_analysed_total", "Frames that went through the rules.", "camera")
+        self.frames_dropped = counter("frames_dropped_total", "Frames not analysed.", "camera", "reason")
+        self.stage_duration = histogram("stage_duration_seconds", "Time a stage took.", _STAGE_BUCKETS_S, "stage")
+        self.last_frame_timestamp = gauge(
+            "last_frame_timestamp_seconds", "Capture time of the newest analysed frame, Unix time.", "camera"
+        )
+        self.detector_errors = counter("detector_errors_total", "Frames on which the detector failed.", "camera")
+        self.reconnects = counter("reconnects_total", "Times a camera's stream was opened again.", "camera", "reason")
+        self.incidents = counter("incidents_total", "Incidents opened.", "camera", "behaviour")
+        # Bus
+        self.bus_pending_messages = gauge("bus_pending_messages", "Messages the dispatchers have not yet acknowledged.")
+        self.spool_messages = gauge("spool_messages", "Messages on disk because the bus is away or full.")
+        # Alerting
+        self.alert_delay = histogram(
+            "alert_delay_seconds", "From the event's own time to the channel's receipt.", _DELAY_BUCKETS_S, "channel"
+        )
+        self.alert_acknowledge = histogram(
+            "alert_acknowledge_seconds", "From sent to acknowledged by a person.", _ACKNOWLEDGE_BUCKETS_S
+        )
+        self.deliveries = counter("deliveries_total", "Attempts to deliver a message.", "channel", "outcome")
+        # Recording
+        self.recorded_seconds = counter("recorded_seconds_total", "Footage written.", "camera")
+        self.gap_seconds = counter("gap_seconds_total", "Seconds without footage.", "camera", "reason")
+        self.retention_achieved = gauge(
+            "retention_achieved_seconds", "Age of the oldest continuously replayable second.", "camera"
+        )
+        self.disk_days_to_full = gauge("disk_days_to_full", "Days until the recording volume is full at this rate.")
+        self.recordings_deleted_bytes = counter(
+            "recordings_deleted_bytes_total", "Footage deleted.", "camera", "reason"
+        )
+
+        Info("build", "The running version.", namespace=_PREFIX, registry=self.registry).info(
+            {"version": package_version()}
+        )
+        ProcessCollector(registry=self.registry)
+        PlatformCollector(registry=self.registry)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Observe how long the block took as `stage_duration_seconds{stage=name}`, also when it raised."""
+        begin_s = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.stage_duration.labels(stage=name).observe(time.perf_counter() - begin_s)
+
+    def exposition(self) -> tuple[bytes, str]:
+        """The text that Prometheus scrapes, and its content type."""
+        return generate_latest(self.registry), CONTENT_TYPE_LATEST
