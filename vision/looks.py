@@ -17,13 +17,13 @@ from vision.geometry import BoolArray, Box, FloatArray
 #: Cells of the place itself along each side, and of the margin around it in which it is searched when the camera
 #: shakes.
 CORE: Final = 16
-MARGIN: Final = 3
+MARGIN: Final = 2
 SIDE: Final = CORE + 2 * MARGIN
 _FLAT: Final = 3.0  # grey levels: with less spread than this there is nothing to correlate
 
 
 class Likeness(NamedTuple):
-    """`structure` -1..1 is the correlation of brightness at the best shift, `colour` the mean difference in chroma
+    """`structure` -1..1 is the correlation at the best shift, `colour` the mean difference in chroma
     levels.
     """
 
@@ -92,34 +92,53 @@ _WEIGHTS: Final = _ellipse()
 def likeness(reference: Looks, now: Looks, visible: BoolArray | None = None) -> Likeness:
     """How much `now` looks like `reference`, over the cells of the core that are `visible` (CORE, CORE) in `now`.
 
-    Zero-mean normalised cross-correlation: a cloud, a lamp or the camera's gain changes brightness and contrast of the
-    whole place and leaves it where it is. The best of the shifts within the margin counts.
+    Mean of two normalised cross-correlations, of brightness and of its gradient: a cloud, a lamp or the camera's gain
+    changes brightness and contrast of the whole place and leaves both where they are; the gradient tells a car from
+    another that is also dark below and light above. The best of the shifts within the margin counts.
     """
     weights = _WEIGHTS if visible is None else _WEIGHTS * visible
     total = float(weights.sum())
     if total <= 0:
         return Likeness(0.0, 0.0)
-    ref_bgr = reference.cells[MARGIN:-MARGIN, MARGIN:-MARGIN].astype(np.float64)
-    ref = ref_bgr @ _GREY
-    grey = now.cells.astype(np.float64) @ _GREY
-    windows = np.lib.stride_tricks.sliding_window_view(grey, (CORE, CORE)).reshape(-1, CORE * CORE)
     w = (weights / total).ravel()
-    r = ref.ravel() - float(w @ ref.ravel())
-    means = windows @ w
-    spread_r = float(np.sqrt(w @ (r * r)))
-    variance = np.clip((windows * windows) @ w - means * means, 0, None)
-    spread = np.sqrt(variance)
-    together = windows @ (w * r)
-    flat = (spread < _FLAT) | (spread_r < _FLAT)
-    score = np.where(flat, 0.0, together / np.maximum(spread * spread_r, 1e-9))
+    grey_then, grey_now = reference.cells.astype(np.float64) @ _GREY, now.cells.astype(np.float64) @ _GREY
+    middle = (2 * MARGIN + 1) ** 2 // 2
+    then, windows = _windows(grey_then)[middle], _windows(grey_now)
+    then = then - w @ then
+    windows = windows - (windows @ w)[:, None]
+    spread_then, spread = np.sqrt(w @ (then * then)), np.sqrt((windows * windows) @ w)
+    flat = (spread < _FLAT) | (spread_then < _FLAT)
+    brightness = np.where(flat, 0.0, windows @ (w * then) / np.maximum(spread * spread_then, 1e-9))
+    along_x, along_y = (_windows(g) for g in _gradients(grey_now))
+    then_x, then_y = (_windows(g)[middle] for g in _gradients(grey_then))
+    steep = np.sqrt((along_x * along_x + along_y * along_y) @ w)
+    steep_then = np.sqrt(w @ (then_x * then_x + then_y * then_y))
+    gradient = np.where(
+        flat, 0.0, (along_x @ (w * then_x) + along_y @ (w * then_y)) / np.maximum(steep * steep_then, 1e-9)
+    )
+    score = (brightness + gradient) / 2
     best = int(np.argmax(score))
     structure = float(score[best])
-    if spread_r < _FLAT and spread[len(spread) // 2] < _FLAT:
+    if spread_then < _FLAT and spread[middle] < _FLAT:
         structure = 1.0  # both are one even surface
     row, column = divmod(best, 2 * MARGIN + 1)
-    now_bgr = now.cells[row : row + CORE, column : column + CORE].astype(np.float64)
-    chroma = np.abs(_chroma(now_bgr) - _chroma(ref_bgr)).sum(axis=2)
+    core_now = now.cells[row : row + CORE, column : column + CORE].astype(np.float64)
+    core_then = reference.cells[MARGIN:-MARGIN, MARGIN:-MARGIN].astype(np.float64)
+    chroma = np.abs(_chroma(core_now) - _chroma(core_then)).sum(axis=2)
     return Likeness(structure, float((chroma * weights).sum() / total))
+
+
+def _windows(grey: FloatArray) -> FloatArray:
+    """((2 MARGIN + 1)^2, CORE^2): the core at every shift."""
+    view = np.lib.stride_tricks.sliding_window_view(grey, (CORE, CORE))
+    return np.asarray(view.reshape(-1, CORE * CORE))
+
+
+def _gradients(grey: FloatArray) -> tuple[FloatArray, FloatArray]:
+    along_x, along_y = np.zeros_like(grey), np.zeros_like(grey)
+    along_x[:, 1:-1] = (grey[:, 2:] - grey[:, :-2]) / 2
+    along_y[1:-1] = (grey[2:] - grey[:-2]) / 2
+    return along_x, along_y
 
 
 def _chroma(bgr: FloatArray) -> FloatArray:
