@@ -14,8 +14,10 @@ from pydantic import TypeAdapter, ValidationError
 from pipelines.config import addresses, calendars
 from pipelines.config.cameras import CrowdingRule, GroundPoint, ParkingRule, Rule, ZoneModel
 from pipelines.config.document import Document
+from pipelines.config.explain import rule_kinds
 from pipelines.config.faults import Fault, Place, one_of, shown
 from pipelines.config.polygons import MIN_AREA, Point, ground_faults, polygon_faults
+from pipelines.config.quantities import format_seconds
 
 _T = TypeVar("_T")
 _RULE: Final[TypeAdapter[Rule]] = TypeAdapter(Rule)
@@ -82,6 +84,9 @@ def _rules(document: Document, camera: Place, values: dict[str, Any], has_ground
             yield Fault(document.line(at), at, "unknown zone", document.got(at), allowed)
         rule = _valid(_RULE, raw)
         if rule is None:
+            # Without a known kind the schema cannot say which keys the rule needs; every kind needs a zone.
+            if isinstance(raw, dict) and "zone" not in raw and raw.get("kind") not in rule_kinds():
+                yield Fault(document.line(place), at, "this key is needed")
             continue
         yield from _numbers(document, place, rule, has_ground)
         rule_id = rule.rule_id(rule.kind)
@@ -95,7 +100,13 @@ def _rules(document: Document, camera: Place, values: dict[str, Any], has_ground
 def _numbers(document: Document, place: Place, rule: Rule, has_ground: bool) -> Iterator[Fault]:
     if isinstance(rule, ParkingRule) and rule.warn_after is not None and rule.warn_after >= rule.after:
         at = (*place, "warn_after")
-        yield Fault(document.line(at), at, "must be shorter than after", document.got(at), f"less than {rule.after:g}s")
+        yield Fault(
+            document.line(at),
+            at,
+            "must be shorter than after",
+            document.got(at),
+            f"less than {format_seconds(rule.after)}",
+        )
     if isinstance(rule, CrowdingRule):
         if rule.people is None and rule.density is None:
             yield Fault(document.line(place), place, "crowding needs people or density (or both)")

@@ -93,7 +93,9 @@ def _fault(detail: ErrorDetails, place: Place, is_key: bool, document: Document)
         return Fault(line, place, f"the list is {kind.replace('_', ' ')}", got, f"{word} {context[bound]}")
     if kind in _BOUNDS:
         bound, word = _BOUNDS[kind]
-        return Fault(line, place, "out of range", got, f"{word} {context[bound]}")
+        if {"polygon", "picture", "masks"} & set(place):
+            return Fault(line, place, "outside the picture", got, "0 to 1: shares of the picture's width and height")
+        return Fault(line, place, "out of range", got, f"{word} {context[bound]:g}")
     original = context.get("error")
     if isinstance(original, QuantityError):
         return Fault(line, place, original.message, got, original.allowed)

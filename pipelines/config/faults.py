@@ -12,8 +12,13 @@ from typing import Final
 Place = tuple[str | int, ...]
 
 _SHOWN: Final = 80
+_PLAIN_KEY: Final = re.compile(r"[\w:-]{1,60}")
 #: user:password@ of a URL. The password may hold a raw `@` or `/`: everything up to the last `@` before a blank goes.
 _CREDENTIALS: Final = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)(?P<userinfo>\S*)@")
+#: `password=...` in a path or query, as some recorders take it.
+_FIELD: Final = re.compile(
+    r"(?i)\b((?:access_)?(?:user|username|usr|password|passwd|pass|pwd|token|auth|key|secret)=)[^&\s'\"/?#]+"
+)
 #: Keys whose value is never shown, in an error or elsewhere.
 SECRET_KEYS: Final = frozenset({"secret", "password", "token"})
 MASK: Final = "***"
@@ -42,21 +47,27 @@ class Fault:
 
 
 def dotted(place: Place) -> str:
-    """("rules", 0, "zone") -> `rules[0].zone`."""
+    """("rules", 0, "zone") -> `rules[0].zone`; an odd key stands in quotes."""
     text = ""
     for step in place:
-        text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
+        if isinstance(step, int):
+            text += f"[{step}]"
+        else:
+            text += ("." if text else "") + (step if _PLAIN_KEY.fullmatch(step) else shown(step))
     return text
 
 
 def mask_credentials(text: str) -> str:
-    """Hide what stands before the `@` of every URL in `text`; `${NAME}` is not a secret and stays."""
+    """Hide what gives access in every URL of `text`: before the `@`, and fields such as `password=`. `${NAME}` stays."""
 
     def hide(match: re.Match[str]) -> str:
         bare = re.sub(r"\$\{[^}]*\}|:", "", match["userinfo"])
         return match[0] if not bare else f"{match['scheme']}{MASK}@"
 
-    return _CREDENTIALS.sub(hide, text)
+    def hide_field(match: re.Match[str]) -> str:
+        return match[0] if "=${" in match[0] and match[0].endswith("}") else match[1] + MASK
+
+    return _FIELD.sub(hide_field, _CREDENTIALS.sub(hide, text))
 
 
 def shown(text: str, place: Place = ()) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Final
 
-from pydantic import BeforeValidator, WithJsonSchema
+from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
 _SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 _BYTES: Final = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12} | {
@@ -54,10 +54,12 @@ def parse_bytes(value: Any) -> int:
 def format_seconds(seconds: float) -> str:
     """The largest unit that divides it: 180.0 -> `3m`. What `parse_seconds` reads back."""
     milliseconds = round(seconds * 1000)
+    if milliseconds / 1000 != seconds:
+        return f"{seconds:.9f}s"
     for unit, size in reversed(_SECONDS.items()):
         if milliseconds and milliseconds % round(size * 1000) == 0 and unit != "w":
             return f"{milliseconds // round(size * 1000)}{unit}"
-    return f"{seconds:g}s"
+    return "0s"
 
 
 def format_bytes(size: int) -> str:
@@ -73,5 +75,15 @@ def _schema(units: dict[str, Any], example: str) -> WithJsonSchema:
     return WithJsonSchema({"anyOf": [text, {"type": "number", "minimum": 0}]})
 
 
-Seconds = Annotated[float, BeforeValidator(parse_seconds), _schema(_SECONDS, "90s")]
-Bytes = Annotated[int, BeforeValidator(parse_bytes), _schema(_BYTES, "20GiB")]
+Seconds = Annotated[
+    float,
+    BeforeValidator(parse_seconds),
+    PlainSerializer(format_seconds, return_type=str, when_used="json"),
+    _schema(_SECONDS, "90s"),
+]
+Bytes = Annotated[
+    int,
+    BeforeValidator(parse_bytes),
+    PlainSerializer(format_bytes, return_type=str, when_used="json"),
+    _schema(_BYTES, "20GiB"),
+]

@@ -26,7 +26,8 @@ _DAY_S: Final = 86_400
 _MAX_PARTS: Final = 200
 #: What a schedule may say, for messages.
 GRAMMAR: Final = (
-    "always, never, or DAYS HH:MM-HH:MM with DAYS one of school_days, non_school_days, daily, mon-fri, sat,sun"
+    "always, never, or DAYS HH:MM-HH:MM with DAYS one of school_days, non_school_days, daily, "
+    "or weekdays as mon-fri or sat,sun"
 )
 _RESERVED: Final = frozenset({"always", "never", "daily", "school_days", "non_school_days", *_WEEKDAYS})
 

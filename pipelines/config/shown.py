@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
+
+import yaml
 
 from pipelines.config.faults import MASK, SECRET_KEYS, mask_credentials
 from pipelines.config.schema import Config
-
-_QUERY = re.compile(r"(?i)([?&](?:[^=&\s]*(?:password|passwd|pwd|secret|token|key|auth)[^=&\s]*)=)[^&\s]*")
 
 
 def without_secrets(config: Config) -> dict[str, Any]:
@@ -18,14 +17,15 @@ def without_secrets(config: Config) -> dict[str, Any]:
     return masked
 
 
-def mask_url(url: str) -> str:
-    """An address without user, password, and what a query calls a password, key or token."""
-    return _QUERY.sub(rf"\1{MASK}", mask_credentials(url))
-
-
 def _mask(values: Any) -> Any:
     if isinstance(values, dict):
         return {key: MASK if key in SECRET_KEYS and value else _mask(value) for key, value in values.items()}
     if isinstance(values, list):
         return [_mask(value) for value in values]
-    return mask_url(values) if isinstance(values, str) else values
+    return mask_credentials(values) if isinstance(values, str) else values
+
+
+def as_yaml(config: Config) -> str:
+    """The same as YAML text, in the order of the schema."""
+    text: str = yaml.safe_dump(without_secrets(config), sort_keys=False, allow_unicode=True, default_flow_style=None)
+    return text

@@ -184,6 +184,24 @@ class Ffmpeg:
             raise FfmpegError(f"{self.binary} -version does not name a version")
         return match[1]
 
+    def features(self, kind: str) -> frozenset[str]:
+        """Names of what it was built with; `kind` is `demuxers`, `muxers`, `encoders`, `decoders` or `protocols`.
+
+        Raises:
+            FfmpegError: it does not run.
+        """
+        try:
+            said = subprocess.run(
+                [self.binary, "-hide_banner", f"-{kind}"], capture_output=True, timeout=20, check=True, text=True
+            ).stdout
+        except (OSError, subprocess.SubprocessError) as error:
+            raise FfmpegError(f"{self.binary} -{kind} does not run: {error}") from error
+        if kind == "protocols":
+            return frozenset(line.strip() for line in said.splitlines() if line.startswith("  "))
+        # A table: flags, then names with commas (`mov,mp4,m4a`), then words.
+        rows = re.findall(r"^ [A-Z.d ]+ ([a-z0-9_,]+) ", said, re.MULTILINE)
+        return frozenset(name for row in rows for name in row.split(","))
+
     def arguments(self, graph: Any) -> list[str]:
         """The command line for a graph of ffmpeg-python (an output node); overwrites its outputs."""
         compiled: Sequence[str] = ffmpeg.compile(graph, cmd=self.binary, overwrite_output=True)

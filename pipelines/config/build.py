@@ -1,0 +1,109 @@
+"""A camera of the configuration as the engine sees it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from pipelines.config.cameras import BullyingRule, Camera, CrowdingRule, ParkingRule, Rule
+from pipelines.config.schedule import Schedule, SchoolCalendar, parse, parse_dates
+from pipelines.config.schema import Config
+from pipelines.errors import BadInput
+from vision import coco
+from vision.behaviours import crowding, illegal_parking
+from vision.camera import CameraSpec, RuleSpec
+from vision.ground import Ground
+from vision.zone import Zone
+
+
+@dataclass(frozen=True, slots=True)
+class InForce:
+    """`RuleSpec.active` of a rule: inside its schedule and outside its exception. Equal when both are equal."""
+
+    schedule: Schedule
+    exception: Schedule | None = None
+
+    def __call__(self, time_s: float) -> bool:
+        return self.schedule.active(time_s) and not (self.exception is not None and self.exception.active(time_s))
+
+
+def school_calendar(config: Config) -> SchoolCalendar:
+    """The site's school days. Raises ValueError for a date that is none: a loaded configuration has none."""
+    return SchoolCalendar(
+        terms=tuple(parse_dates(text) for text in config.calendar.terms),
+        holidays=tuple(parse_dates(text) for text in config.calendar.holidays),
+        extra_school_days=tuple(parse_dates(text) for text in config.calendar.extra_school_days),
+    )
+
+
+def schedule(config: Config, text: str) -> Schedule:
+    """A schedule by its text or name, on the site's calendar and clock."""
+    return Schedule(parse(text, config.schedules), ZoneInfo(config.site.timezone), school_calendar(config))
+
+
+def camera_spec(config: Config, camera_id: str) -> CameraSpec:
+    """Zones, masks, ground and rules of one camera. Rules that `unwatched` names are not in it.
+
+    Raises:
+        BadInput: there is no such camera, or something in it cannot be built (`load` lets no such thing through).
+    """
+    camera = config.cameras.get(camera_id)
+    if camera is None:
+        known = ", ".join(config.cameras) or "none is configured"
+        raise BadInput(f"there is no camera {camera_id!r}; known: {known}")
+    try:
+        return CameraSpec(
+            camera_id=camera_id,
+            zones={name: Zone(name, tuple(zone.polygon)) for name, zone in camera.zones.items()},
+            rules=tuple(spec for rule in camera.rules if (spec := _rule_spec(config, rule)) is not None),
+            masks=tuple(tuple(mask) for mask in camera.masks),
+            ground=_ground(camera),
+        )
+    except ValueError as error:
+        raise BadInput(f"camera {camera_id}: {error}") from error
+
+
+def unwatched(config: Config) -> list[str]:
+    """One sentence for each rule that this version of Gatewatch cannot watch; callers say it where people see it."""
+    return [
+        f"cameras.{camera_id}: rule {rule.rule_id(rule.kind)} is not watched: this version has no {rule.kind}"
+        for camera_id, camera in config.cameras.items()
+        for rule in camera.rules
+        if _parameters(rule) is None
+    ]
+
+
+def _ground(camera: Camera) -> Ground | None:
+    return Ground.fit([(point.picture, point.metres) for point in camera.ground]) if camera.ground else None
+
+
+def _rule_spec(config: Config, rule: Rule) -> RuleSpec | None:
+    parameters = _parameters(rule)
+    if parameters is None:
+        return None
+    exception = None if rule.except_ is None else schedule(config, rule.except_)
+    active = InForce(schedule(config, rule.schedule), exception)
+    return RuleSpec(rule.rule_id(rule.kind), rule.kind, rule.zone, parameters, active)
+
+
+def _parameters(rule: Rule) -> Any:
+    """The `Parameters` of the rule's behaviour; None for a kind that `vision` does not have yet."""
+    match rule:
+        case ParkingRule():
+            return illegal_parking.Parameters(
+                after_s=rule.after,
+                warn_after_s=rule.warn_after,
+                classes=frozenset(coco.IDS[name] for name in rule.classes),
+                severity=rule.severity,
+            )
+        case CrowdingRule():
+            return crowding.Parameters(
+                people=rule.people,
+                density_per_m2=rule.density,
+                for_s=rule.for_,
+                repeat_s=rule.repeat,
+                severity=rule.severity,
+            )
+        case BullyingRule():
+            return None

@@ -1,0 +1,29 @@
+"""All checks that need the packages, in order: machine, programs, then what the site asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pipelines import paths
+from pipelines.config.schema import Config
+from pipelines.doctor import machine, programs, site
+from pipelines.doctor.findings import Finding
+
+
+def examine(config: Config) -> Iterator[Finding]:
+    """Each finding as soon as it is known (cameras can take seconds)."""
+    yield machine.check_processor()
+    yield machine.check_memory()
+    yield machine.check_open_files(len(config.cameras))
+    yield machine.check_clock(machine.kernel_clock_synchronised())
+    yield machine.check_timezone(config.site.timezone)
+    yield machine.check_fonts(config.site.language, programs.opencv_draws_chinese())
+    yield programs.check_ffmpeg(config.ffmpeg)
+    model = config.detector
+    yield programs.check_model(model.model, model.backend, paths.model_dirs(config.data))
+    yield from programs.check_samples(paths.samples_dir())
+    yield from site.check_data(config.data)
+    yield site.check_disk(config.data, config.recording.reserve_free, records=bool(config.cameras))
+    yield from site.check_ports(config)
+    yield from site.check_redis(config.redis.url)
+    yield from site.check_cameras(config)

@@ -1,0 +1,81 @@
+"""What must be installed beside the packages: ffmpeg, the model, the sample footage."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Final
+
+from pipelines.doctor.findings import Finding, fail, ok, warn
+from pipelines.errors import GatewatchError
+from pipelines.media.ffmpeg import Ffmpeg
+
+#: What the recorder, clips, samples and evidence need of ffmpeg, by the list that names it.
+NEEDED: Final = {
+    "demuxers": frozenset({"rtsp", "concat", "mov"}),
+    "muxers": frozenset({"mp4", "segment", "nut", "null"}),
+    "encoders": frozenset({"libx264", "aac"}),
+    "decoders": frozenset({"h264", "hevc"}),
+    "protocols": frozenset({"file", "pipe", "tcp"}),
+}
+
+
+def check_ffmpeg(configured: Path | None) -> Finding:
+    mend = (
+        "leave the key ffmpeg out to use the one in the package imageio-ffmpeg, or apt-get install ffmpeg and name it"
+    )
+    try:
+        ffmpeg = Ffmpeg.find(configured)
+        said = f"{ffmpeg.version()} ({ffmpeg.binary})"
+        missing = [
+            f"{kind} {', '.join(sorted(lacking))}"
+            for kind, needed in NEEDED.items()
+            if (lacking := needed - ffmpeg.features(kind))
+        ]
+    except GatewatchError as error:
+        return fail("ffmpeg", str(error), mend)
+    if missing:
+        return fail("ffmpeg", f"{said} lacks {'; '.join(missing)}", mend)
+    return ok("ffmpeg", said)
+
+
+def check_model(name: str, backend: str, folders: Iterable[Path]) -> Finding:
+    """A name is looked for in the model folders; a path must exist."""
+    if "/" in name or Path(name).suffix:
+        if Path(name).exists():
+            return ok("Model", name)
+        return fail("Model", f"{name} is not there", "name another in detector.model, or put the file there")
+    looked = list(folders)
+    for folder in looked:
+        if (folder / name / "model.json").is_file():
+            return ok("Model", f"{name} for {backend} ({folder / name})")
+    places = " or ".join(str(folder) for folder in looked)
+    return fail("Model", f"{name} is not in {places}", "gatewatch models build (or make setup)")
+
+
+def check_samples(folder: Path) -> Iterator[Finding]:
+    """Only the demonstration and calibration need them."""
+    streams = sorted(folder.glob("streams/*.mp4"))
+    if streams:
+        yield ok("Samples", f"{len(streams)} streams in {folder / 'streams'}")
+    else:
+        yield warn(
+            "Samples", f"none in {folder}: the demonstration cannot run", "gatewatch samples pull (or make setup)"
+        )
+
+
+def opencv_draws_chinese() -> bool:
+    """Draw two different characters and look: without a glyph both become the same box, or nothing, without an error."""
+    try:
+        import cv2
+        import numpy as np
+
+        face = cv2.FontFace("uni")
+        pictures = []
+        for text in ("校", "门"):
+            picture = np.zeros((48, 48, 3), np.uint8)
+            cv2.putText(picture, text, (4, 40), (255, 255, 255), face, 32, 400)
+            pictures.append(picture)
+    except (ImportError, AttributeError, TypeError, cv2.error):
+        return False
+    return bool(pictures[0].any() and pictures[1].any() and (pictures[0] != pictures[1]).any())
