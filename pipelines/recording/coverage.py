@@ -5,6 +5,7 @@ All times are UTC milliseconds, spans are half open [from, to).
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -137,7 +138,7 @@ def _attribute(hole: Span, notes: Sequence[Gap]) -> list[Gap]:
         | {min(max(edge, hole.from_ms), hole.to_ms) for note in touching for edge in (note.from_ms, note.to_ms)}
     )
     parts: list[Gap] = []
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in itertools.pairwise(edges):
         note = next((n for n in reversed(touching) if n.from_ms <= start and n.to_ms >= end), None)
         part = Gap(start, end, note.cause if note else Cause.UNKNOWN, note.detail if note else "")
         if parts and (parts[-1].cause, parts[-1].detail) == (part.cause, part.detail):

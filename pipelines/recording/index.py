@@ -45,7 +45,8 @@ CREATE TABLE gaps (
     cause TEXT NOT NULL, detail TEXT NOT NULL, inside INTEGER NOT NULL DEFAULT 0);
 CREATE INDEX gaps_time ON gaps (camera, from_ms);
 CREATE INDEX gaps_open ON gaps (camera) WHERE to_ms IS NULL;
-CREATE TABLE clock_steps (id INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, step_ms INTEGER NOT NULL, accepted INTEGER NOT NULL DEFAULT 0);
+CREATE TABLE clock_steps (
+    id INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, step_ms INTEGER NOT NULL, accepted INTEGER NOT NULL DEFAULT 0);
 CREATE TABLE heads (
     camera TEXT NOT NULL, day INTEGER NOT NULL, body TEXT NOT NULL, algorithm TEXT NOT NULL, key_id TEXT NOT NULL,
     signature BLOB NOT NULL, made_ms INTEGER NOT NULL, sent_ms INTEGER, PRIMARY KEY (camera, day)) WITHOUT ROWID;
@@ -62,7 +63,6 @@ CREATE TABLE clips (
     incident_id TEXT PRIMARY KEY, camera TEXT NOT NULL, from_ms INTEGER NOT NULL, to_ms INTEGER NOT NULL,
     path TEXT NOT NULL, size_bytes INTEGER NOT NULL, sha256 TEXT NOT NULL, made_ms INTEGER NOT NULL) WITHOUT ROWID;
 CREATE INDEX clips_time ON clips (camera, from_ms);
-CREATE TABLE clock_offsets (camera TEXT PRIMARY KEY, offset_ms INTEGER, source TEXT NOT NULL, at_ms INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE outbox (
     id INTEGER PRIMARY KEY, incident_id TEXT NOT NULL, revision INTEGER NOT NULL, body TEXT NOT NULL,
     created_ms INTEGER NOT NULL, forwarded_ms INTEGER, UNIQUE (incident_id, revision));
@@ -91,7 +91,9 @@ class Index:
             index = cls(connection, path)
             index._prepare()
         except sqlite3.DatabaseError as error:
-            raise Unavailable(f"{path}: the index cannot be used ({error}); `gatewatch footage rebuild` makes it anew") from error
+            raise Unavailable(
+                f"{path}: the index cannot be used ({error}); `gatewatch footage rebuild` makes it anew"
+            ) from error
         return index
 
     def _prepare(self) -> None:
@@ -135,7 +137,9 @@ class Index:
 
     def set_meta(self, key: str, value: str) -> None:
         with self.transaction() as cursor:
-            cursor.execute("INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", (key, value))
+            cursor.execute(
+                "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", (key, value)
+            )
 
     def close(self) -> None:
         self._connection.close()

@@ -158,12 +158,16 @@ class Journal:
             if entry.hash != _digest(entry):
                 faults.append(JournalFault(line, f"entry {entry.number} ({entry.action}) was changed"))
             if entry.number != expected:
-                faults.append(JournalFault(line, f"entry {entry.number} where {expected} was expected: removed or re-ordered"))
+                faults.append(
+                    JournalFault(line, f"entry {entry.number} where {expected} was expected: removed or re-ordered")
+                )
             elif previous and entry.previous != previous:
                 faults.append(JournalFault(line, f"entry {entry.number} does not follow the one before it"))
             seen[entry.number] = entry.hash
             expected, previous = entry.number + 1, entry.hash
         for number, digest in sorted((ends or {}).items()):
             if seen.get(number) != digest:
-                faults.append(JournalFault(number, f"entry {number} is not the one that was signed: cut off or rewritten"))
+                faults.append(
+                    JournalFault(number, f"entry {number} is not the one that was signed: cut off or rewritten")
+                )
         return faults

@@ -1,11 +1,11 @@
 """Where things lie on the recording volume, and whether it is still the volume that it was.
 
-    VOLUME/.gatewatch-volume          the marker: says which volume this is
-    VOLUME/index.sqlite               the index (rebuildable)
-    VOLUME/journal/*.jsonl            what cannot be read back from footage: gaps, holds, deletions, who did what
-    VOLUME/quarantine/...             damaged segments, kept
-    VOLUME/clips/...                  clips of incidents
-    VOLUME/CAMERA/YYYY/MM/DD/HH/20261123T232001.123Z-1a2b3c4d.mp4      a segment; UTC of its first picture, run
+VOLUME/.gatewatch-volume          the marker: says which volume this is
+VOLUME/index.sqlite               the index (rebuildable)
+VOLUME/journal/*.jsonl            what cannot be read back from footage: gaps, holds, deletions, who did what
+VOLUME/quarantine/...             damaged segments, kept
+VOLUME/clips/...                  clips of incidents
+VOLUME/CAMERA/YYYY/MM/DD/HH/20261123T232001.123Z-1a2b3c4d.mp4      a segment; UTC of its first picture, run
 """
 
 from __future__ import annotations
@@ -31,7 +31,9 @@ _NAME: Final = re.compile(r"(\d{8}T\d{6}\.\d{3})Z-([0-9a-f]{8})\.mp4(\.part)?")
 def check_camera_id(camera: str) -> str:
     """The id when it can be a folder's name. Raises BadInput."""
     if not _CAMERA.fullmatch(camera) or camera in _RESERVED:
-        raise BadInput(f"camera {camera!r}: its id names a folder, so only letters, digits, '.', '_' and '-' are allowed")
+        raise BadInput(
+            f"camera {camera!r}: its id names a folder, so only letters, digits, '.', '_' and '-' are allowed"
+        )
     return camera
 
 
@@ -95,13 +97,17 @@ class Volume:
             if not marker.exists() and create:
                 root.mkdir(parents=True, exist_ok=True)
                 if (root / "index.sqlite").exists():
-                    raise Unavailable(f"{root}: holds an index but no {MARKER} file; is this the right volume? See docs/footage.md")
+                    raise Unavailable(
+                        f"{root}: holds an index but no {MARKER} file; is this the right volume? See docs/footage.md"
+                    )
                 temporary = root / f"{MARKER}.{os.getpid()}"
                 temporary.write_text(uuid.uuid4().hex + "\n")
                 temporary.rename(marker)
             return cls(root, marker.read_text().strip())
         except FileNotFoundError as error:
-            raise Unavailable(f"{root}: no recording volume there (no {MARKER} file); record first, or mount it") from error
+            raise Unavailable(
+                f"{root}: no recording volume there (no {MARKER} file); record first, or mount it"
+            ) from error
         except OSError as error:
             raise Unavailable(f"{root}: recording volume cannot be used: {error.strerror}") from error
 

@@ -18,7 +18,10 @@ _COLUMNS: Final = "camera, day, seq, run, start_ms, end_ms, size_bytes, mtime_ns
 
 def to_segment(row: tuple[Any, ...]) -> Segment:
     """A row in the order of `_COLUMNS`."""
-    return Segment(*row[:8], row[8].hex(), row[9].hex(), row[10], row[11])
+    camera, day, seq, run, start_ms, end_ms, size_bytes, mtime_ns, sha256, link, state, offset_ms = row
+    return Segment(
+        camera, day, seq, run, start_ms, end_ms, size_bytes, mtime_ns, sha256.hex(), link.hex(), state, offset_ms
+    )
 
 
 def segments(index: Index, camera: str, span: Span, *, states: Iterable[int] = (PRESENT,)) -> list[Segment]:
@@ -99,12 +102,21 @@ def close_gap(cursor: sqlite3.Connection, camera: str, to_ms: int) -> None:
     cursor.execute("UPDATE gaps SET to_ms = ? WHERE camera = ? AND to_ms IS NULL", (to_ms, camera))
 
 
+def has_open_gap(index: Index, camera: str) -> bool:
+    return index.read("SELECT 1 FROM gaps WHERE camera = ? AND to_ms IS NULL", (camera,)).fetchone() is not None
+
+
 def add_gap(cursor: sqlite3.Connection, camera: str, gap: Gap) -> None:
     """A gap whose both ends are known."""
     cursor.execute(
         "INSERT INTO gaps (camera, from_ms, to_ms, cause, detail, inside) VALUES (?, ?, ?, ?, ?, ?)",
         (camera, gap.from_ms, gap.to_ms, gap.cause.value, gap.detail, int(gap.inside)),
     )
+
+
+def add_clock_step(cursor: sqlite3.Connection, at_ms: int, step_ms: int) -> None:
+    """The host's clock was set by `step_ms`; it says `at_ms` since."""
+    cursor.execute("INSERT INTO clock_steps (at_ms, step_ms) VALUES (?, ?)", (at_ms, step_ms))
 
 
 def notes(index: Index, camera: str, span: Span, now_ms: int) -> list[Gap]:

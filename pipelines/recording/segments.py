@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -65,22 +65,21 @@ def genesis(camera: str, day: int) -> str:
     return hashlib.sha256(f"gatewatch chain 1\n{camera}\n{day}".encode()).hexdigest()
 
 
-def link_of(previous: str, camera: str, place: tuple[int, int], span_ms: tuple[int, int], size_bytes: int, sha256: str) -> str:
-    """sha256 over the link before and everything that a segment's row claims: changing, swapping or moving one shows."""
-    text = f"{previous}\n{camera}\n{place[0]}\n{place[1]}\n{span_ms[0]}\n{span_ms[1]}\n{size_bytes}\n{sha256}"
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
 def segment_link(previous: str, segment: Segment) -> str:
-    """The link that `segment` must have after `previous`."""
-    return link_of(
-        previous,
+    """sha256 over the link before and everything that a segment's row claims: changing, swapping or moving one shows.
+
+    `segment.link` itself is not looked at.
+    """
+    claims = (
         segment.camera,
-        (segment.day, segment.seq),
-        (segment.start_ms, segment.end_ms),
+        segment.day,
+        segment.seq,
+        segment.start_ms,
+        segment.end_ms,
         segment.size_bytes,
         segment.sha256,
     )
+    return hashlib.sha256("\n".join([previous, *map(str, claims)]).encode()).hexdigest()
 
 
 def note_box(note: dict[str, Any]) -> bytes:
@@ -114,13 +113,15 @@ class SegmentWriter:
         self._hash = hashlib.sha256()
         self._descriptor: int | None = None
         self._start_ms = start_ms
-        self._sealed = False
+        self._place: Place | None = None
 
     def open(self) -> None:
         """Raises OSError."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self._descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o640)
-        self.append(self._init.data + note_box({"v": 1, "camera": self.camera, "run": self.run, "start_ms": self._start_ms}))
+        self.append(
+            self._init.data + note_box({"v": 1, "camera": self.camera, "run": self.run, "start_ms": self._start_ms})
+        )
 
     def append(self, data: bytes) -> None:
         """All of `data` or nothing: what was written of a failed append is cut off again. Raises OSError."""
@@ -144,9 +145,10 @@ class SegmentWriter:
     def close(self, start_ms: int, end_ms: int, place: Place, offset_ms: int | None) -> Segment:
         """Seal, sync and rename; may be tried again after an OSError, which it raises."""
         descriptor = self._open_descriptor()
-        if not self._sealed:
+        if self._place is None:
             self.append(trailer(self.camera, self.run, (start_ms, end_ms), place, offset_ms))
-            self._sealed = True
+            self._place = place
+        place = self._place
         os.fsync(descriptor)
         target = self._root / segment_path(self.camera, start_ms, self.run)
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -155,13 +157,20 @@ class SegmentWriter:
         mtime_ns = os.fstat(descriptor).st_mtime_ns
         os.close(descriptor)
         self._descriptor = None
-        return finished(self.camera, self.run, (start_ms, end_ms), place, offset_ms, self.size_bytes, mtime_ns, self._hash.hexdigest())
-
-    def abandon(self) -> None:
-        """Let go of the file; a `.part` without media is removed, any other is left for adoption."""
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
+        draft = Segment(
+            self.camera,
+            0,
+            0,
+            self.run,
+            start_ms,
+            end_ms,
+            self.size_bytes,
+            mtime_ns,
+            self._hash.hexdigest(),
+            "",
+            offset_ms=offset_ms,
+        )
+        return finished(draft, place)
 
     def _open_descriptor(self) -> int:
         if self._descriptor is None:
@@ -186,21 +195,10 @@ def trailer(camera: str, run: str, span_ms: tuple[int, int], place: Place, offse
     )
 
 
-def finished(
-    camera: str,
-    run: str,
-    span_ms: tuple[int, int],
-    place: Place,
-    offset_ms: int | None,
-    size_bytes: int,
-    mtime_ns: int,
-    sha256: str,
-) -> Segment:
-    """The row of a file that has just been closed."""
-    link = link_of(place.previous, camera, (place.day, place.seq), span_ms, size_bytes, sha256)
-    return Segment(
-        camera, place.day, place.seq, run, span_ms[0], span_ms[1], size_bytes, mtime_ns, sha256, link, PRESENT, offset_ms
-    )
+def finished(draft: Segment, place: Place) -> Segment:
+    """The row of a file that has just been closed: `draft` at its place in the chain."""
+    placed = replace(draft, day=place.day, seq=place.seq)
+    return replace(placed, link=segment_link(place.previous, placed))
 
 
 def sync_folder(folder: Path) -> None:

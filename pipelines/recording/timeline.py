@@ -45,6 +45,10 @@ class StreamTime:
             raise ValueError("no picture has arrived yet")
         return round((stream_s + self._anchor_s + self._wall_s) * 1000)
 
+    def redate(self, wall_minus_monotonic_s: float) -> None:
+        """The host's clock was set: the same moments now have another date."""
+        self._wall_s = wall_minus_monotonic_s
+
     def settle(self) -> float:
         """At a segment boundary: follow the stream's clock by at most `CREEP_S`; returns seconds for which the stream
         stood still (0.0 normally), by which the anchor has then been moved."""

@@ -1,0 +1,147 @@
+"""The incident `recording_gap`: opened when a camera has not been recorded for a while, closed when it is again.
+
+Incidents wait in the index's `outbox` until somebody forwards them to the bus: the recorder itself needs no bus.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from dataclasses import dataclass
+from typing import Any, Final
+
+from pipelines.recording import ledger
+from pipelines.recording.coverage import Cause
+from pipelines.recording.index import Index
+
+_NAMESPACE: Final = uuid.UUID("5f1f8f3e-4b77-4c5a-9a53-6a0a3b9b5f10")
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """One message that waits to be forwarded. `body` has the fields of an incident, times in seconds since the epoch."""
+
+    outbox_id: int
+    incident_id: str
+    revision: int
+    body: dict[str, Any]
+
+
+def incident(
+    kind: str,
+    camera: str,
+    subject: str,
+    *,
+    phase: str,
+    revision: int,
+    severity: int,
+    times_s: dict[str, float | None],
+    evidence: dict[str, dict[str, Any]],
+) -> dict[str, Any]:
+    """An incident of the recorder as plain JSON, with every field that an incident of the engine has."""
+    return {
+        "incident_id": str(uuid.uuid5(_NAMESPACE, f"{kind}/{camera}/{subject}")),
+        "camera_id": camera,
+        "kind": kind,
+        "rule_id": "recording",
+        "zone_id": "",
+        "phase": phase,
+        "revision": revision,
+        "severity": severity,
+        "score": 1.0,
+        "first_seen_s": times_s["first_seen"],
+        "opened_s": times_s["opened"],
+        "closed_s": times_s.get("closed"),
+        "close_reason": "recording_again" if times_s.get("closed") is not None else None,
+        "time_s": times_s["time"],
+        "box_norm": None,
+        "track_ids": [],
+        "evidence": evidence,
+    }
+
+
+def post(index: Index, body: dict[str, Any], now_ms: int) -> None:
+    """Put an incident into the outbox; one that is there already stays as it is."""
+    with index.transaction() as cursor:
+        cursor.execute(
+            "INSERT INTO outbox (incident_id, revision, body, created_ms) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+            (body["incident_id"], body["revision"], json.dumps(body, sort_keys=True), now_ms),
+        )
+
+
+def waiting(index: Index, limit: int = 100) -> list[Waiting]:
+    """What has not been forwarded, oldest first."""
+    rows = index.read(
+        "SELECT id, incident_id, revision, body FROM outbox WHERE forwarded_ms IS NULL ORDER BY id LIMIT ?", (limit,)
+    )
+    return [Waiting(row[0], row[1], row[2], json.loads(row[3])) for row in rows.fetchall()]
+
+
+def forwarded(index: Index, outbox_id: int, now_ms: int) -> None:
+    """Call when the bus has it safe. Twice does no harm; neither does forwarding twice: the ids are the same."""
+    with index.transaction() as cursor:
+        cursor.execute("UPDATE outbox SET forwarded_ms = ? WHERE id = ?", (now_ms, outbox_id))
+
+
+class GapAlarms:
+    """Compares open gaps with open alarms. Needs nothing but the index, so it goes on after a restart."""
+
+    def __init__(self, after_s: float, severity: int = 2) -> None:
+        self._after_ms = round(after_s * 1000)
+        self._severity = severity
+
+    def look(self, index: Index, now_ms: int) -> None:
+        """Open what is due, close what is over. Raises Unavailable."""
+        open_gaps = {
+            row[0]: row[1:] for row in index.read("SELECT camera, from_ms, cause, detail FROM gaps WHERE to_ms IS NULL")
+        }
+        alarmed: dict[str, dict[str, Any]] = {}
+        for row in index.read(
+            "SELECT body FROM outbox AS o WHERE revision = 1 AND NOT EXISTS"
+            " (SELECT 1 FROM outbox AS c WHERE c.incident_id = o.incident_id AND c.revision = 2)"
+        ):
+            body = json.loads(row[0])
+            if body["kind"] == "recording_gap":
+                alarmed[body["camera_id"]] = body
+        for camera, (from_ms, cause, detail) in open_gaps.items():
+            if camera in alarmed or cause == Cause.CONFIGURATION:
+                continue
+            # A cause may change while nothing comes: the outage counts from the last picture.
+            began_ms = min(from_ms, ledger.last_end_ms(index, camera) or from_ms)
+            if now_ms - began_ms < self._after_ms:
+                continue
+            evidence = {"cause": {"value": cause, "unit": ""}, "detail": {"value": detail, "unit": ""}}
+            times = {"first_seen": began_ms / 1000, "opened": now_ms / 1000, "time": now_ms / 1000}
+            post(
+                index,
+                incident(
+                    "recording_gap",
+                    camera,
+                    str(began_ms),
+                    phase="opened",
+                    revision=1,
+                    severity=self._severity,
+                    times_s=times,
+                    evidence=evidence,
+                ),
+                now_ms,
+            )
+        for camera, body in alarmed.items():
+            if camera in open_gaps:
+                continue
+            began_s = body["first_seen_s"]
+            row = index.read("SELECT max(to_ms) FROM gaps WHERE camera = ?", (camera,)).fetchone()
+            ended_s = now_ms / 1000 if row[0] is None else row[0] / 1000
+            lasted = {"gap": {"value": round(ended_s - began_s, 1), "unit": "s"}}
+            times = {"first_seen": began_s, "opened": body["opened_s"], "closed": ended_s, "time": now_ms / 1000}
+            closing = incident(
+                "recording_gap",
+                camera,
+                "",
+                phase="closed",
+                revision=2,
+                severity=self._severity,
+                times_s=times,
+                evidence={**body["evidence"], **lasted},
+            )
+            post(index, {**closing, "incident_id": body["incident_id"]}, now_ms)
