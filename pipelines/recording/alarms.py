@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -35,8 +36,8 @@ def incident(
     phase: str,
     revision: int,
     severity: int,
-    times_s: dict[str, float | None],
-    evidence: dict[str, dict[str, Any]],
+    times_s: Mapping[str, float | None],
+    evidence: Mapping[str, Any],
 ) -> dict[str, Any]:
     """An incident of the recorder as plain JSON, with every field that an incident of the engine has."""
     return {
@@ -95,14 +96,7 @@ class GapAlarms:
         open_gaps = {
             row[0]: row[1:] for row in index.read("SELECT camera, from_ms, cause, detail FROM gaps WHERE to_ms IS NULL")
         }
-        alarmed: dict[str, dict[str, Any]] = {}
-        for row in index.read(
-            "SELECT body FROM outbox AS o WHERE revision = 1 AND NOT EXISTS"
-            " (SELECT 1 FROM outbox AS c WHERE c.incident_id = o.incident_id AND c.revision = 2)"
-        ):
-            body = json.loads(row[0])
-            if body["kind"] == "recording_gap":
-                alarmed[body["camera_id"]] = body
+        alarmed = {body["camera_id"]: body for body in _open_incidents(index) if body["kind"] == "recording_gap"}
         for camera, (from_ms, cause, detail) in open_gaps.items():
             if camera in alarmed or cause == Cause.CONFIGURATION:
                 continue
@@ -145,3 +139,43 @@ class GapAlarms:
                 evidence={**body["evidence"], **lasted},
             )
             post(index, {**closing, "incident_id": body["incident_id"]}, now_ms)
+
+
+class Faults:
+    """Alarms of the whole volume: raised once, over once."""
+
+    def __init__(self, index: Index, now_ms: int) -> None:
+        self._index = index
+        self._now_ms = now_ms
+
+    def raised(self, kind: str, detail: str) -> None:
+        """Open the incident `kind` unless it is open. Raises Unavailable."""
+        if self._open(kind) is not None:
+            return
+        now_s = self._now_ms / 1000
+        times = {"first_seen": now_s, "opened": now_s, "time": now_s}
+        evidence = {"detail": {"value": detail, "unit": ""}}
+        body = incident(
+            kind, "", str(self._now_ms), phase="opened", revision=1, severity=1, times_s=times, evidence=evidence
+        )
+        post(self._index, body, self._now_ms)
+
+    def over(self, kind: str) -> None:
+        """Close it when it is open. Raises Unavailable."""
+        body = self._open(kind)
+        if body is None:
+            return
+        now_s = self._now_ms / 1000
+        closing = {**body, "phase": "closed", "revision": 2, "closed_s": now_s, "time_s": now_s, "close_reason": "over"}
+        post(self._index, closing, self._now_ms)
+
+    def _open(self, kind: str) -> dict[str, Any] | None:
+        return next((body for body in _open_incidents(self._index) if body["kind"] == kind), None)
+
+
+def _open_incidents(index: Index) -> list[dict[str, Any]]:
+    rows = index.read(
+        "SELECT body FROM outbox AS o WHERE revision = 1 AND NOT EXISTS"
+        " (SELECT 1 FROM outbox AS c WHERE c.incident_id = o.incident_id AND c.revision = 2)"
+    )
+    return [json.loads(row[0]) for row in rows.fetchall()]

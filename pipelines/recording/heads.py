@@ -93,7 +93,7 @@ class HttpChannel:
             raise Unavailable("the head channel does not take heads; see recording.head_channel") from error
 
 
-def make_head(index: Index, volume: Volume, signer: Signer, camera: str, day: int, now_ms: int) -> Head:
+def make_head(index: Index, volume: Volume, signer: Signer, *, camera: str, day: int, now_ms: int) -> Head:
     """Sign the chain of a day as it stands. Nothing is stored."""
     count, bytes_, first, last = index.read(
         "SELECT count(*), sum(size_bytes), min(start_ms), max(end_ms) FROM"
@@ -151,7 +151,11 @@ class Heads:
                 # A recorder that has a segment in hand for that very day would still add to it.
                 if newest is None or (newest.day == day and now_ms - newest.end_ms < _GRACE_MS):
                     continue
-                self._store(index, make_head(index, self._volume, self._signer, camera, int(day), now_ms), now_ms)
+                self._store(
+                    index,
+                    make_head(index, self._volume, self._signer, camera=camera, day=int(day), now_ms=now_ms),
+                    now_ms,
+                )
                 made += 1
         self._send(index, now_ms)
         return made
