@@ -1,0 +1,318 @@
+"""What is deleted: the plan's promises for any footage, and that the cleaner does exactly the plan."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pipelines.errors import BadInput
+from pipelines.recording import ledger
+from pipelines.recording.alarms import waiting
+from pipelines.recording.cleaner import Cleaner, Settings
+from pipelines.recording.coverage import Span
+from pipelines.recording.holds import Holds, mark_incident
+from pipelines.recording.index import Index
+from pipelines.recording.journal import Journal
+from pipelines.recording.layout import Volume
+from pipelines.recording.policy import PROFILES, Keeping, resolve
+from pipelines.recording.retention import CameraFootage, Limits, Row, Rule, forecast, plan
+from pipelines.recording.segments import Segment
+from pipelines.testing import FakeClock
+
+DAY = 86_400_000
+NOW = 1000 * DAY
+
+
+def touches(row: Row, spans: list[Span] | tuple[Span, ...]) -> bool:
+    return any(span.from_ms < row.end_ms and span.to_ms > row.start_ms for span in spans)
+
+
+@st.composite
+def limits(draw: st.DrawFn) -> Limits:
+    floor = draw(st.integers(0, 40 * DAY))
+    target = floor + draw(st.integers(0, 40 * DAY))
+    incidents = floor + draw(st.integers(0, 80 * DAY))
+    return Limits(floor, target, incidents, max(target, incidents) + draw(st.integers(0, 40 * DAY)))
+
+
+@st.composite
+def footage(draw: st.DrawFn) -> CameraFootage:
+    starts = sorted(draw(st.lists(st.integers(NOW - 220 * DAY, NOW + DAY), max_size=25, unique=True)))
+    rows = [
+        Row(number, start, start + draw(st.integers(1, 3 * DAY)), draw(st.integers(1, 10**9)))
+        for number, start in enumerate(starts, 1)
+    ]
+    spans = st.tuples(st.integers(NOW - 220 * DAY, NOW), st.integers(0, 20 * DAY)).map(lambda t: Span(t[0], t[0] + t[1]))
+    return CameraFootage(draw(limits()), rows, draw(st.lists(spans, max_size=4)), draw(st.lists(spans, max_size=4)))
+
+
+sites = st.dictionaries(st.sampled_from(["gate", "yard", "road"]), footage(), max_size=3)
+clocks = st.integers(NOW - 100 * DAY, NOW + 300 * DAY)
+sizes = st.integers(0, 20 * 10**9)
+
+
+@given(sites, clocks, sizes, sizes)
+@settings(max_examples=400, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+def test_the_plan_keeps_its_promises(site: dict[str, CameraFootage], now: int, free: int, reserve: int) -> None:
+    decided = plan(site, now_ms=now, free_bytes=free, reserve_bytes=reserve)
+    gone = {(deletion.camera, deletion.row.row_id) for deletion in decided.deletions}
+    assert len(gone) == len(decided.deletions)
+    for deletion in decided.deletions:
+        camera = site[deletion.camera]
+        assert not touches(deletion.row, tuple(camera.holds)), "held"
+        assert deletion.row.end_ms <= now - camera.limits.floor_ms, "under the floor"
+    for name, camera in site.items():
+        for row in camera.rows:
+            held, old = touches(row, tuple(camera.holds)), now - row.end_ms
+            if not held and old >= camera.limits.ceiling_ms:
+                assert (name, row.row_id) in gone, "past the ceiling"
+    # Idempotent: what is left is left, and the same question has the same answer.
+    assert plan(site, now_ms=now, free_bytes=free, reserve_bytes=reserve) == decided
+    left = {
+        name: CameraFootage(
+            camera.limits,
+            [row for row in camera.rows if (name, row.row_id) not in gone],
+            camera.holds,
+            camera.incidents,
+        )
+        for name, camera in site.items()
+    }
+    again = plan(left, now_ms=now, free_bytes=free + decided.bytes, reserve_bytes=reserve)
+    assert again.deletions == ()
+    assert again.short_bytes == decided.short_bytes
+
+
+@given(sites, clocks, sizes, sizes, st.floats(0.01, 1.0))
+@settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+def test_the_cap_takes_the_first_of_the_same_plan(
+    site: dict[str, CameraFootage], now: int, free: int, reserve: int, share: float
+) -> None:
+    whole = plan(site, now_ms=now, free_bytes=free, reserve_bytes=reserve)
+    capped = plan(site, now_ms=now, free_bytes=free, reserve_bytes=reserve, cap_share=share)
+    total = sum(len(camera.rows) for camera in site.values())
+    assert len(capped.deletions) <= max(1, int(total * share))
+    assert capped.deletions == whole.deletions[: len(capped.deletions)]
+    assert capped.postponed == len(whole.deletions) - len(capped.deletions)
+
+
+LIMITS = Limits(30 * DAY, 60 * DAY, 90 * DAY, 90 * DAY)
+
+
+def row(days_old: float, number: int = 1, size: int = 100) -> Row:
+    return Row(number, NOW - round(days_old * DAY) - 10_000, NOW - round(days_old * DAY), size)
+
+
+@pytest.mark.parametrize(
+    ("days_old", "incident", "rule"),
+    [
+        (10, False, None),
+        (30, False, None),
+        (59, False, None),
+        (60, False, Rule.TARGET),
+        (60, True, None),
+        (89.9, True, None),
+        (90, True, Rule.CEILING),
+        (100, False, Rule.CEILING),
+    ],
+)
+def test_rules_by_age(days_old: float, incident: bool, rule: Rule | None) -> None:
+    item = row(days_old)
+    site = {"gate": CameraFootage(LIMITS, [item], (), [Span(item.start_ms, item.start_ms + 1)] if incident else ())}
+    decided = plan(site, now_ms=NOW, free_bytes=10**12, reserve_bytes=0)
+    assert [deletion.rule for deletion in decided.deletions] == ([] if rule is None else [rule])
+
+
+def test_under_pressure_the_oldest_ordinary_footage_goes_first_and_the_floor_stands() -> None:
+    rows = [row(50, 1), row(45, 2), row(40, 3), row(29, 4)]
+    site = {"gate": CameraFootage(LIMITS, rows, (), [Span(rows[0].start_ms, rows[0].end_ms)])}
+    decided = plan(site, now_ms=NOW, free_bytes=0, reserve_bytes=150)
+    assert [(d.row.row_id, d.rule) for d in decided.deletions] == [(2, Rule.PRESSURE), (3, Rule.PRESSURE)]
+    decided = plan(site, now_ms=NOW, free_bytes=0, reserve_bytes=1000)
+    assert [d.row.row_id for d in decided.deletions] == [2, 3, 1]
+    assert decided.short_bytes == 700
+
+
+def test_forecast() -> None:
+    steady = forecast(
+        {"gate": 100}, {"gate": 30 * DAY}, leaving_per_day_bytes=100, recorded_bytes=3000, free_bytes=500, reserve_bytes=100
+    )
+    assert steady.days_to_full is None
+    assert not steady.floor_in_danger
+    growing = forecast(
+        {"gate": 100}, {"gate": 30 * DAY}, leaving_per_day_bytes=0, recorded_bytes=500, free_bytes=500, reserve_bytes=100
+    )
+    assert growing.days_to_full == pytest.approx(4.0)
+    assert growing.floor_in_danger
+    assert growing.floor_days == pytest.approx(9.0)
+
+
+def test_profiles_owners_and_cameras() -> None:
+    site = Keeping(keep_s=30 * 86400, keep_incidents_s=90 * 86400)
+    assert resolve("gate", [Keeping(), PROFILES["cn-799"], site]) == Limits(30 * DAY, 30 * DAY, 90 * DAY, 90 * DAY)
+    police = Keeping(floor_s=60 * 86400, keep_s=60 * 86400, ceiling_s=90 * 86400)
+    assert resolve("gate", [police, PROFILES["cn-799"], site]).floor_ms == 60 * DAY
+    with pytest.raises(BadInput, match=r"camera gate: keep \(7 d\) is below the floor \(30 d\)"):
+        resolve("gate", [Keeping(keep_s=7 * 86400), PROFILES["cn-799"], site])
+    with pytest.raises(BadInput, match="above the ceiling"):
+        resolve("gate", [Keeping(ceiling_s=80 * 86400), PROFILES["cn-799"], site])
+
+
+# -- the cleaner ------------------------------------------------------------------------------------------------------
+
+
+def fake_site(root: Path, site: dict[str, CameraFootage], now: int) -> tuple[Volume, Index, dict[tuple[str, int], int]]:
+    """A volume with a small file for each row, its holds and its incidents; returns index ids by (camera, row id)."""
+    volume = Volume.open(root, create=True)
+    index = Index.open(volume.index, durable=True, create=True)
+    ids = {}
+    for camera, content in site.items():
+        with index.transaction() as cursor:
+            ledger.touch_camera(cursor, camera, now, now)
+            for number, item in enumerate(content.rows, 1):
+                segment = Segment(
+                    camera, 20260101, number, f"{number:08x}", item.start_ms, item.end_ms, item.size_bytes, 0, "00", "00"
+                )
+                ledger.insert_segment(cursor, segment)
+                (volume.root / segment.path).parent.mkdir(parents=True, exist_ok=True)
+                (volume.root / segment.path).write_bytes(b"x")
+                ids[camera, item.row_id] = int(cursor.execute("SELECT last_insert_rowid()").fetchone()[0])
+            cursor.execute("UPDATE cameras SET seen_ms = ?", (now,))
+        for number, span in enumerate(content.holds):
+            if span.to_ms > span.from_ms:
+                audit = Journal(volume.journal / "audit.jsonl")
+                Holds(index, audit).place([camera], span, reason="r", owner="o", actor="a", now_ms=now)
+            del number
+        for number, span in enumerate(content.incidents):
+            mark_incident(index, f"{camera}-{number}", camera, span)
+    return volume, index, ids
+
+
+@given(sites, clocks, sizes, sizes)
+@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+def test_the_cleaner_does_what_the_plan_says(
+    site: dict[str, CameraFootage], now: int, free: int, reserve: int
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        volume, index, ids = fake_site(Path(folder) / "v", site, now)
+        decided = plan(site, now_ms=now, free_bytes=free, reserve_bytes=reserve)
+        default = Limits(0, 0, 0, 0)
+        wanted = Settings({name: c.limits for name, c in site.items()}, default, reserve, cap_share=1.0)
+        cleaner = Cleaner(volume, wanted, FakeClock(now / 1000), boot="b", free_bytes=lambda: free)
+        outcome = cleaner.run_once(index)
+        assert outcome.refused is None
+        expected = {ids[d.camera, d.row.row_id] for d in decided.deletions}
+        left = {item[0] for item in index.read("SELECT id FROM segments")}
+        assert left == set(ids.values()) - expected
+        files = list(volume.root.glob("*/[0-9]*/*/*/*/*.mp4"))
+        assert len(files) == len(left)
+        (records,) = index.read("SELECT count(*) FROM deletions WHERE finished = 1").fetchone()
+        assert records == len(expected)
+        assert Journal(volume.journal / "ledger.jsonl").verify() == []
+        index.close()
+
+
+@pytest.fixture
+def old_site(tmp_path: Path) -> tuple[Volume, Index]:
+    rows = [row(100 - number, number) for number in range(1, 11)]
+    volume, index, _ = fake_site(tmp_path / "v", {"gate": CameraFootage(LIMITS, rows)}, NOW)
+    return volume, index
+
+
+def cleaner_of(volume: Volume, clock: FakeClock, share: float = 1.0) -> Cleaner:
+    return Cleaner(volume, Settings({}, LIMITS, 0, share), clock, boot="b", free_bytes=lambda: 10**12)
+
+
+def count(index: Index) -> int:
+    return int(index.read("SELECT count(*) FROM segments").fetchone()[0])
+
+
+def test_the_cap_spreads_a_big_deletion_over_runs(old_site: tuple[Volume, Index]) -> None:
+    volume, index = old_site
+    cleaner = cleaner_of(volume, FakeClock(NOW / 1000), share=0.3)
+    assert (cleaner.run_once(index).deleted, cleaner.run_once(index).deleted) == (3, 2)
+
+
+def test_nothing_is_deleted_from_another_volume(old_site: tuple[Volume, Index]) -> None:
+    volume, index = old_site
+    (volume.root / ".gatewatch-volume").write_text("another\n")
+    outcome = cleaner_of(volume, FakeClock(NOW / 1000)).run_once(index)
+    assert "another volume" in str(outcome.refused)
+    (volume.root / ".gatewatch-volume").unlink()
+    assert "is it mounted" in str(cleaner_of(volume, FakeClock(NOW / 1000)).run_once(index).refused)
+    assert count(index) == 10
+    assert [item.body["kind"] for item in waiting(index)] == ["retention_refused"]
+
+
+@pytest.mark.parametrize("jump_s", [3600.0, -3600.0, 400 * 86400.0])
+def test_nothing_is_deleted_after_a_jump_of_the_clock_until_a_person_looked(
+    old_site: tuple[Volume, Index], jump_s: float
+) -> None:
+    from pipelines.recording.guard import accept_clock
+
+    volume, index = old_site
+    clock = FakeClock(NOW / 1000)
+    cleaner = cleaner_of(volume, clock, share=0.1)
+    assert cleaner.run_once(index).deleted == 1
+    clock.step(jump_s)
+    assert "the" in str(cleaner.run_once(index).refused)
+    assert count(index) == 9
+    accept_clock(index, clock, "b")
+    assert cleaner.run_once(index).refused is None
+
+
+def test_a_hold_placed_between_plan_and_deletion_wins(old_site: tuple[Volume, Index], monkeypatch: pytest.MonkeyPatch) -> None:
+    volume, index = old_site
+    cleaner = cleaner_of(volume, FakeClock(NOW / 1000))
+    decided = cleaner.dry_run(index).plan
+    assert decided is not None
+    assert len(decided.deletions) == 10
+    audit = Journal(volume.journal / "audit.jsonl")
+    Holds(index, audit).place(["gate"], Span(0, NOW), reason="court", owner="police", actor="a", now_ms=NOW)
+    monkeypatch.setattr(cleaner, "_plan", lambda _index: decided)
+    assert cleaner.run_once(index).deleted == 0
+    assert count(index) == 10
+
+
+def test_a_released_or_expired_hold_holds_nothing(old_site: tuple[Volume, Index]) -> None:
+    volume, index = old_site
+    holds = Holds(index, Journal(volume.journal / "audit.jsonl"))
+    kept = holds.place(["gate"], Span(0, NOW), reason="court", owner="police", actor="a", now_ms=NOW)
+    holds.place(["gate"], Span(0, NOW), reason="x", owner="y", actor="a", now_ms=NOW - 10, expires_ms=NOW - 1)
+    cleaner = cleaner_of(volume, FakeClock(NOW / 1000))
+    assert cleaner.run_once(index).deleted == 0
+    with pytest.raises(BadInput, match="needs a reason"):
+        holds.release(kept.hold.hold_id, reason=" ", actor="a", now_ms=NOW)
+    holds.release(kept.hold.hold_id, reason="case closed", actor="b", now_ms=NOW)
+    assert cleaner.run_once(index).deleted == 10
+    actions = [entry.action for entry in Journal(volume.journal / "audit.jsonl").entries()]
+    assert actions == ["hold", "hold", "release", "delete"]
+
+
+def test_a_deletion_that_a_crash_cut_in_two_is_finished(old_site: tuple[Volume, Index], monkeypatch: pytest.MonkeyPatch) -> None:
+    volume, index = old_site
+    cleaner = cleaner_of(volume, FakeClock(NOW / 1000))
+    with monkeypatch.context() as patched:
+        patched.setattr(cleaner, "_finish", lambda _index: None)
+        cleaner.run_once(index)
+    assert index.read("SELECT count(*) FROM segments WHERE state = 1").fetchone()[0] == 10
+    assert len(list(volume.root.glob("gate/*/*/*/*/*.mp4"))) == 10
+    cleaner.run_once(index)
+    assert count(index) == 0
+    assert list(volume.root.glob("gate/*/*/*/*/*.mp4")) == []
+
+
+def test_at_the_floor_it_alarms_and_deletes_nothing(tmp_path: Path) -> None:
+    rows = [row(10 - number / 10, number) for number in range(1, 11)]
+    volume, index, _ = fake_site(tmp_path / "v", {"gate": CameraFootage(LIMITS, rows)}, NOW)
+    cleaner = Cleaner(
+        volume, Settings({}, LIMITS, 10**9, 1.0), FakeClock(NOW / 1000), boot="b", free_bytes=lambda: 0
+    )
+    outcome = cleaner.run_once(index)
+    assert outcome.plan is not None
+    assert outcome.plan.short_bytes == 10**9
+    assert count(index) == 10
+    assert [(item.body["kind"], item.body["severity"]) for item in waiting(index)] == [("retention_floor", 1)]
