@@ -34,7 +34,14 @@ def stream() -> Stream:
     """Twelve seconds of H.264, 10 pictures a second, as the recorder gets them from ffmpeg."""
     command = [find_binary(), "-hide_banner", "-loglevel", "error", "-f", "lavfi", "-i"]
     command += ["testsrc2=size=320x240:rate=10:duration=12", "-c:v", "libx264", "-preset", "ultrafast", "-g", "10"]
-    command += ["-pix_fmt", "yuv420p", "-f", "mp4", "-movflags", "frag_keyframe+empty_moov+default_base_moof+skip_trailer"]
+    command += [
+        "-pix_fmt",
+        "yuv420p",
+        "-f",
+        "mp4",
+        "-movflags",
+        "frag_keyframe+empty_moov+default_base_moof+skip_trailer",
+    ]
     data = subprocess.run([*command, "pipe:1"], capture_output=True, check=True).stdout
     parser = StreamParser()
     fragments = parser.feed(data)
@@ -50,7 +57,9 @@ class FilledVolume:
         self.index = Index.open(self.volume.index, create=True)
         self._stream = stream
 
-    def add(self, camera: str = "gate", start_ms: int = MORNING_MS, count: int = 1, run: str = "0a1b2c3d") -> list[Segment]:
+    def add(
+        self, camera: str = "gate", start_ms: int = MORNING_MS, count: int = 1, run: str = "0a1b2c3d"
+    ) -> list[Segment]:
         """`count` segments from `start_ms` on."""
         made: list[Segment] = []
         for number in range(count):

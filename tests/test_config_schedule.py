@@ -184,7 +184,7 @@ def school_day(day: date, term: DateRange, holidays: set[date], extra: set[date]
     extra=st.sets(st.integers(0, 3)),
     offset_s=st.integers(0, 7 * 60),
 )
-def test_agrees_with_a_brute_force_oracle_across_changes_of_the_clock(  # noqa: PLR0917
+def test_agrees_with_a_brute_force_oracle_across_changes_of_the_clock(
     case: tuple[str, Data], zone: str, start: str, holidays: set[int], extra: set[int], offset_s: int
 ) -> None:
     text, data = case

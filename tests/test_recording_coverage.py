@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -61,7 +63,7 @@ def test_recorded_and_gaps_fill_the_day_exactly(segments: list[Span], written: l
     parts = sorted([*coverage.recorded, *(Span(gap.from_ms, gap.to_ms) for gap in coverage.gaps)])
     assert parts[0].from_ms == DAY.from_ms
     assert parts[-1].to_ms == DAY.to_ms
-    assert all(a.to_ms == b.from_ms for a, b in zip(parts, parts[1:], strict=False))
+    assert all(a.to_ms == b.from_ms for a, b in itertools.pairwise(parts))
     assert all(part.to_ms > part.from_ms for part in parts)
 
 

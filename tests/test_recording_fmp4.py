@@ -37,7 +37,16 @@ def test_times_and_key_frames(stream: Stream) -> None:
 
 
 def test_a_jump_of_the_streams_own_time_is_a_hole() -> None:
-    command = [find_binary(), "-hide_banner", "-loglevel", "error", "-f", "lavfi", "-i", "testsrc2=size=320x240:rate=10"]
+    command = [
+        find_binary(),
+        "-hide_banner",
+        "-loglevel",
+        "error",
+        "-f",
+        "lavfi",
+        "-i",
+        "testsrc2=size=320x240:rate=10",
+    ]
     command += ["-vf", "setpts='if(gte(N,25),PTS+7/TB,PTS)'", "-fps_mode", "passthrough", "-frames:v", "50"]
     command += ["-c:v", "libx264", "-preset", "ultrafast", "-g", "10", "-f", "mp4"]
     command += ["-movflags", "frag_keyframe+empty_moov+default_base_moof", "pipe:1"]

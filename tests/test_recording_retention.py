@@ -46,7 +46,9 @@ def footage(draw: st.DrawFn) -> CameraFootage:
         Row(number, start, start + draw(st.integers(1, 3 * DAY)), draw(st.integers(1, 10**9)))
         for number, start in enumerate(starts, 1)
     ]
-    spans = st.tuples(st.integers(NOW - 220 * DAY, NOW), st.integers(0, 20 * DAY)).map(lambda t: Span(t[0], t[0] + t[1]))
+    spans = st.tuples(st.integers(NOW - 220 * DAY, NOW), st.integers(0, 20 * DAY)).map(
+        lambda t: Span(t[0], t[0] + t[1])
+    )
     return CameraFootage(draw(limits()), rows, draw(st.lists(spans, max_size=4)), draw(st.lists(spans, max_size=4)))
 
 
@@ -138,12 +140,22 @@ def test_under_pressure_the_oldest_ordinary_footage_goes_first_and_the_floor_sta
 
 def test_forecast() -> None:
     steady = forecast(
-        {"gate": 100}, {"gate": 30 * DAY}, leaving_per_day_bytes=100, recorded_bytes=3000, free_bytes=500, reserve_bytes=100
+        {"gate": 100},
+        {"gate": 30 * DAY},
+        leaving_per_day_bytes=100,
+        recorded_bytes=3000,
+        free_bytes=500,
+        reserve_bytes=100,
     )
     assert steady.days_to_full is None
     assert not steady.floor_in_danger
     growing = forecast(
-        {"gate": 100}, {"gate": 30 * DAY}, leaving_per_day_bytes=0, recorded_bytes=500, free_bytes=500, reserve_bytes=100
+        {"gate": 100},
+        {"gate": 30 * DAY},
+        leaving_per_day_bytes=0,
+        recorded_bytes=500,
+        free_bytes=500,
+        reserve_bytes=100,
     )
     assert growing.days_to_full == pytest.approx(4.0)
     assert growing.floor_in_danger
@@ -174,7 +186,16 @@ def fake_site(root: Path, site: dict[str, CameraFootage], now: int) -> tuple[Vol
             ledger.touch_camera(cursor, camera, now, now)
             for number, item in enumerate(content.rows, 1):
                 segment = Segment(
-                    camera, 20260101, number, f"{number:08x}", item.start_ms, item.end_ms, item.size_bytes, 0, "00", "00"
+                    camera,
+                    20260101,
+                    number,
+                    f"{number:08x}",
+                    item.start_ms,
+                    item.end_ms,
+                    item.size_bytes,
+                    0,
+                    "00",
+                    "00",
                 )
                 ledger.insert_segment(cursor, segment)
                 (volume.root / segment.path).parent.mkdir(parents=True, exist_ok=True)
@@ -193,9 +214,7 @@ def fake_site(root: Path, site: dict[str, CameraFootage], now: int) -> tuple[Vol
 
 @given(sites, clocks, sizes, sizes)
 @settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow], deadline=None)
-def test_the_cleaner_does_what_the_plan_says(
-    site: dict[str, CameraFootage], now: int, free: int, reserve: int
-) -> None:
+def test_the_cleaner_does_what_the_plan_says(site: dict[str, CameraFootage], now: int, free: int, reserve: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         volume, index, ids = fake_site(Path(folder) / "v", site, now)
         decided = plan(site, now_ms=now, free_bytes=free, reserve_bytes=reserve)
@@ -264,7 +283,9 @@ def test_nothing_is_deleted_after_a_jump_of_the_clock_until_a_person_looked(
     assert cleaner.run_once(index).refused is None
 
 
-def test_a_hold_placed_between_plan_and_deletion_wins(old_site: tuple[Volume, Index], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hold_placed_between_plan_and_deletion_wins(
+    old_site: tuple[Volume, Index], monkeypatch: pytest.MonkeyPatch
+) -> None:
     volume, index = old_site
     cleaner = cleaner_of(volume, FakeClock(NOW / 1000))
     decided = cleaner.dry_run(index).plan
@@ -292,7 +313,9 @@ def test_a_released_or_expired_hold_holds_nothing(old_site: tuple[Volume, Index]
     assert actions == ["hold", "hold", "release", "delete"]
 
 
-def test_a_deletion_that_a_crash_cut_in_two_is_finished(old_site: tuple[Volume, Index], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_deletion_that_a_crash_cut_in_two_is_finished(
+    old_site: tuple[Volume, Index], monkeypatch: pytest.MonkeyPatch
+) -> None:
     volume, index = old_site
     cleaner = cleaner_of(volume, FakeClock(NOW / 1000))
     with monkeypatch.context() as patched:
@@ -308,9 +331,7 @@ def test_a_deletion_that_a_crash_cut_in_two_is_finished(old_site: tuple[Volume, 
 def test_at_the_floor_it_alarms_and_deletes_nothing(tmp_path: Path) -> None:
     rows = [row(10 - number / 10, number) for number in range(1, 11)]
     volume, index, _ = fake_site(tmp_path / "v", {"gate": CameraFootage(LIMITS, rows)}, NOW)
-    cleaner = Cleaner(
-        volume, Settings({}, LIMITS, 10**9, 1.0), FakeClock(NOW / 1000), boot="b", free_bytes=lambda: 0
-    )
+    cleaner = Cleaner(volume, Settings({}, LIMITS, 10**9, 1.0), FakeClock(NOW / 1000), boot="b", free_bytes=lambda: 0)
     outcome = cleaner.run_once(index)
     assert outcome.plan is not None
     assert outcome.plan.short_bytes == 10**9

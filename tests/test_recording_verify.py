@@ -116,7 +116,10 @@ def test_reordered_rows_and_changed_times(filled: FilledVolume) -> None:
         cursor.execute("UPDATE segments SET seq = 99 WHERE seq = 2")
         cursor.execute("UPDATE segments SET seq = 2 WHERE seq = 3")
         cursor.execute("UPDATE segments SET seq = 3 WHERE seq = 99")
-    assert {finding for finding in findings(filled) if finding[0] == "reordered"} == {("reordered", 2), ("reordered", 3)}
+    assert {finding for finding in findings(filled) if finding[0] == "reordered"} == {
+        ("reordered", 2),
+        ("reordered", 3),
+    }
 
 
 def test_a_row_whose_time_was_changed(filled: FilledVolume) -> None:
@@ -161,11 +164,15 @@ def test_an_empty_part_is_removed_and_rubbish_goes_into_quarantine(filled: Fille
 def test_the_whole_index_can_be_rebuilt_from_the_disk(filled: FilledVolume) -> None:
     filled.add(count=4)
     filled.add("yard", count=3, start_ms=MORNING_MS + 86_400_000)
-    before = filled.index.read("SELECT camera, day, seq, start_ms, sha256, link FROM segments ORDER BY 1, 2, 3").fetchall()
+    before = filled.index.read(
+        "SELECT camera, day, seq, start_ms, sha256, link FROM segments ORDER BY 1, 2, 3"
+    ).fetchall()
     with filled.index.transaction() as cursor:
         cursor.execute("DELETE FROM segments")
     assert len(reconciler(filled).everything().adopted) == 7
-    after = filled.index.read("SELECT camera, day, seq, start_ms, sha256, link FROM segments ORDER BY 1, 2, 3").fetchall()
+    after = filled.index.read(
+        "SELECT camera, day, seq, start_ms, sha256, link FROM segments ORDER BY 1, 2, 3"
+    ).fetchall()
     assert after == before
     assert findings(filled) == []
 
@@ -215,7 +222,9 @@ def test_a_head_made_anew_with_the_machines_own_key_differs_from_the_one_sent_aw
     assert [finding.day for finding in verify_heads(filled.index, signer.public_key, away)] == [DAY, DAY + 1]
 
 
-def test_a_wrong_signature_and_another_key_are_found(headed: tuple[FilledVolume, Ed25519Signer, Path], tmp_path: Path) -> None:
+def test_a_wrong_signature_and_another_key_are_found(
+    headed: tuple[FilledVolume, Ed25519Signer, Path], tmp_path: Path
+) -> None:
     filled, signer, _ = headed
     other = Ed25519Signer.load(tmp_path / "other.pem")
     assert len(verify_heads(filled.index, other.public_key)) == 2

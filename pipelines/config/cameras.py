@@ -111,6 +111,18 @@ class BullyingRule(RuleBase):
 Rule = Annotated[ParkingRule | CrowdingRule | BullyingRule, Field(discriminator="kind")]
 
 
+class CameraRecording(Section):
+    """How this camera is recorded, where it differs from the site. Limits left out: its owner's, the profile's, the site's."""
+
+    enabled: bool = Field(default=True, description="Record this camera.")
+    audio: bool | None = Field(default=None, description="Record its sound. Left out: as the site.")
+    owner: str | None = Field(default=None, description="Whose camera it is: a key of recording.owners.")
+    floor: Seconds | None = Field(default=None, description="Never deleted before.")
+    keep: Seconds | None = Field(default=None, description="Deleted after, when it is no incident's.")
+    keep_incidents: Seconds | None = Field(default=None, description="Incidents' footage is kept this long.")
+    ceiling: Seconds | None = Field(default=None, description="Always deleted after, unless it is on hold.")
+
+
 class Camera(Section):
     """One camera of the site."""
 
@@ -130,3 +142,4 @@ class Camera(Section):
         default={}, description="The parts of the picture that rules speak of, by name."
     )
     rules: list[Rule] = Field(default=[], description="What must not happen, and where.")
+    recording: CameraRecording = Field(default=CameraRecording(), description="How it is recorded.")

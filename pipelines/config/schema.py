@@ -22,7 +22,7 @@ from pipelines.config.cameras import (
     Stream,
     ZoneModel,
 )
-from pipelines.config.quantities import Bytes, Seconds
+from pipelines.config.recording import HeadChannelModel, Recording, RetentionModel
 from pipelines.paths import default_data_dir
 
 __all__ = [
@@ -36,11 +36,13 @@ __all__ = [
     "DetectorModel",
     "Dispatcher",
     "GroundPoint",
+    "HeadChannelModel",
     "Listen",
     "ParkingRule",
     "Recorder",
     "Recording",
     "Redis",
+    "RetentionModel",
     "Rule",
     "Section",
     "Site",
@@ -91,16 +93,6 @@ class DetectorModel(Section):
     )
     confidence: Annotated[float, Field(gt=0, lt=1)] = Field(default=0.25, description="Weaker detections are not used.")
     device: str = Field(default="cpu", description="Where the model runs: cpu, gpu, or a name that the backend knows.")
-
-
-class Recording(Section):
-    """What is recorded and how long it is kept."""
-
-    keep: Seconds = Field(default=30 * 86400.0, description="Footage is kept this long and then deleted.")
-    keep_incidents: Seconds = Field(
-        default=90 * 86400.0, description="Footage and pictures of incidents are kept this long."
-    )
-    reserve_free: Bytes = Field(default=50 * 1024**3, description="Free space that the recorder leaves on the volume.")
 
 
 class Redis(Section):

@@ -38,12 +38,13 @@ PROFILES: Final[Mapping[str, Keeping]] = {
 
 
 def resolve(camera: str, levels: list[Keeping]) -> Limits:
-    """The first level that says something wins. Raises BadInput when floor, keep and ceiling contradict each other."""
+    """The first level that says something wins, but of all floors the highest counts: a law's floor is not lowered by a
+    wish. Raises BadInput when floor, keep and ceiling contradict each other."""
 
     def first(name: str) -> float | None:
         return next((value for level in levels if (value := getattr(level, name)) is not None), None)
 
-    floor_s = first("floor_s") or 0.0
+    floor_s = max((level.floor_s for level in levels if level.floor_s is not None), default=0.0)
     keep_s = first("keep_s")
     keep_s = max(floor_s, 30 * _DAY_S) if keep_s is None else keep_s
     incidents_s = first("keep_incidents_s")

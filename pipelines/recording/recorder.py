@@ -121,6 +121,11 @@ class Recorder:
         """Process ids of the running ffmpegs by camera."""
         return {name: pid for name, camera in self._cameras.items() if (pid := camera.pid) is not None}
 
+    def health(self) -> tuple[bool, str]:
+        """Whether every camera is being recorded now, and which are not."""
+        away = sorted(name for name, camera in self._cameras.items() if not camera.recording)
+        return not away and bool(self._cameras), f"not recorded: {', '.join(away)}" if away else ""
+
     def run(self, stop: threading.Event) -> None:
         """Record until `stop`. Raises Unavailable: the volume cannot be used at start."""
         ends = self._sweep()

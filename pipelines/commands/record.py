@@ -1,0 +1,84 @@
+"""`gatewatch record`: records the main streams of the cameras until told to stop."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import threading
+from pathlib import Path
+from typing import Any
+
+
+def add(commands: Any) -> None:
+    """Declare the arguments of `record`."""
+    parser = commands.add_parser("record", help="record every camera and account for every second")
+    parser.add_argument("-c", "--config", type=Path, metavar="CONFIG", help="default: ./gatewatch.yaml if it is there")
+    parser.add_argument("--cameras", metavar="A,B", help="only these")
+    parser.add_argument("--seconds", type=float, metavar="N", help="stop after this long (default: when told to)")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Record. Exit code 0 when told to stop."""
+    from pipelines import logs
+    from pipelines.clock import SystemClock
+    from pipelines.config import load
+    from pipelines.errors import BadInput
+    from pipelines.health import HealthServer
+    from pipelines.lifecycle import stop_on_signals
+    from pipelines.media.ffmpeg import Ffmpeg
+    from pipelines.metrics import Metrics
+    from pipelines.recording import settings
+    from pipelines.recording.cleaner import Cleaner
+    from pipelines.recording.heads import Heads
+    from pipelines.recording.keeper import Keeper
+    from pipelines.recording.recorder import Recorder
+    from pipelines.recording.segments import Segment
+
+    path = args.config or (Path("gatewatch.yaml") if Path("gatewatch.yaml").exists() else None)
+    config = load(path).config
+    logs.configure()
+    only = frozenset(args.cameras.split(",")) if args.cameras else None
+    cameras = settings.cameras(config, only)
+    if not cameras:
+        raise BadInput("no camera to record; name some under `cameras:` in the configuration")
+    cleaning, signer = settings.cleaning(config), settings.signer(config)
+    volume, clock, metrics = settings.open_volume(config, create=True), SystemClock(), Metrics()
+
+    def recorded(segment: Segment) -> None:
+        metrics.recorded_seconds.labels(camera=segment.camera).inc(segment.duration_s)
+
+    def deleted(camera: str, rule: str, size_bytes: int) -> None:
+        metrics.recordings_deleted_bytes.labels(camera=camera, reason=rule).inc(size_bytes)
+
+    recorder = Recorder(
+        cameras,
+        volume,
+        clock,
+        Ffmpeg.find(config.ffmpeg),
+        alarm_after_s=config.recording.alarm_after,
+        on_segment=recorded,
+        on_reconnect=lambda camera, reason: metrics.reconnects.labels(camera=camera, reason=reason).inc(),
+    )
+    keeper = Keeper(
+        volume,
+        Cleaner(volume, cleaning, clock, on_deleted=deleted),
+        Heads(volume, signer, settings.head_channel(config), clock),
+        clock,
+        metrics,
+        tolerance_s=config.recording.continuous,
+    )
+    page = config.recorder.metrics
+    stop = stop_on_signals()
+    if args.seconds is not None:
+        timer = threading.Timer(args.seconds, stop.set)
+        timer.daemon = True
+        timer.start()
+    ready = {"volume": lambda: (volume.check() is None, volume.check() or ""), "cameras": recorder.health}
+    thread = threading.Thread(target=keeper.run, args=(stop,), name="keeper", daemon=True)
+    with HealthServer(metrics, ready, host=page.host, port=page.port):
+        thread.start()
+        logging.getLogger(__name__).info("recording %d cameras to %s", len(cameras), volume.root)
+        recorder.run(stop)
+        thread.join(30.0)
+    return 0
