@@ -93,6 +93,13 @@ class DetectorModel(Section):
     )
     confidence: Annotated[float, Field(gt=0, lt=1)] = Field(default=0.25, description="Weaker detections are not used.")
     device: str = Field(default="cpu", description="Where the model runs: cpu, gpu, or a name that the backend knows.")
+    mode: Literal["throughput", "latency"] = Field(
+        default="throughput",
+        description="throughput: each core works on a picture of its own (least work); latency: all cores on one.",
+    )
+    threads: Annotated[int, Field(ge=1, le=1024)] | None = Field(
+        default=None, description="Cores for inference; left out: all that the process may use."
+    )
 
 
 class Redis(Section):

@@ -1,0 +1,64 @@
+"""From the configuration's `detector:` section to a detector that is ready to work."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from pipelines.errors import BadInput
+from pipelines.models.installed import find_model
+from pipelines.paths import model_dirs
+from vision.detectors import make_detector
+from vision.detectors.settings import DetectorSettings, ModelError
+
+if TYPE_CHECKING:
+    from pipelines.config.schema import Config
+    from vision.detection import Detector
+
+#: What a model's file may end in, when `detector.model` is no name of the catalogue.
+_FILES: Final = (".xml", ".onnx", ".pt", ".engine", ".jsonl", ".torchscript")
+
+
+def load_detector(config: Config) -> Detector:
+    """The detector that the configuration names; loading it takes about half a second and prints nothing.
+
+    Raises:
+        BadInput: it is not on this machine, cannot be read, or does not take the input size; the message names the
+            key and what to do.
+    """
+    wanted = config.detector
+    path, label = _find(wanted.model, config.data)
+    if wanted.backend == "ultralytics":
+        _keep_ultralytics_quiet()
+    try:
+        settings = DetectorSettings(
+            model=path,
+            input_px=wanted.input,
+            confidence=wanted.confidence,
+            device=wanted.device,
+            mode=wanted.mode,
+            threads=wanted.threads or len(os.sched_getaffinity(0)),
+            label=label,
+        )
+        return make_detector(wanted.backend, settings)
+    except ModelError as error:
+        raise BadInput(f"detector.{error.key}: {error}") from error
+
+
+def _find(model: str, data: Path) -> tuple[Path, str]:
+    path = Path(model).expanduser()
+    if path.suffix in _FILES or len(path.parts) > 1:
+        if not path.is_file():
+            raise BadInput(f"detector.model: {model} does not exist")
+        return path, path.stem
+    found, record = find_model(model, model_dirs(data))
+    return found, record.name
+
+
+def _keep_ultralytics_quiet() -> None:
+    """Ultralytics otherwise installs packages by itself, asks the network for updates and reports its use."""
+    os.environ.setdefault("YOLO_AUTOINSTALL", "false")
+    os.environ.setdefault("YOLO_OFFLINE", "true")
+    os.environ.setdefault("ULTRALYTICS_SAFE_LOAD", "true")
+    os.environ.setdefault("YOLO_VERBOSE", "false")

@@ -1,0 +1,170 @@
+"""YOLO networks on OpenVINO: the default backend, and the quickest on a processor without a GPU."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import openvino as ov
+from openvino.preprocess import ColorFormat, PrePostProcessor
+
+from vision.detection import Detections, DetectorError
+from vision.detectors.heads import Reader, head_of
+from vision.detectors.labels import Labels, names_from_text
+from vision.detectors.letterbox import Letterbox, check_picture
+from vision.detectors.settings import DetectorSettings, ModelError
+from vision.frame import Pixels
+
+#: What OpenVINO reads without a converter.
+SUFFIXES: Final = (".xml", ".onnx")
+
+
+@dataclass(slots=True)
+class _Slot:
+    """One inference request with the canvas that it reads; `place` is where its picture lies, None while idle."""
+
+    request: Any
+    canvas: Pixels
+    place: Letterbox | None = None
+    index: int = 0
+
+
+class OpenVinoDetector:
+    """A YOLO network in OpenVINO's own format (`.xml` with its `.bin`) or ONNX, on the processor or an Intel GPU.
+
+    Conversion to float, colour order and scaling are part of the compiled graph; a picture is only fitted into the
+    input. In throughput mode the pictures of one `detect` are worked on side by side, one core each.
+
+    Raises:
+        ModelError: the file is missing, broken, no YOLO detection model, or does not take the input size.
+    """
+
+    def __init__(self, settings: DetectorSettings) -> None:
+        self._settings = settings
+        core = ov.Core()
+        device = settings.device.upper()
+        if device.split(".")[0] not in core.available_devices and device != "AUTO":
+            known = ", ".join(name.lower() for name in core.available_devices)
+            raise ModelError("device", f"OpenVINO has no device {settings.device!r} here; it has: {known}")
+        model = _read(core, settings)
+        labels = Labels.from_names(_names(model))
+        self._reader = Reader(head_of(_shape(model), labels), labels, settings.confidence, settings.overlap)
+        streams = settings.threads if settings.mode == "throughput" else 1
+        properties: dict[str, Any] = {"PERFORMANCE_HINT": settings.mode.upper()}
+        if device == "CPU":
+            # bf16 is slower than f32 where the processor emulates it, and would make results differ between machines.
+            properties |= {
+                "NUM_STREAMS": streams,
+                "INFERENCE_NUM_THREADS": settings.threads,
+                "INFERENCE_PRECISION_HINT": "f32",
+            }
+        try:
+            compiled = core.compile_model(_with_preprocessing(model), device, properties)
+            self._slots = [
+                _Slot(compiled.create_infer_request(), np.empty((*settings.input_px, 3), np.uint8))
+                for _ in range(streams)
+            ]
+            for slot in self._slots:
+                slot.request.set_input_tensor(ov.Tensor(slot.canvas[None], shared_memory=True))
+        except RuntimeError as error:
+            raise ModelError("model", f"OpenVINO cannot run {settings.model}: {_first_line(error)}") from error
+
+    @property
+    def name(self) -> str:
+        """Model, input size and backend, for records."""
+        return self._settings.describe("openvino")
+
+    def detect(self, pictures: list[Pixels]) -> list[Detections]:
+        """One `Detections` per picture, in order; see `vision.detection.Detector`."""
+        for picture in pictures:
+            check_picture(picture)
+        found: list[Detections] = [Detections.empty()] * len(pictures)
+        try:
+            for index, picture in enumerate(pictures):
+                slot = self._slots[index % len(self._slots)]
+                self._collect(slot, found)
+                place = Letterbox.fit((picture.shape[0], picture.shape[1]), self._settings.input_px)
+                place.draw(picture, slot.canvas)
+                slot.place, slot.index = place, index
+                slot.request.start_async()
+            for slot in self._slots:
+                self._collect(slot, found)
+        except RuntimeError as error:
+            self._abandon()
+            raise DetectorError(f"OpenVINO failed on {self._settings.model.name}: {_first_line(error)}") from error
+        except DetectorError:
+            self._abandon()
+            raise
+        return found
+
+    def _collect(self, slot: _Slot, found: list[Detections]) -> None:
+        if slot.place is None:
+            return
+        place, slot.place = slot.place, None
+        slot.request.wait()
+        found[slot.index] = self._reader.read(slot.request.get_output_tensor(0).data[0], place)
+
+    def _abandon(self) -> None:
+        """Let every request end before its canvas is written again."""
+        for slot in self._slots:
+            slot.place = None
+            try:
+                slot.request.wait()
+            except RuntimeError:
+                continue
+
+
+def _read(core: ov.Core, settings: DetectorSettings) -> ov.Model:
+    path = settings.model
+    if path.suffix.lower() not in SUFFIXES:
+        raise ModelError("model", f"{path} is not a file that OpenVINO reads ({' or '.join(SUFFIXES)})")
+    if not path.is_file():
+        raise ModelError("model", f"{path} does not exist")
+    if path.suffix.lower() == ".xml" and not path.with_suffix(".bin").is_file():
+        raise ModelError("model", f"{path.with_suffix('.bin')}, which belongs to {path.name}, does not exist")
+    try:
+        model = core.read_model(path)
+    except RuntimeError as error:
+        raise ModelError("model", f"{path} cannot be read, it is broken or no model: {_first_line(error)}") from error
+    shape = model.inputs[0].get_partial_shape()
+    if len(model.inputs) != 1 or len(shape) != 4 or (shape[1].is_static and shape[1].get_length() != 3):
+        raise ModelError("model", f"{path} takes {shape}, not one colour picture (1, 3, height, width)")
+    try:
+        model.reshape([1, 3, *settings.input_px])
+        _shape(model)
+    except RuntimeError as error:
+        height, width = settings.input_px
+        made_for = f"{shape[2]}x{shape[3]}"
+        raise ModelError(
+            "input",
+            f"{path.name} does not take {height}x{width}, it was exported for {made_for}: "
+            f"use that size, or export it again with dynamic=True",
+        ) from error
+    return model
+
+
+def _shape(model: ov.Model) -> tuple[int, ...]:
+    return tuple(model.outputs[0].get_shape())
+
+
+def _names(model: ov.Model) -> dict[int, str] | None:
+    """What Ultralytics wrote into the ONNX file, which OpenVINO keeps under `framework`."""
+    path = ["framework", "names"]
+    return names_from_text(str(model.get_rt_info(path).value)) if model.has_rt_info(path) else None
+
+
+def _with_preprocessing(model: ov.Model) -> ov.Model:
+    steps = PrePostProcessor(model)
+    picture = steps.input()
+    picture.tensor().set_element_type(ov.Type.u8).set_layout(ov.Layout("NHWC")).set_color_format(ColorFormat.BGR)
+    picture.preprocess().convert_element_type(ov.Type.f32).convert_color(ColorFormat.RGB).scale(255.0)
+    picture.model().set_layout(ov.Layout("NCHW"))
+    steps.output(0).tensor().set_element_type(ov.Type.f32)
+    return steps.build()
+
+
+def _first_line(error: BaseException) -> str:
+    """OpenVINO's messages are stack traces; their last line says what was wrong."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1][:200] if lines else type(error).__name__

@@ -1,1 +1,0 @@
-"""How good tracking, counting and incidents are against a truth."""
