@@ -1,0 +1,146 @@
+"""Which parts of a fixed camera's picture changed: cheap enough for every frame, so that the detector need not be.
+
+A grid of block means of the picture's brightness is compared with a background that follows slowly (running average,
+as in Stauffer and Grimson's simplest case, one mode), in units of each block's own noise, which is learned from the
+picture. The change of light that all blocks share is taken out first.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+import cv2
+import numpy as np
+
+from vision.detection import BoolArray, Float32Array
+from vision.frame import Pixels
+
+Region = tuple[float, float, float, float]
+
+#: From here on a block is white: part of its pixels are at the sensor's end.
+_WHITE: Final = np.float32(215)
+
+
+@dataclass(frozen=True, slots=True)
+class MotionResult:
+    """`regions_norm`: boxes (x1, y1, x2, y2), 0..1, around what changed, with a margin; none when nothing did.
+
+    `whole` says that the picture cannot be compared with what was there before (the first one, a new size, a jump of
+    the light or of the camera): then one region covers all of it. `share` is the part of the picture that changed.
+    """
+
+    changed: bool
+    regions_norm: tuple[Region, ...]
+    share: float
+    whole: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MotionSettings:
+    """`block_px` is the side of a block at a picture width of `at_width_px`. A block has changed when it differs from
+    the background by `noise_factor` times the noise and by `least_levels` of 255 at least. The background follows
+    within about `follow_s`, the noise within ten times that. More than `whole_share` of the picture changed at once is
+    no motion: the light or the camera jumped. A region is widened by `margin_blocks`.
+    """
+
+    block_px: int = 8
+    at_width_px: int = 768
+    noise_factor: float = 6.0
+    least_levels: float = 2.5
+    follow_s: float = 4.0
+    whole_share: float = 0.6
+    margin_blocks: int = 2
+
+
+class MotionGate:
+    """The memory of one camera. `update` wants the pictures of that camera in order of time."""
+
+    def __init__(self, settings: MotionSettings | None = None) -> None:
+        self._settings = settings or MotionSettings()
+        self._picture_px: tuple[int, int] | None = None
+        self._background: Float32Array | None = None
+        self._noise: Float32Array | None = None
+        self._time_s = 0.0
+
+    def update(self, pixels: Pixels, time_s: float) -> MotionResult:
+        """Compare a picture (H, W, 3) uint8 BGR with the background, and let the background follow.
+
+        Raises:
+            ValueError: `time_s` goes back.
+        """
+        size = (pixels.shape[0], pixels.shape[1])
+        blocks = self._blocks(pixels)
+        if self._background is None or self._noise is None or size != self._picture_px:
+            self._restart(blocks, size, time_s)
+            return _everything()
+        if time_s < self._time_s:
+            raise ValueError(f"time_s goes back from {self._time_s} to {time_s}")
+        elapsed_s, self._time_s = time_s - self._time_s, time_s
+        expected = self._background * _common_light(blocks, self._background)
+        # Sensors stop at 255: two values of nearly white are the same.
+        difference: Float32Array = np.abs(np.minimum(blocks, _WHITE) - np.minimum(expected, _WHITE))
+        # The noise that all blocks share shows at once; that of a single one (leaves) is learned.
+        shared = max(self._settings.least_levels / self._settings.noise_factor, _median(difference[::2, ::2]))
+        changed: BoolArray = difference > np.float32(self._settings.noise_factor) * np.maximum(self._noise, shared)
+        share = float(np.count_nonzero(changed)) / changed.size
+        if share > self._settings.whole_share:
+            self._restart(blocks, size, time_s)
+            return _everything()
+        self._learn(blocks, expected, self._noise, changed, elapsed_s)
+        regions = self._regions(changed) if share > 0 else ()
+        return MotionResult(bool(regions), regions, share, whole=False)
+
+    def _blocks(self, pixels: Pixels) -> Float32Array:
+        """Mean brightness of each block, from about eight of its pixels."""
+        height, width = pixels.shape[:2]
+        side = max(2, round(self._settings.block_px * width / self._settings.at_width_px))
+        grid = (max(1, width // side), max(1, height // side))
+        # Green carries most of the brightness, and one strided channel costs a sixth of a conversion to grey.
+        # Reading fewer rows saves more than reading fewer columns: a row that is skipped never leaves memory.
+        sampled = np.ascontiguousarray(pixels[:: max(1, side // 2), :: max(1, side // 4), 1])
+        return cv2.resize(sampled, grid, interpolation=cv2.INTER_AREA).astype(np.float32)
+
+    def _restart(self, blocks: Float32Array, size: tuple[int, int], time_s: float) -> None:
+        self._picture_px, self._time_s = size, time_s
+        self._background = blocks
+        self._noise = np.full_like(blocks, self._settings.least_levels / self._settings.noise_factor)
+
+    def _learn(
+        self, blocks: Float32Array, expected: Float32Array, noise: Float32Array, changed: BoolArray, elapsed_s: float
+    ) -> None:
+        # What moves enters the background too, four times slower: a car that parked becomes background at last.
+        pace = np.float32(1.0 - math.exp(-elapsed_s / self._settings.follow_s))
+        rate = np.where(changed, pace / 4, pace)
+        self._background = expected + rate * (blocks - expected)
+        # Mean absolute deviation, learned where nothing moves; a block that always flickers (leaves) gets used to it.
+        self._noise = noise + rate / 10 * (np.abs(blocks - expected) - noise)
+
+    def _regions(self, changed: BoolArray) -> tuple[Region, ...]:
+        rows, columns = changed.shape
+        reach = 2 * self._settings.margin_blocks + 1
+        joined = cv2.dilate(changed.astype(np.uint8), np.ones((reach, reach), np.uint8))
+        count, _, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
+        return tuple(
+            (x / columns, y / rows, (x + width) / columns, (y + height) / rows)
+            for x, y, width, height, area in stats[1:count].tolist()
+            # A single block is noise: what walks or drives covers several.
+            if area > reach * reach
+        )
+
+
+def _common_light(blocks: Float32Array, background: Float32Array) -> np.float32:
+    """The factor by which all of the picture got brighter: the median, which what moves does not bend."""
+    return np.float32(_median((blocks[::2, ::2] + 1) / (background[::2, ::2] + 1)))
+
+
+def _median(values: Float32Array) -> float:
+    """The middle one; `np.median` spends four times as long on looking for what is not a number."""
+    flat = values.ravel()
+    middle = flat.size // 2
+    return float(np.partition(flat, middle)[middle])
+
+
+def _everything() -> MotionResult:
+    return MotionResult(True, ((0.0, 0.0, 1.0, 1.0),), 1.0, whole=True)
