@@ -1,4 +1,6 @@
-"""What the engine knows of one camera: zones, masks, ground and rules. Built from the configuration by `pipelines.config`."""
+"""What the engine knows of one camera: zones, masks, ground and rules. Built from the configuration by
+`pipelines.config`.
+"""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ class Detections:
 
 
 class Detector(Protocol):
-    """A model that finds objects. One instance may be shared by many cameras; `detect` may be called from one thread."""
+    """A model that finds objects. One instance may serve many cameras; `detect` may be called from one thread."""
 
     @property
     def name(self) -> str:

@@ -28,7 +28,8 @@ class Frame:
     def __post_init__(self) -> None:
         if self.pixels.ndim != 3 or self.pixels.shape[2] != 3 or self.pixels.dtype != np.uint8:
             raise ValueError(
-                f"pixels of camera {self.camera_id}: expected (H, W, 3) uint8, got {self.pixels.shape} {self.pixels.dtype}"
+                f"pixels of camera {self.camera_id}: expected (H, W, 3) uint8, "
+                f"got {self.pixels.shape} {self.pixels.dtype}"
             )
 
     @property

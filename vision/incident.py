@@ -8,7 +8,9 @@ from typing import Any, NamedTuple
 
 
 class Quantity(NamedTuple):
-    """A number with its unit, as evidence carries it. A count has the unit `people` or `vehicles`, a text the unit ``""``."""
+    """A number with its unit, as evidence carries it. A count has the unit `people` or `vehicles`, a text the unit
+    ``""``.
+    """
 
     value: float | int | str
     unit: str

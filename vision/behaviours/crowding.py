@@ -1,0 +1,313 @@
+"""Too many people in one place: above a count, or above a density on the ground.
+
+The levels follow Fruin (Pedestrian Planning and Design, 1971) as the site's numbers round them: at 2 people per square
+metre walking slows, near 3.5 bodies touch, from 5 on a crowd is dangerous.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from vision import coco
+from vision.behaviours.behaviour import Outcome
+from vision.camera import RuleSpec
+from vision.episodes import Episode, Hysteresis, Thresholds, incident_id
+from vision.geometry import Box, FloatArray, bottom_centres, points_in_polygon
+from vision.incident import Phase, PictureRequest, Quantity
+from vision.observation import Observation
+from vision.scene import Scene
+from vision.track import TrackState
+
+#: Density in people per square metre -> severity.
+LEVELS: Final = ((5.0, 1), (3.5, 2), (2.0, 3))
+#: Local density is counted on a disc of this radius around each person.
+PATCH_RADIUS_M: Final = 1.5
+_PATCH_M2: Final = float(np.pi * PATCH_RADIUS_M**2)
+#: A person whom the detector misses still counts for this long.
+_BRIDGE_S: Final = 1.0
+_SMOOTH_S: Final = 1.0
+_GROWTH_S: Final = 60.0
+_GROWTH_LEAST_S: Final = 10.0
+_LONGEST_STEP_S: Final = 3.0  # a longer silence between scenes is a gap: nothing was observed
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """Crowding is more than `people`, or a local density of more than `density_per_m2`, for `for_s` seconds.
+
+    It ends when both are back to 80 % of their limits or less. While it lasts it is told again at most every
+    `repeat_s`. `severity`: 1 to 4, or None for the level that the density reaches (a count alone is 2).
+
+    Raises:
+        ValueError: neither limit is given.
+    """
+
+    people: int | None
+    density_per_m2: float | None
+    for_s: float = 30.0
+    repeat_s: float = 30.0
+    severity: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.people is None and self.density_per_m2 is None:
+            raise ValueError("crowding needs people or density")
+
+    @property
+    def thresholds(self) -> Thresholds:
+        return Thresholds(for_s=self.for_s, hold_s=min(5.0, max(1.0, self.for_s)), enter=0.5, leave=0.4)
+
+
+def local_density(points_m: FloatArray) -> FloatArray:
+    """(N,) people per square metre on the disc around each of `points_m` (N, 2); a person off the plane (NaN) counts
+    nowhere.
+    """
+    apart = np.linalg.norm(points_m[:, None, :] - points_m[None, :, :], axis=2)
+    return np.asarray(np.count_nonzero(apart <= PATCH_RADIUS_M, axis=1) / _PATCH_M2)
+
+
+class Crowding:
+    """One rule on one zone."""
+
+    def __init__(self, camera_id: str, rule: RuleSpec) -> None:
+        self._camera_id = camera_id
+        self._rule = rule
+        self._hysteresis = Hysteresis(self._parameters.thresholds)
+        self._episode: Episode | None = None
+        self._history: deque[tuple[float, int, float]] = deque()
+        self._peak_people = 0
+        self._peak_density = 0.0
+        self._number = 0
+
+    @property
+    def _parameters(self) -> Parameters:
+        parameters = self._rule.parameters
+        assert isinstance(parameters, Parameters)
+        return parameters
+
+    def places(self) -> Mapping[str, Box]:
+        return {}
+
+    def reconfigure(self, rule: RuleSpec) -> None:
+        self._rule = rule
+        self._hysteresis.thresholds = self._parameters.thresholds
+
+    def step(self, scene: Scene) -> Outcome:
+        out = Outcome()
+        if not self._rule.active(scene.time_s):
+            out = self.close(scene.time_s, "schedule")
+            return out
+        if not scene.view.usable or scene.gap_s > _LONGEST_STEP_S:
+            self._hysteresis.gap(scene.time_s)
+        if not scene.view.usable:
+            return out
+        seen = self._observe(scene)
+        event = self._hysteresis.see(seen.score, scene.time_s)
+        if event == "begin":
+            self._open(seen, out)
+        elif event == "end":
+            self._end(seen, out)
+        elif self._episode is not None:
+            self._go_on(self._episode, seen, out)
+        return out
+
+    # --- seeing ------------------------------------------------------------------------------------------------------
+
+    def _observe(self, scene: Scene) -> Observation:
+        p = self._parameters
+        people = [
+            t
+            for t in scene.tracks
+            if t.class_id == coco.PERSON
+            and (
+                t.state is TrackState.CONFIRMED
+                or (t.state is TrackState.LOST and scene.time_s - t.last_seen_s <= _BRIDGE_S)
+            )
+        ]
+        size = np.array([scene.width_px, scene.height_px, scene.width_px, scene.height_px], np.float64)
+        boxes = np.array([t.xyxy_px for t in people], np.float64).reshape(-1, 4) / size
+        points = bottom_centres(boxes)
+        # Feet below the lower edge of the picture stand at the edge as far as can be seen.
+        inside = points_in_polygon(np.clip(points, 0, 1 - 1e-9), scene.zones[self._rule.zone_id].polygon_norm)
+        count = int(np.count_nonzero(inside))
+        density = 0.0
+        if scene.ground is not None and count:
+            density = float(local_density(scene.ground.to_metres(np.clip(points[inside], 0, 1))).max())
+        self._history.append((scene.time_s, count, density))
+        while self._history[0][0] < scene.time_s - _GROWTH_S:
+            self._history.popleft()
+        steady_count, steady_density = self._steady(scene.time_s)
+        ratios = [steady_count / p.people] if p.people is not None else []
+        if p.density_per_m2 is not None and scene.ground is not None:
+            ratios.append(steady_density / p.density_per_m2)
+        ratio = max(ratios, default=0.0)
+        box = boxes[inside]
+        return Observation(
+            zone_id=self._rule.zone_id,
+            time_s=scene.time_s,
+            score=min(1.0, 0.5 * ratio),
+            severity=self._severity(steady_count, steady_density),
+            track_ids=tuple(t.track_id for t, is_in in zip(people, inside, strict=True) if is_in),
+            box_norm=None
+            if count == 0
+            else (
+                max(0.0, float(box[:, 0].min())),
+                max(0.0, float(box[:, 1].min())),
+                min(1.0, float(box[:, 2].max())),
+                min(1.0, float(box[:, 3].max())),
+            ),
+            evidence=self._evidence(scene, steady_count, steady_density),
+        )
+
+    def _steady(self, time_s: float) -> tuple[int, float]:
+        """Medians over the last second: one picture's error moves nothing."""
+        recent = [(count, density) for at_s, count, density in self._history if at_s > time_s - _SMOOTH_S]
+        counts = sorted(count for count, _ in recent)
+        densities = sorted(density for _, density in recent)
+        return counts[len(counts) // 2], densities[len(densities) // 2]
+
+    def _growth_per_min(self) -> float | None:
+        """Slope of the count over the last minute by least squares; None while less than ten seconds are known."""
+        times = np.array([at_s for at_s, _, _ in self._history])
+        if len(times) < 3 or times[-1] - times[0] < _GROWTH_LEAST_S:
+            return None
+        times = times - times.mean()
+        counts = np.array([count for _, count, _ in self._history], np.float64)
+        return float(times @ (counts - counts.mean()) / (times @ times) * 60)
+
+    def _severity(self, count: int, density: float) -> int:
+        p = self._parameters
+        if p.severity is not None:
+            return p.severity
+        levels = [severity for limit, severity in LEVELS if density >= limit]
+        if p.people is not None and count > p.people:
+            levels.append(2)
+        return min(levels, default=3)
+
+    def _evidence(self, scene: Scene, count: int, density: float) -> dict[str, Quantity]:
+        p = self._parameters
+        evidence = {"people": Quantity(count, "people")}
+        if p.people is not None:
+            evidence["people_limit"] = Quantity(p.people, "people")
+        if scene.ground is not None:
+            evidence["density"] = Quantity(round(density, 2), "people/m2")
+            evidence["ground_error"] = Quantity(round(scene.ground.error_m, 2), "m")
+        if p.density_per_m2 is not None:
+            evidence["density_limit"] = Quantity(p.density_per_m2, "people/m2")
+        growth = self._growth_per_min()
+        if growth is not None:
+            evidence["growth"] = Quantity(round(growth, 1), "people/min")
+            if p.people is not None and growth > 0 and count <= p.people:
+                evidence["until_limit"] = Quantity(round((p.people + 1 - count) / growth * 60, 1), "s")
+        return evidence
+
+    # --- telling -----------------------------------------------------------------------------------------------------
+
+    def _open(self, seen: Observation, out: Outcome) -> None:
+        since_s = self._hysteresis.above_since_s
+        first_s = seen.time_s if since_s is None else since_s
+        number, self._number = self._number, self._number + 1
+        self._episode = Episode(
+            incident_id(self._camera_id, self._rule.rule_id, first_s, number),
+            self._camera_id,
+            self._rule.kind,
+            self._rule.rule_id,
+            self._rule.zone_id,
+            first_s,
+            seen.severity,
+            seen.score,
+        )
+        self._peak_people, self._peak_density = 0, 0.0
+        self._note_peak(seen)
+        self._tell(self._episode, Phase.OPENED, seen, out)
+        self._picture(self._episode, "limit", seen, out)
+
+    def _go_on(self, episode: Episode, seen: Observation, out: Outcome) -> None:
+        is_new_peak = self._note_peak(seen)
+        episode.score = max(episode.score, seen.score)
+        rises = seen.severity < episode.severity
+        episode.severity = min(episode.severity, seen.severity)
+        due = episode.told_s is None or seen.time_s - episode.told_s >= self._parameters.repeat_s
+        if rises or due:
+            self._tell(episode, Phase.UPDATED, seen, out)
+        if is_new_peak:
+            self._picture(episode, "peak", seen, out)
+
+    def _end(self, seen: Observation, out: Outcome) -> None:
+        if self._episode is None:
+            return
+        # It ended when the count fell, not when the hold had passed.
+        ended_s = seen.time_s if self._hysteresis.below_since_s is None else self._hysteresis.below_since_s
+        self._tell(self._episode, Phase.CLOSED, seen, out, "dispersed", ended_s)
+        self._picture(self._episode, "cleared", seen, out)
+        self._episode = None
+
+    def _tell(
+        self,
+        episode: Episode,
+        phase: Phase,
+        seen: Observation,
+        out: Outcome,
+        close_reason: str | None = None,
+        ended_s: float | None = None,
+    ) -> None:
+        out.changed = True
+        peak = {"peak_people": Quantity(self._peak_people, "people")}
+        if "density" in seen.evidence:
+            peak["peak_density"] = Quantity(round(self._peak_density, 2), "people/m2")
+        out.incidents.append(
+            episode.tell(
+                phase,
+                seen.time_s,
+                box_norm=seen.box_norm,
+                track_ids=seen.track_ids,
+                evidence=seen.evidence | peak,
+                close_reason=close_reason,
+                ended_s=ended_s,
+            )
+        )
+
+    def _picture(self, episode: Episode, role: str, seen: Observation, out: Outcome) -> None:
+        out.pictures.append(
+            PictureRequest(episode.incident_id, self._rule.kind, self._rule.zone_id, role, seen.time_s, seen.box_norm)
+        )
+
+    def _note_peak(self, seen: Observation) -> bool:
+        people = int(seen.evidence["people"].value)
+        density = float(seen.evidence["density"].value) if "density" in seen.evidence else 0.0
+        higher = people > self._peak_people
+        self._peak_people, self._peak_density = max(people, self._peak_people), max(density, self._peak_density)
+        return higher
+
+    # --- the rule ends, the worker restarts --------------------------------------------------------------------------
+
+    def close(self, time_s: float, reason: str) -> Outcome:
+        out = Outcome()
+        if self._episode is not None:
+            seen = Observation(self._rule.zone_id, time_s, 0.0, self._episode.severity)
+            self._tell(self._episode, Phase.CLOSED, seen, out, reason)
+        self._episode = None
+        self._hysteresis = Hysteresis(self._parameters.thresholds)
+        return out
+
+    def snapshot(self) -> dict[str, Any]:
+        return {
+            "hysteresis": self._hysteresis.snapshot(),
+            "episode": None if self._episode is None else self._episode.snapshot(),
+            "history": [list(row) for row in self._history],
+            "peak_people": self._peak_people,
+            "peak_density": self._peak_density,
+            "number": self._number,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        self._hysteresis = Hysteresis.from_snapshot(self._parameters.thresholds, state["hysteresis"])
+        self._episode = None if state["episode"] is None else Episode.from_snapshot(state["episode"])
+        self._history = deque((float(t), int(n), float(d)) for t, n, d in state["history"])
+        self._peak_people = state["peak_people"]
+        self._peak_density = state["peak_density"]
+        self._number = state["number"]

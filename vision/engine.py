@@ -1,0 +1,206 @@
+"""One camera's step: a picture and its detections in, incidents out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from vision import coco
+from vision.behaviours import BEHAVIOURS, Behaviour, Outcome
+from vision.camera import CameraSpec, RuleSpec
+from vision.detection import BoolArray, Detections, Int64Array
+from vision.frame import Frame
+from vision.geometry import Box, FloatArray, bottom_centres, iou, points_in_polygon
+from vision.incident import Incident, PictureRequest, Snapshot
+from vision.looks import Looks
+from vision.scene import Scene
+from vision.tracking import Tracker
+from vision.view import ViewJudge
+
+SNAPSHOT_VERSION: Final = 1
+#: Boxes of vehicles that overlap this much are one vehicle under two names.
+_TWICE_IOU: Final = 0.7
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Step:
+    """What one picture brought. `incidents` are messages in order; `changed`: the state of a case changed, save a
+    snapshot.
+    """
+
+    incidents: tuple[Incident, ...]
+    pictures: tuple[PictureRequest, ...]
+    scene: Scene | None
+    changed: bool
+
+
+class Engine:
+    """Analyses one camera. Deterministic: the same pictures, detections and times give the same incidents.
+
+    Open cases stay open when the pictures end; `snapshot` and `restore` carry them over a restart.
+    """
+
+    def __init__(self, camera: CameraSpec) -> None:
+        """Raises: ValueError: a rule names a kind or a zone that does not exist, or two rules have one id."""
+        self._camera = camera
+        self._tracker = Tracker()
+        self._judge = ViewJudge()
+        self._time_s: float | None = None
+        self._behaviours: dict[str, Behaviour] = {}
+        self._kinds: dict[str, tuple[str, str]] = {}
+        for rule in camera.rules:
+            self._add(rule)
+
+    @property
+    def camera(self) -> CameraSpec:
+        return self._camera
+
+    def _add(self, rule: RuleSpec) -> None:
+        if rule.kind not in BEHAVIOURS:
+            raise ValueError(f"rule {rule.rule_id}: no behaviour {rule.kind!r}; there are {', '.join(BEHAVIOURS)}")
+        if rule.zone_id not in self._camera.zones:
+            raise ValueError(f"rule {rule.rule_id}: no zone {rule.zone_id!r} on camera {self._camera.camera_id}")
+        if rule.rule_id in self._behaviours:
+            raise ValueError(f"rule {rule.rule_id}: two rules of camera {self._camera.camera_id} have this id")
+        self._behaviours[rule.rule_id] = BEHAVIOURS[rule.kind](self._camera.camera_id, rule)
+        self._kinds[rule.rule_id] = (rule.kind, rule.zone_id)
+
+    def step(self, frame: Frame, detections: Detections) -> Step:
+        """Judge one picture with what the detector found in it.
+
+        Raises:
+            ValueError: the frame is another camera's, or its `time_s` is not later than the last one's.
+        """
+        if frame.camera_id != self._camera.camera_id:
+            raise ValueError(f"frame of camera {frame.camera_id} given to the engine of {self._camera.camera_id}")
+        if self._time_s is not None and frame.time_s <= self._time_s:
+            raise ValueError(f"camera {frame.camera_id}: time_s must grow: {frame.time_s} after {self._time_s}")
+        scene = self._scene(frame, detections)
+        self._time_s = frame.time_s
+        outcome = Outcome()
+        for behaviour in self._behaviours.values():
+            _join(outcome, behaviour.step(scene))
+        return Step(tuple(outcome.incidents), tuple(outcome.pictures), scene, outcome.changed)
+
+    def _scene(self, frame: Frame, detections: Detections) -> Scene:
+        seen = detections.where(self._not_masked(frame, detections))
+        seen = seen.where(_once(seen))
+        tracking = self._tracker.update(seen, frame.time_s)
+        return Scene(
+            camera_id=self._camera.camera_id,
+            time_s=frame.time_s,
+            gap_s=0.0 if self._time_s is None else frame.time_s - self._time_s,
+            width_px=frame.width_px,
+            height_px=frame.height_px,
+            tracks=tracking.tracks,
+            detections=seen,
+            detection_track_id=tracking.detection_track_id,
+            zones=self._camera.zones,
+            ground=self._camera.ground,
+            view=self._judge.judge(frame.pixels, frame.time_s),
+            looks={key: Looks.measure(frame.pixels, box) for key, box in self._places().items()},
+        )
+
+    def _places(self) -> dict[str, Box]:
+        places: dict[str, Box] = {}
+        for behaviour in self._behaviours.values():
+            places.update(behaviour.places())
+        return places
+
+    def _not_masked(self, frame: Frame, detections: Detections) -> BoolArray:
+        keep = np.ones(len(detections), bool)
+        size = np.array([frame.width_px, frame.height_px])
+        # A box that ends at the lower edge of the picture stands at the edge as far as can be seen.
+        points: FloatArray = np.clip(bottom_centres(detections.xyxy_px) / size, 0, 1 - 1e-9)
+        for mask in self._camera.masks:
+            keep &= ~points_in_polygon(points, mask)
+        return keep
+
+    def reconfigure(self, camera: CameraSpec, time_s: float) -> Step:
+        """Go on with another configuration from `time_s` on.
+
+        Rules are the same when their id, kind and zone are; their running cases go on under the new parameters. Cases
+        of rules that are gone are closed with the reason `configuration`.
+
+        Raises:
+            ValueError: as for `__init__`; the engine is unchanged then.
+        """
+        fresh = Engine(camera)  # judges the whole configuration before anything is touched
+        if camera.camera_id != self._camera.camera_id:
+            raise ValueError(
+                f"configuration of camera {camera.camera_id} given to the engine of {self._camera.camera_id}"
+            )
+        outcome = Outcome()
+        for rule_id, behaviour in self._behaviours.items():
+            if fresh._kinds.get(rule_id) != self._kinds[rule_id]:
+                _join(outcome, behaviour.close(time_s, "configuration"))
+        for rule in camera.rules:
+            if self._kinds.get(rule.rule_id) == fresh._kinds[rule.rule_id]:
+                kept = self._behaviours[rule.rule_id]
+                kept.reconfigure(rule)
+                fresh._behaviours[rule.rule_id] = kept
+        self._camera, self._behaviours, self._kinds = camera, fresh._behaviours, fresh._kinds
+        return Step(tuple(outcome.incidents), tuple(outcome.pictures), None, outcome.changed)
+
+    def finish(self) -> None:
+        """The pictures end. Nothing closes: absence needs evidence."""
+
+    def snapshot(self) -> Snapshot:
+        """Everything that is known, as plain JSON values; pure."""
+        return {
+            "version": SNAPSHOT_VERSION,
+            "camera_id": self._camera.camera_id,
+            "time_s": self._time_s,
+            "tracker": self._tracker.snapshot(),
+            "view": self._judge.snapshot(),
+            "rules": {
+                rule_id: {
+                    "kind": self._kinds[rule_id][0],
+                    "zone_id": self._kinds[rule_id][1],
+                    "state": behaviour.snapshot(),
+                }
+                for rule_id, behaviour in self._behaviours.items()
+            },
+        }
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Go on from a snapshot of this camera. Rules that no longer exist, or watch another zone, are passed over.
+
+        Raises:
+            ValueError: the snapshot is another camera's or of another version; the engine is unchanged then.
+        """
+        version, camera_id = snapshot.get("version"), snapshot.get("camera_id")
+        if version != SNAPSHOT_VERSION:
+            raise ValueError(f"snapshot of version {version!r}; this program reads {SNAPSHOT_VERSION}")
+        if camera_id != self._camera.camera_id:
+            raise ValueError(f"snapshot of camera {camera_id!r} given to the engine of {self._camera.camera_id}")
+        self._time_s = snapshot["time_s"]
+        self._tracker.restore(snapshot["tracker"])
+        self._judge.restore(snapshot["view"])
+        rules: dict[str, Any] = snapshot["rules"]
+        for rule_id, behaviour in self._behaviours.items():
+            saved = rules.get(rule_id)
+            if saved is not None and (saved["kind"], saved["zone_id"]) == self._kinds[rule_id]:
+                behaviour.restore(saved["state"])
+
+
+def _join(into: Outcome, more: Outcome) -> None:
+    into.incidents += more.incidents
+    into.pictures += more.pictures
+    into.changed = into.changed or more.changed
+
+
+def _once(detections: Detections) -> BoolArray:
+    """Which detections to keep so that a vehicle found as car and as truck counts once: the surer one."""
+    keep = np.ones(len(detections), bool)
+    vehicles: Int64Array = np.flatnonzero(np.isin(detections.class_id, (coco.CAR, coco.BUS, coco.TRUCK)))
+    if len(vehicles) < 2:
+        return keep
+    order = vehicles[np.argsort(-detections.confidence[vehicles], kind="stable")]
+    overlap = iou(detections.xyxy_px[order], detections.xyxy_px[order])
+    for second in range(1, len(order)):
+        if np.any(keep[order[:second]] & (overlap[second, :second] > _TWICE_IOU)):
+            keep[order[second]] = False
+    return keep

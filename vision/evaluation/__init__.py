@@ -1,0 +1,1 @@
+"""How good tracking, counting and incidents are against a truth."""

@@ -1,0 +1,86 @@
+"""Plane geometry on arrays: boxes are (x1, y1, x2, y2), points (x, y), both in any one unit (pixels or 0..1)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from vision.zone import Point
+
+FloatArray = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
+Box = tuple[float, float, float, float]
+
+
+def points_in_polygon(points: npt.ArrayLike, polygon: Sequence[Point]) -> BoolArray:
+    """Which of `points` (N, 2) lie inside `polygon` by the even-odd rule: (N,) bool.
+
+    A point on an edge belongs to the polygon to its right or below, so that zones which share an edge share no point.
+    """
+    pts = np.asarray(points, np.float64).reshape(-1, 2)
+    poly = np.asarray(polygon, np.float64)
+    x1, y1 = poly[:, 0], poly[:, 1]
+    x2, y2 = np.roll(x1, -1), np.roll(y1, -1)
+    x, y = pts[:, :1], pts[:, 1:]
+    crosses = (y1 > y) != (y2 > y)
+    rise = np.where(y2 == y1, 1.0, y2 - y1)
+    return np.asarray(np.count_nonzero(crosses & (x < (x2 - x1) * (y - y1) / rise + x1), axis=1) % 2 == 1)
+
+
+def polygon_area(polygon: npt.ArrayLike) -> float:
+    """Area of a simple polygon (N, 2), in the square of its unit."""
+    poly = np.asarray(polygon, np.float64)
+    x, y = poly[:, 0], poly[:, 1]
+    return float(abs(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))) / 2)
+
+
+def areas(boxes: npt.ArrayLike) -> FloatArray:
+    """(N,) areas of `boxes` (N, 4); a box turned inside out has none."""
+    b = np.asarray(boxes, np.float64).reshape(-1, 4)
+    return np.asarray(np.clip(b[:, 2] - b[:, 0], 0, None) * np.clip(b[:, 3] - b[:, 1], 0, None))
+
+
+def intersections(a: npt.ArrayLike, b: npt.ArrayLike) -> FloatArray:
+    """(N, M) areas that `a` (N, 4) and `b` (M, 4) share."""
+    first = np.asarray(a, np.float64).reshape(-1, 1, 4)
+    second = np.asarray(b, np.float64).reshape(1, -1, 4)
+    width = np.minimum(first[..., 2], second[..., 2]) - np.maximum(first[..., 0], second[..., 0])
+    height = np.minimum(first[..., 3], second[..., 3]) - np.maximum(first[..., 1], second[..., 1])
+    return np.asarray(np.clip(width, 0, None) * np.clip(height, 0, None))
+
+
+def iou(a: npt.ArrayLike, b: npt.ArrayLike) -> FloatArray:
+    """(N, M) intersection over union of `a` (N, 4) with `b` (M, 4); 0 where both are empty."""
+    shared = intersections(a, b)
+    union = areas(a)[:, None] + areas(b)[None, :] - shared
+    return np.asarray(np.divide(shared, union, out=np.zeros_like(shared), where=union > 0))
+
+
+def overlap_of_smaller(a: npt.ArrayLike, b: npt.ArrayLike) -> FloatArray:
+    """(N, M) share of the smaller of the two boxes that lies in the other."""
+    shared = intersections(a, b)
+    smaller = np.minimum(areas(a)[:, None], areas(b)[None, :])
+    return np.asarray(np.divide(shared, smaller, out=np.zeros_like(shared), where=smaller > 0))
+
+
+def bottom_centres(boxes: npt.ArrayLike) -> FloatArray:
+    """(N, 2): where each box stands."""
+    b = np.asarray(boxes, np.float64).reshape(-1, 4)
+    return np.stack([(b[:, 0] + b[:, 2]) / 2, b[:, 3]], axis=1)
+
+
+def displacement(place: Box, box: Box) -> float:
+    """How far `box` has moved from `place`, in widths or heights of `place`, whichever is more.
+
+    Along each axis the edge that moved less counts, and only when both moved the same way: what hides one side of a
+    car moves one edge; a car that drives moves both.
+    """
+
+    def along(low: float, high: float, new_low: float, new_high: float) -> float:
+        size = high - low
+        first, second = new_low - low, new_high - high
+        return 0.0 if first * second <= 0 or size <= 0 else min(abs(first), abs(second)) / size
+
+    return max(along(place[0], place[2], box[0], box[2]), along(place[1], place[3], box[1], box[3]))

@@ -1,0 +1,159 @@
+"""Looks: a thumbnail of a place, small enough to keep with a case, good enough to tell whether the same thing is
+there.
+"""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from typing import Final, NamedTuple, Self
+
+import cv2
+import numpy as np
+
+from vision.frame import Pixels
+from vision.geometry import BoolArray, Box, FloatArray
+
+#: Cells of the place itself along each side, and of the margin around it in which it is searched when the camera
+#: shakes.
+CORE: Final = 16
+MARGIN: Final = 2
+SIDE: Final = CORE + 2 * MARGIN
+_FLAT: Final = 3.0  # grey levels: with less spread than this there is nothing to correlate
+
+
+class Likeness(NamedTuple):
+    """`structure` -1..1 is the correlation at the best shift, `colour` the mean difference in chroma
+    levels.
+    """
+
+    structure: float
+    colour: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Looks:
+    """`cells` (SIDE, SIDE, 3) uint8 BGR: a place and a margin around it."""
+
+    cells: Pixels
+
+    @classmethod
+    def measure(cls, pixels: Pixels, box_norm: Box) -> Self:
+        """The place `box_norm` (x1, y1, x2, y2, 0..1) in a picture (H, W, 3); what lies outside repeats the border."""
+        height, width = pixels.shape[:2]
+        x1, y1, x2, y2 = box_norm[0] * width, box_norm[1] * height, box_norm[2] * width, box_norm[3] * height
+        margin_x, margin_y = (x2 - x1) * MARGIN / CORE, (y2 - y1) * MARGIN / CORE
+        left, right = round(x1 - margin_x), round(x2 + margin_x)
+        top, bottom = round(y1 - margin_y), round(y2 + margin_y)
+        right, bottom = max(right, left + 2), max(bottom, top + 2)
+        in_x = (min(max(left, 0), width - 1), min(max(right, 1), width))
+        in_y = (min(max(top, 0), height - 1), min(max(bottom, 1), height))
+        crop = pixels[in_y[0] : in_y[1], in_x[0] : in_x[1]]
+        if in_x != (left, right) or in_y != (top, bottom):
+            crop = cv2.copyMakeBorder(  # type: ignore[assignment]
+                crop,
+                max(0, in_y[0] - top),
+                max(0, bottom - in_y[1]),
+                max(0, in_x[0] - left),
+                max(0, right - in_x[1]),
+                cv2.BORDER_REPLICATE,
+            )
+        return cls(cv2.resize(crop, (SIDE, SIDE), interpolation=cv2.INTER_AREA).astype(np.uint8))
+
+    @classmethod
+    def from_text(cls, text: str) -> Self:
+        """Inverse of `to_text`. Raises ValueError when the text is not one."""
+        raw = np.frombuffer(base64.b64decode(text, validate=True), np.uint8)
+        return cls(raw.reshape(SIDE, SIDE, 3))
+
+    def to_text(self) -> str:
+        """For JSON: about 2 kB."""
+        return base64.b64encode(self.cells.tobytes()).decode("ascii")
+
+    @property
+    def luminance(self) -> float:
+        """Mean grey level of the place, 0..255."""
+        core = self.cells[MARGIN:-MARGIN, MARGIN:-MARGIN].astype(np.float64)
+        return float((core @ _GREY).mean())
+
+
+_GREY: Final = np.array([0.114, 0.587, 0.299])
+
+
+def _ellipse() -> FloatArray:
+    """Weights (CORE, CORE): the corners of a box show what stands behind the car."""
+    axis = (np.arange(CORE) + 0.5) / CORE * 2 - 1
+    return np.asarray(np.clip(1.3 - (axis[:, None] ** 2 + axis[None, :] ** 2), 0.05, 1.0))
+
+
+_WEIGHTS: Final = _ellipse()
+
+
+def likeness(reference: Looks, now: Looks, visible: BoolArray | None = None) -> Likeness:
+    """How much `now` looks like `reference`, over the cells of the core that are `visible` (CORE, CORE) in `now`.
+
+    Mean of two normalised cross-correlations, of brightness and of its gradient: a cloud, a lamp or the camera's gain
+    changes brightness and contrast of the whole place and leaves both where they are; the gradient tells a car from
+    another that is also dark below and light above. The best of the shifts within the margin counts.
+    """
+    weights = _WEIGHTS if visible is None else _WEIGHTS * visible
+    total = float(weights.sum())
+    if total <= 0:
+        return Likeness(0.0, 0.0)
+    w = (weights / total).ravel()
+    grey_then, grey_now = reference.cells.astype(np.float64) @ _GREY, now.cells.astype(np.float64) @ _GREY
+    middle = (2 * MARGIN + 1) ** 2 // 2
+    then, windows = _windows(grey_then)[middle], _windows(grey_now)
+    then = then - w @ then
+    windows = windows - (windows @ w)[:, None]
+    spread_then, spread = np.sqrt(w @ (then * then)), np.sqrt((windows * windows) @ w)
+    flat = (spread < _FLAT) | (spread_then < _FLAT)
+    brightness = np.where(flat, 0.0, windows @ (w * then) / np.maximum(spread * spread_then, 1e-9))
+    along_x, along_y = (_windows(g) for g in _gradients(grey_now))
+    then_x, then_y = (_windows(g)[middle] for g in _gradients(grey_then))
+    steep = np.sqrt((along_x * along_x + along_y * along_y) @ w)
+    steep_then = np.sqrt(w @ (then_x * then_x + then_y * then_y))
+    gradient = np.where(
+        flat, 0.0, (along_x @ (w * then_x) + along_y @ (w * then_y)) / np.maximum(steep * steep_then, 1e-9)
+    )
+    score = (brightness + gradient) / 2
+    best = int(np.argmax(score))
+    structure = float(score[best])
+    if spread_then < _FLAT and spread[middle] < _FLAT:
+        structure = 1.0  # both are one even surface
+    row, column = divmod(best, 2 * MARGIN + 1)
+    core_now = now.cells[row : row + CORE, column : column + CORE].astype(np.float64)
+    core_then = reference.cells[MARGIN:-MARGIN, MARGIN:-MARGIN].astype(np.float64)
+    chroma = np.abs(_chroma(core_now) - _chroma(core_then)).sum(axis=2)
+    return Likeness(structure, float((chroma * weights).sum() / total))
+
+
+def _windows(grey: FloatArray) -> FloatArray:
+    """((2 MARGIN + 1)^2, CORE^2): the core at every shift."""
+    view = np.lib.stride_tricks.sliding_window_view(grey, (CORE, CORE))
+    return np.asarray(view.reshape(-1, CORE * CORE))
+
+
+def _gradients(grey: FloatArray) -> tuple[FloatArray, FloatArray]:
+    along_x, along_y = np.zeros_like(grey), np.zeros_like(grey)
+    along_x[:, 1:-1] = (grey[:, 2:] - grey[:, :-2]) / 2
+    along_y[1:-1] = (grey[2:] - grey[:-2]) / 2
+    return along_x, along_y
+
+
+def _chroma(bgr: FloatArray) -> FloatArray:
+    """Blue-yellow and red-green without brightness (as in YCbCr)."""
+    luma = bgr @ _GREY
+    return np.stack([0.564 * (bgr[..., 0] - luma), 0.713 * (bgr[..., 2] - luma)], axis=-1)
+
+
+def visible_cells(place: Box, others: FloatArray) -> BoolArray:
+    """(CORE, CORE): the cells of `place` whose middle no box of `others` (N, 4) covers."""
+    steps = (np.arange(CORE) + 0.5) / CORE
+    x = place[0] + (place[2] - place[0]) * steps
+    y = place[1] + (place[3] - place[1]) * steps
+    if len(others) == 0:
+        return np.ones((CORE, CORE), bool)
+    in_x = (x[None, :] >= others[:, :1]) & (x[None, :] <= others[:, 2:3])
+    in_y = (y[None, :] >= others[:, 1:2]) & (y[None, :] <= others[:, 3:4])
+    return np.asarray(~np.any(in_y[:, :, None] & in_x[:, None, :], axis=0))

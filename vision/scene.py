@@ -1,0 +1,53 @@
+"""What a behaviour sees of one moment: no pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from vision.detection import Detections, Int64Array
+from vision.geometry import FloatArray
+from vision.ground import Ground
+from vision.looks import Looks
+from vision.track import Track
+from vision.view import View
+from vision.zone import Zone
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scene:
+    """One moment of one camera.
+
+    `gap_s` is the time since the last valid scene (0 for the first). `detections` are those that no mask hides, with
+    vehicles that the detector named twice merged; `detection_track_id` (N,) says which track took each, -1 for none.
+    `tracks` are confirmed, tentative and lost ones. `looks` holds a small descriptor for each place that a behaviour
+    asked for in its `places()`, under the same key. `view` says whether the picture can be believed.
+    """
+
+    camera_id: str
+    time_s: float
+    gap_s: float
+    width_px: int
+    height_px: int
+    tracks: tuple[Track, ...]
+    detections: Detections
+    detection_track_id: Int64Array
+    zones: Mapping[str, Zone]
+    ground: Ground | None
+    view: View
+    looks: Mapping[str, Looks] = field(default_factory=dict)
+
+    def boxes_norm(self) -> FloatArray:
+        """(N, 4) boxes of `detections`, 0..1."""
+        return self._norm(np.asarray(self.detections.xyxy_px, np.float64))
+
+    def track_boxes_norm(self) -> FloatArray:
+        """(T, 4) boxes of `tracks`, 0..1."""
+        return self._norm(np.array([track.xyxy_px for track in self.tracks], np.float64).reshape(-1, 4))
+
+    def _norm(self, boxes_px: FloatArray) -> FloatArray:
+        return np.asarray(
+            boxes_px / np.array([self.width_px, self.height_px, self.width_px, self.height_px], np.float64)
+        )

@@ -1,0 +1,284 @@
+"""Two-stage association in seconds.
+
+After ByteTrack (Zhang et al., ECCV 2022): sure detections are matched first, unsure ones may only continue tracks.
+What differs: times are seconds and not frames, so that a rate of 1 or 15 pictures a second needs no other settings;
+boxes are buffered by how long a track was not seen (the idea of C-BIoU, Yang et al., WACV 2023), so that at 1 picture
+a second a walker still meets his own box; classes are compared in groups, because detectors change their mind between
+car and truck.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+from vision import coco
+from vision.detection import Detections, Int64Array
+from vision.geometry import BoolArray, FloatArray, intersections, iou
+from vision.geometry import areas as box_areas
+from vision.track import Track, TrackState
+from vision.tracking import kalman
+
+#: Classes that may be taken for each other.
+GROUPS: Final = ((coco.PERSON,), (coco.CAR, coco.BUS, coco.TRUCK), (coco.BICYCLE, coco.MOTORCYCLE))
+_OTHER_GROUPS: Final = 100
+
+
+def group_of(class_ids: Int64Array) -> Int64Array:
+    """(N,) group of each class; a class outside `GROUPS` is a group of its own."""
+    groups = class_ids + _OTHER_GROUPS
+    for number, members in enumerate(GROUPS):
+        groups = np.where(np.isin(class_ids, members), number, groups)
+    return np.asarray(groups, np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class TrackerSettings:
+    """Thresholds of association.
+
+    `sure`: detections at or above it are matched first. `new`: from it on a detection may begin a track. `unsure`:
+    below it a detection is not used. `overlap` and `overlap_unsure`: least buffered IoU of a match in the two stages.
+    `confirm_hits` detections make a track count. `keep_lost_s`: how long a track is remembered unseen. `buffer_per_s`:
+    how much of a box's size is added around it per second that its track was not seen, at most `buffer_most`.
+    """
+
+    sure: float = 0.4
+    new: float = 0.4
+    unsure: float = 0.1
+    overlap: float = 0.15
+    overlap_unsure: float = 0.4
+    confirm_hits: int = 2
+    keep_lost_s: float = 2.0
+    keep_tentative_s: float = 1.2
+    buffer_per_s: float = 0.5
+    buffer_most: float = 0.5
+
+
+class Tracking(NamedTuple):
+    """`tracks` of this moment, and for each detection the id of the track that took it, -1 for none."""
+
+    tracks: tuple[Track, ...]
+    detection_track_id: Int64Array
+
+
+@dataclass(slots=True)
+class _Record:
+    track_id: int
+    first_seen_s: float
+    last_seen_s: float
+    confidence: float
+    hits: int
+    confirmed: bool
+    group: int
+    votes: dict[int, float] = field(default_factory=dict)
+
+    @property
+    def class_id(self) -> int:
+        return max(self.votes, key=lambda class_id: (self.votes[class_id], -class_id))
+
+
+class Tracker:
+    """Follows the objects of one camera."""
+
+    def __init__(self, settings: TrackerSettings | None = None) -> None:
+        self._settings = settings or TrackerSettings()
+        self._records: list[_Record] = []
+        self._mean: FloatArray = np.empty((0, 4, 2))
+        self._covariance: FloatArray = np.empty((0, 4, 3))
+        self._next_id = 1
+        self._time_s: float | None = None
+
+    def update(self, detections: Detections, time_s: float) -> Tracking:
+        """One picture's detections at `time_s`, which must grow.
+
+        Raises:
+            ValueError: `time_s` is not later than that of the last picture.
+        """
+        if self._time_s is not None:
+            if time_s <= self._time_s:
+                raise ValueError(f"time_s must grow: {time_s} after {self._time_s}")
+            self._forget(time_s)
+            self._mean, self._covariance = kalman.predict(self._mean, self._covariance, time_s - self._time_s)
+        is_first = self._time_s is None
+        self._time_s = time_s
+        s = self._settings
+        boxes = detections.xyxy_px.astype(np.float64)
+        confidence = detections.confidence.astype(np.float64)
+        groups = group_of(detections.class_id)
+        owner = np.full(len(detections), -1, np.int64)  # row of the track that took the detection
+        taken = np.zeros(len(self._records), bool)
+        confirmed = np.array([record.confirmed for record in self._records], bool)
+        fresh = np.array([time_s - record.last_seen_s <= 0.5 + s.keep_lost_s / 4 for record in self._records], bool)
+
+        def match(rows: BoolArray, columns: BoolArray, least: float) -> None:
+            track_rows, detection_rows = np.flatnonzero(rows & ~taken), np.flatnonzero(columns & (owner < 0))
+            if len(track_rows) == 0 or len(detection_rows) == 0:
+                return
+            score = self._scores(track_rows, boxes[detection_rows], time_s)
+            same = (
+                np.array([self._records[row].group for row in track_rows])[:, None] == groups[detection_rows][None, :]
+            )
+            score = np.where(same & (score >= least), score * (0.7 + 0.3 * confidence[detection_rows])[None, :], 0.0)
+            for a, b in zip(*linear_sum_assignment(score, maximize=True), strict=True):
+                if score[a, b] > 0:
+                    owner[detection_rows[b]] = track_rows[a]
+                    taken[track_rows[a]] = True
+
+        sure = confidence >= s.sure
+        match(confirmed, sure, s.overlap)
+        match(confirmed & fresh, ~sure & (confidence >= s.unsure), s.overlap_unsure)
+        match(~confirmed, confidence >= min(s.sure, s.new), s.overlap)
+        self._correct(owner, boxes, confidence, detections.class_id, time_s)
+        self._begin(np.flatnonzero((owner < 0) & (confidence >= s.new)), owner, detections, groups, time_s, is_first)
+        return Tracking(self._tracks(time_s), self._ids(owner))
+
+    def _scores(self, rows: Int64Array, boxes: FloatArray, time_s: float) -> FloatArray:
+        """(rows, boxes) IoU of buffered boxes."""
+        s = self._settings
+        unseen_s = np.array([time_s - self._records[row].last_seen_s for row in rows])
+        buffer = np.clip(s.buffer_per_s * unseen_s, 0, s.buffer_most)[:, None]
+        predicted = kalman.to_boxes(self._mean[rows])
+        grown_tracks = _grow(predicted, buffer)
+        plain = iou(predicted, boxes)
+        # Each row has its own buffer, so the detections grow with it too.
+        grown = np.stack([_grow(boxes, np.broadcast_to(b, (len(boxes), 1))) for b in buffer])
+        shared = np.stack([intersections(t[None], g)[0] for t, g in zip(grown_tracks, grown, strict=True)])
+        union = box_areas(grown_tracks)[:, None] + np.stack([box_areas(g) for g in grown]) - shared
+        buffered = np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
+        return np.asarray(np.maximum(plain, buffered))
+
+    def _correct(
+        self, owner: Int64Array, boxes: FloatArray, confidence: FloatArray, class_id: Int64Array, time_s: float
+    ) -> None:
+        columns = np.flatnonzero(owner >= 0)
+        rows = owner[columns]
+        if len(rows) == 0:
+            return
+        self._mean[rows], self._covariance[rows] = kalman.correct(
+            self._mean[rows], self._covariance[rows], kalman.to_measurements(boxes[columns]), confidence[columns]
+        )
+        for row, column in zip(rows, columns, strict=True):
+            record = self._records[row]
+            record.last_seen_s = time_s
+            record.confidence = float(confidence[column])
+            record.hits += 1
+            record.confirmed = record.confirmed or record.hits >= self._settings.confirm_hits
+            _vote(record.votes, int(class_id[column]), float(confidence[column]))
+
+    def _begin(
+        self,
+        columns: Int64Array,
+        owner: Int64Array,
+        detections: Detections,
+        groups: Int64Array,
+        time_s: float,
+        is_first: bool,
+    ) -> None:
+        if len(columns) == 0:
+            return
+        mean, covariance = kalman.start(kalman.to_measurements(detections.xyxy_px[columns].astype(np.float64)))
+        self._mean = np.concatenate([self._mean, mean])
+        self._covariance = np.concatenate([self._covariance, covariance])
+        for column in columns:
+            owner[column] = len(self._records)
+            confidence = float(detections.confidence[column])
+            # In the first picture nothing can have been seen before; what is there counts at once.
+            confirmed = is_first or self._settings.confirm_hits <= 1
+            record = _Record(self._next_id, time_s, time_s, confidence, 1, confirmed, int(groups[column]))
+            _vote(record.votes, int(detections.class_id[column]), confidence)
+            self._records.append(record)
+            self._next_id += 1
+
+    def _forget(self, time_s: float) -> None:
+        s = self._settings
+        keep = np.array(
+            [
+                time_s - r.last_seen_s <= max(s.keep_lost_s if r.confirmed else s.keep_tentative_s, 0.0)
+                for r in self._records
+            ],
+            bool,
+        )
+        if not keep.all():
+            self._records = [record for record, kept in zip(self._records, keep, strict=True) if kept]
+            self._mean, self._covariance = self._mean[keep], self._covariance[keep]
+
+    def _tracks(self, time_s: float) -> tuple[Track, ...]:
+        boxes = kalman.to_boxes(self._mean).tolist()
+        velocities = self._mean[:, :2, 1].tolist()
+        return tuple(
+            Track(
+                record.track_id,
+                _state(record, time_s),
+                record.class_id,
+                (box[0], box[1], box[2], box[3]),
+                (velocity[0], velocity[1]),
+                record.first_seen_s,
+                record.last_seen_s,
+                record.confidence,
+            )
+            for record, box, velocity in zip(self._records, boxes, velocities, strict=True)
+        )
+
+    def _ids(self, owner: Int64Array) -> Int64Array:
+        ids = np.array([record.track_id for record in self._records] + [-1], np.int64)
+        return np.asarray(ids[owner])
+
+    def snapshot(self) -> dict[str, Any]:
+        """Plain JSON values from which `restore` goes on exactly."""
+        return {
+            "next_id": self._next_id,
+            "time_s": self._time_s,
+            "tracks": [
+                {
+                    "id": r.track_id,
+                    "first_seen_s": r.first_seen_s,
+                    "last_seen_s": r.last_seen_s,
+                    "confidence": r.confidence,
+                    "hits": r.hits,
+                    "confirmed": r.confirmed,
+                    "group": r.group,
+                    "votes": {str(class_id): weight for class_id, weight in r.votes.items()},
+                    "mean": mean.tolist(),
+                    "covariance": covariance.tolist(),
+                }
+                for r, mean, covariance in zip(self._records, self._mean, self._covariance, strict=True)
+            ],
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        rows = state["tracks"]
+        self._next_id = state["next_id"]
+        self._time_s = state["time_s"]
+        self._mean = np.array([row["mean"] for row in rows], np.float64).reshape(-1, 4, 2)
+        self._covariance = np.array([row["covariance"] for row in rows], np.float64).reshape(-1, 4, 3)
+        self._records = [
+            _Record(
+                row["id"],
+                row["first_seen_s"],
+                row["last_seen_s"],
+                row["confidence"],
+                row["hits"],
+                row["confirmed"],
+                row["group"],
+                {int(class_id): weight for class_id, weight in row["votes"].items()},
+            )
+            for row in rows
+        ]
+
+
+def _state(record: _Record, time_s: float) -> TrackState:
+    if not record.confirmed:
+        return TrackState.TENTATIVE
+    return TrackState.CONFIRMED if record.last_seen_s == time_s else TrackState.LOST
+
+
+def _grow(boxes: FloatArray, share: FloatArray) -> FloatArray:
+    pad = (boxes[:, 2:] - boxes[:, :2]) * share
+    return np.concatenate([boxes[:, :2] - pad, boxes[:, 2:] + pad], axis=1)
+
+
+def _vote(votes: dict[int, float], class_id: int, weight: float) -> None:
+    votes[class_id] = votes.get(class_id, 0.0) + weight
