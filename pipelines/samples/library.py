@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from pipelines import paths
 from pipelines.config.plain import read_yaml, to_yaml
@@ -14,8 +14,15 @@ from pipelines.errors import BadInput
 from pipelines.media.ffmpeg import Ffmpeg
 from pipelines.samples import catalogue
 from pipelines.samples.cameras import SampleCamera
+from pipelines.samples.catalogue import SampleFile
 from pipelines.samples.encode import PROFILES, encode
 from pipelines.samples.pull import Say, pull
+from pipelines.samples.staged import gate
+from pipelines.samples.staged.making import make_gate, recipe
+
+FOOTAGE: Final = "vtest.avi"
+#: The `source` of a clip that is made at run time.
+STAGED: Final = "staged"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +45,16 @@ def clips() -> dict[str, Clip]:
     """
     place = catalogue.folder() / "catalogue.yaml"
     try:
-        return {
-            clip_id: Clip(clip_id, entry["name"], entry["what"], entry["source"], entry["zones"], entry["rules"])
-            for clip_id, entry in read_yaml(place)["clips"].items()
-        }
+        return {clip_id: _clip(clip_id, entry) for clip_id, entry in read_yaml(place)["clips"].items()}
     except (KeyError, TypeError, AttributeError) as error:
         raise BadInput(f"{place}: not a list of sample clips: {error!r}") from error
+
+
+def _clip(clip_id: str, entry: Mapping[str, Any]) -> Clip:
+    if entry["source"] == STAGED:
+        zones = {name: {"polygon": [list(point) for point in polygon]} for name, polygon in gate.ZONES.items()}
+        return Clip(clip_id, entry["name"], entry["what"], STAGED, zones, gate.RULES)
+    return Clip(clip_id, entry["name"], entry["what"], entry["source"], entry["zones"], entry["rules"])
 
 
 def streams_dir() -> Path:
@@ -51,10 +62,26 @@ def streams_dir() -> Path:
     return paths.samples_dir() / "streams"
 
 
+def footage(say: Say, given: Path | None = None) -> tuple[Path, SampleFile]:
+    """The real clip and its entry in the catalogue. Pulls it when it is not there; raises as `pull`."""
+    file = catalogue.load()[FOOTAGE]
+    return pull(file, paths.samples_dir(), say, given), file
+
+
+def staged_dir(say: Say, given: Path | None = None) -> Path:
+    """The folder with the staged clip gate.mkv and its truth; made when it is not there (half a minute)."""
+    place, file = footage(say, given)
+    cache = paths.samples_dir() / "staged"
+    if not (cache / recipe(file.sha256)).is_dir():
+        say("gate: staging the clip from the footage (half a minute) ...")
+    return make_gate(place, file.sha256, cache)
+
+
 def original(clip: Clip, say: Say, given: Path | None = None) -> Path:
-    """The clip as it was filmed (or staged), at full size. Pulls it when it is not there. Raises as `pull`."""
-    files = catalogue.load()
-    return pull(files[clip.source], paths.samples_dir(), say, given)
+    """The clip as it was filmed or staged, at full size. Pulls or makes it when it is not there. Raises as `pull`."""
+    if clip.source == STAGED:
+        return staged_dir(say, given) / f"{clip.clip_id}.mkv"
+    return footage(say, given)[0]
 
 
 def prepare(ffmpeg: Ffmpeg, say: Say, given: Path | None = None) -> Path:
@@ -80,7 +107,10 @@ def truth(clip: Clip) -> dict[str, Any]:
     Raises:
         BadInput: there is none, or it has not been made yet.
     """
-    place = catalogue.folder() / f"{clip.clip_id}.truth.json"
+    folder = catalogue.folder()
+    if clip.source == STAGED:
+        folder = paths.samples_dir() / "staged" / recipe(catalogue.load()[FOOTAGE].sha256)
+    place = folder / f"{clip.clip_id}.truth.json"
     try:
         values: dict[str, Any] = json.loads(place.read_text(encoding="utf-8"))
     except OSError as error:

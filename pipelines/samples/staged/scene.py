@@ -1,0 +1,201 @@
+"""One staged scene and its truth: boxes, people in zones, and which incidents the rules must make of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import cv2
+import numpy as np
+
+from pipelines.config.quantities import parse_seconds
+from pipelines.samples.staged.cast import Company, Performer
+from pipelines.samples.staged.moves import Drive, Move
+from pipelines.samples.staged.plate import PARKED
+from pipelines.samples.staged.stage import Box, Player, Stage, ground_box
+from pipelines.samples.staged.weather import Weather
+from vision import coco
+from vision.frame import Pixels
+
+SIZE_PX: Final = (768, 576)
+#: A vehicle has left its place when the box of the place and its own overlap by less than this (IoU).
+_LEFT_IOU: Final = 0.45
+#: Crowding ends when the count is back to this part of its limit.
+_RELEASE: Final = 0.8
+_STEP_S: Final = 0.1
+
+Polygon = Sequence[tuple[float, float]]
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """What must be raised: times in seconds from the first picture. `closes_s` None: still open at the end."""
+
+    kind: str
+    zone: str
+    opens_s: float
+    closes_s: float | None
+    subject: str
+    box_px: tuple[float, float, float, float] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StagedFrame:
+    """A picture with its own time from the first picture on, and the truth about it."""
+
+    time_s: float
+    pixels: Pixels
+    boxes: tuple[Box, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """A scene. `zones` (name -> polygon 0..1) and `rules` are as under a camera in YAML.
+
+    `fps` is the camera's rate, `outages` are (from, to) seconds without pictures. `unsure` names the reason when the
+    scene is known not to be solved. The boxes are those of a camera that stands still: not of one that shakes or turns.
+    """
+
+    name: str
+    what: str
+    company: Company
+    players: tuple[Player, ...]
+    duration_s: float
+    zones: Mapping[str, Polygon]
+    rules: Sequence[Mapping[str, Any]]
+    fps: float = 10.0
+    weather: Weather = field(default_factory=Weather)
+    outages: tuple[tuple[float, float], ...] = ()
+    unsure: str | None = None
+
+    def frames(self) -> Iterator[StagedFrame]:
+        """The pictures in order; the same every time."""
+        stage = Stage(self.company.plate, self.players)
+        for number in range(round(self.duration_s * self.fps)):
+            time_s = number / self.fps
+            if any(start <= time_s < end for start, end in self.outages) or self.weather.drops(number):
+                continue
+            picture, boxes = stage.draw(time_s)
+            yield StagedFrame(time_s, self.weather.apply(picture, number, time_s), (*boxes, *_parked()))
+
+    def incidents(self) -> list[Incident]:
+        """What the rules must raise, by their own parameters, from where the players really are."""
+        found: list[Incident] = []
+        for rule in self.rules:
+            if rule["kind"] == "illegal_parking":
+                found += self._parking(rule)
+            elif rule["kind"] == "crowding" and rule.get("people") is not None:
+                found += self._crowding(rule)
+        return sorted(found, key=lambda incident: (incident.opens_s, incident.kind))
+
+    def count(self, zone: str, time_s: float) -> int:
+        """People whose ground point is in the zone."""
+        points = [
+            (pose.x_px, pose.y_px)
+            for player in self.players
+            if player.performer.class_id == coco.PERSON and (pose := player.move.at(time_s)) is not None
+        ]
+        return sum(self._inside(zone, x, y) for x, y in points)
+
+    def _inside(self, zone: str, x_px: float, y_px: float) -> bool:
+        polygon = (np.array(self.zones[zone], np.float32) * SIZE_PX).astype(np.float32)
+        on_picture = 0 <= x_px < SIZE_PX[0] and 0 <= y_px < SIZE_PX[1]
+        return bool(on_picture and cv2.pointPolygonTest(polygon, (float(x_px), float(y_px)), measureDist=False) >= 0)
+
+    def _times(self) -> list[float]:
+        return [i * _STEP_S for i in range(round(self.duration_s / _STEP_S))]
+
+    def _parking(self, rule: Mapping[str, Any]) -> list[Incident]:
+        after_s = parse_seconds(rule["after"])
+        found: list[Incident] = []
+        for player in self.players:
+            if player.performer.class_id not in coco.VEHICLES:
+                continue
+            for start_s, end_s, box in stands(player, self._times()):
+                if not self._inside(rule["zone"], (box[0] + box[2]) / 2, box[3]):
+                    continue
+                if (self.duration_s if end_s is None else end_s) - start_s >= after_s:
+                    found.append(
+                        Incident(rule["kind"], rule["zone"], start_s + after_s, end_s, player.performer.name, box)
+                    )
+        return found
+
+    def _crowding(self, rule: Mapping[str, Any]) -> list[Incident]:
+        limit, for_s = int(rule["people"]), parse_seconds(rule["for"])
+        found: list[Incident] = []
+        since_s: float | None = None
+        opens_s: float | None = None
+        for time_s in self._times():
+            count = self.count(rule["zone"], time_s)
+            if opens_s is not None and count <= _RELEASE * limit:
+                found.append(Incident(rule["kind"], rule["zone"], opens_s, time_s, "people"))
+                opens_s = since_s = None
+            elif opens_s is None:
+                since_s = None if count <= limit else time_s if since_s is None else since_s
+                if since_s is not None and time_s - since_s >= for_s:
+                    opens_s = since_s + for_s
+        if opens_s is not None:
+            found.append(Incident(rule["kind"], rule["zone"], opens_s, None, "people"))
+        return found
+
+
+def _parked() -> list[Box]:
+    return [
+        Box(901 + i, class_id, box, ((box[0] + box[2]) / 2, box[3]), 1.0) for i, (class_id, box) in enumerate(PARKED)
+    ]
+
+
+def stands(
+    player: Player, times: Sequence[float]
+) -> list[tuple[float, float | None, tuple[float, float, float, float]]]:
+    """When and where a vehicle stands: (from, to when its place is free again or None, box of the place in pixels)."""
+    found: list[tuple[float, float | None, tuple[float, float, float, float]]] = []
+    start_s: float | None = None
+    place: tuple[float, float, float, float] | None = None
+    last: tuple[float, float] | None = None
+    for time_s in times:
+        pose = player.move.at(time_s)
+        box = None if pose is None else ground_box(player, pose)
+        if place is not None and start_s is not None:
+            if box is None or overlap(box, place) < _LEFT_IOU:
+                found.append((start_s, time_s, place))
+                start_s = place = last = None
+            continue
+        here = None if pose is None else (pose.x_px, pose.y_px)
+        if (
+            here is not None
+            and box is not None
+            and last is not None
+            and np.hypot(here[0] - last[0], here[1] - last[1]) < 0.05
+        ):
+            start_s, place = max(0.0, time_s - _STEP_S), box
+        last = here
+    if place is not None and start_s is not None:
+        found.append((start_s, None, place))
+    return found
+
+
+def overlap(a: tuple[float, float, float, float], b: tuple[float, float, float, float]) -> float:
+    """Intersection over union of two boxes."""
+    width = min(a[2], b[2]) - max(a[0], b[0])
+    height = min(a[3], b[3]) - max(a[1], b[1])
+    if width <= 0 or height <= 0:
+        return 0.0
+    both = width * height
+    return both / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - both)
+
+
+def drive(number: int, performer: Performer, keys: Sequence[tuple[float, float, float]], size: float = 1.0) -> Player:
+    """A vehicle with the id `number` in the truth, through `keys` (time_s, x_px, y_px)."""
+    return Player(number, performer, Drive(tuple(keys)), size)
+
+
+def play(number: int, performer: Performer, move: Move) -> Player:
+    """A walker with the id `number` in the truth."""
+    return Player(number, performer, move)
+
+
+def normal(points_px: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """A polygon in pixels of the plate as it stands in YAML, 0..1."""
+    return [(round(x / SIZE_PX[0], 4), round(y / SIZE_PX[1], 4)) for x, y in points_px]
