@@ -19,7 +19,16 @@ from typing import Final
 from pipelines.errors import GatewatchError
 
 #: In the order in which `gatewatch --help` lists them. Explicit on purpose: nothing registers itself.
-COMMANDS: Final = ("config", "samples", "models", "record", "doctor")
+COMMANDS: Final = (
+    "up",
+    "analyse",
+    "worker",
+    "record",
+    "config",
+    "samples",
+    "models",
+    "doctor",
+)
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import ctypes
-import os
 import signal
-from collections.abc import Mapping
 from threading import Event
-from typing import Final, Protocol
+from typing import Protocol
 
 
 class Service(Protocol):
@@ -28,22 +25,3 @@ def stop_on_signals() -> Event:
     signal.signal(signal.SIGTERM, handle)
     signal.signal(signal.SIGINT, handle)
     return stop
-
-
-#: Set by the supervisor in its children's environment: they end when this process is gone.
-PARENT_VARIABLE: Final = "GATEWATCH_PARENT_PID"
-_PR_SET_PDEATHSIG: Final = 1
-
-
-def die_with_parent(environment: Mapping[str, str]) -> None:
-    """Ask the kernel for a SIGTERM when the supervisor dies, if a supervisor started this process.
-
-    The kernel ties this to the thread that forked, so the supervisor starts children from its main thread. A parent
-    that was already gone is seen by comparing its id.
-    """
-    parent = environment.get(PARENT_VARIABLE)
-    if parent is None:
-        return
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
-    if os.getppid() != int(parent):
-        raise SystemExit(1)

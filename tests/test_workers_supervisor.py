@@ -100,8 +100,6 @@ def test_a_killed_supervisor_leaves_no_child_behind(tmp_path: Path) -> None:
     pid_file = tmp_path / "pid"
     child = (
         "import os, pathlib, time\n"
-        "from pipelines.lifecycle import die_with_parent\n"
-        "die_with_parent(os.environ)\n"
         f"path = pathlib.Path({str(pid_file)!r}); part = path.with_suffix('.part')\n"
         "part.write_text(str(os.getpid())); part.rename(path)\n"
         "time.sleep(60)\n"

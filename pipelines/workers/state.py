@@ -72,3 +72,12 @@ class StateFile:
             "unpublished": [json.loads(event.to_json()) for event in state.unpublished],
         }
         write_atomically(self._path, json.dumps(content, separators=(",", ":")).encode(), durable=durable)
+
+    def delete(self) -> None:
+        """Forget the camera."""
+        self._path.unlink(missing_ok=True)
+
+
+def saved_cameras(folder: Path) -> list[str]:
+    """Ids of the cameras that have a state in `folder`."""
+    return sorted(path.stem for path in folder.glob("*.json") if not path.name.startswith("."))

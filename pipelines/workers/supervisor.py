@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import logging
-import os
+import signal
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from threading import Event
 from typing import Final
 
+from pipelines.children import end, spawn
 from pipelines.clock import Clock
-from pipelines.lifecycle import PARENT_VARIABLE
 
 _FIRST_PAUSE_S: Final = 1.0
 _LONGEST_PAUSE_S: Final = 30.0
@@ -39,7 +39,7 @@ class _Child:
 
 
 class Supervisor:
-    """Runs children until told to stop. `run` must be called in the process's main thread (see `die_with_parent`)."""
+    """Runs children until told to stop. `run` must be called in the process's main thread (see `children.spawn`)."""
 
     def __init__(self, children: Sequence[ChildSpec], clock: Clock, log: logging.Logger) -> None:
         self._children = [_Child(spec) for spec in children]
@@ -76,24 +76,13 @@ class Supervisor:
     def end(self) -> None:
         """SIGTERM in reverse order, each with its grace; SIGKILL for one that does not go."""
         for child in reversed(self._children):
-            process = child.process
-            if process is None:
-                continue
-            process.terminate()
-            try:
-                process.wait(_GRACE_S)
-            except subprocess.TimeoutExpired:
+            if child.process is not None and end(child.process, _GRACE_S) == -signal.SIGKILL:
                 self._log.warning("%s did not end within %.0f s: killed", child.spec.name, _GRACE_S)
-                process.kill()
-                process.wait()
             child.process = None
 
     def _start(self, child: _Child, now_s: float) -> None:
-        environment = {**os.environ, PARENT_VARIABLE: str(os.getpid())}
-        # A session of its own: Ctrl-C reaches the supervisor alone, which then ends the children in order.
-        child.process = subprocess.Popen(
-            child.spec.argv, env=environment, stdin=subprocess.DEVNULL, start_new_session=True
-        )
+        # SIGTERM, not SIGKILL: a child whose supervisor died still saves what it has.
+        child.process = spawn(child.spec.argv, death_signal=signal.SIGTERM)
         child.started_s = now_s
 
     def _bury(self, child: _Child, now_s: float) -> None:

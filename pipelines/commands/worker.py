@@ -1,0 +1,180 @@
+"""`gatewatch worker`: analyses cameras and publishes incidents, until it is told to stop."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import socket
+from contextlib import ExitStack
+from pathlib import Path
+from threading import Thread
+from typing import TYPE_CHECKING, Final
+
+from pipelines.errors import BadInput
+
+if TYPE_CHECKING:
+    from pipelines.clock import Clock
+    from pipelines.config import LoadedConfig
+    from pipelines.events.publisher import RedisPublisher
+    from pipelines.health import Check
+    from pipelines.metrics import Metrics
+    from pipelines.workers.analysis import AnalysisWorker
+    from pipelines.workers.camera import ReaderFactory
+
+#: A camera whose newest analysed frame is older than this is not being watched.
+_UNWATCHED_S: Final = 15.0
+_WORKERS_PER_MACHINE: Final = 8
+
+
+def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Declare the command's arguments."""
+    parser = commands.add_parser("worker", help="analyse cameras and publish incidents")
+    parser.add_argument("-c", "--config", type=Path, metavar="CONFIG")
+    parser.add_argument("--cameras", metavar="A,B", help="only these cameras (default: every one in the configuration)")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Work until SIGTERM or SIGINT. Raises BadInput for what cannot be used."""
+    from pipelines import config as configuration
+    from pipelines import logs
+    from pipelines.clock import SystemClock
+    from pipelines.config.secrets import secrets
+    from pipelines.config.watch import Reloader, reload_on_sighup
+    from pipelines.detector import load_detector
+    from pipelines.events.locate import redis_url
+    from pipelines.events.redis_streams import CameraLease, RedisPublisher, connect, process_name
+    from pipelines.health import HealthServer
+    from pipelines.lifecycle import stop_on_signals
+    from pipelines.metrics import Metrics
+    from pipelines.workers.analysis import AnalysisWorker
+    from pipelines.workers.camera import CameraAnalysis, Surroundings
+    from pipelines.workers.leases import HeldLease
+    from pipelines.workers.pictures import PictureStore
+    from pipelines.workers.state import saved_cameras
+
+    stop = stop_on_signals()
+    loaded = configuration.load(args.config)
+    config = loaded.config
+    only = _chosen(args.cameras, loaded)
+    logs.configure(secrets=secrets(config))
+    log = logging.getLogger("gatewatch.worker")
+    clock, metrics = SystemClock(), Metrics()
+    detector = load_detector(config)
+    url = redis_url(config)
+    client = connect(url)
+    owner = process_name()
+
+    with ExitStack() as stack:
+        publisher = _first_free(
+            [RedisPublisher(url, folder, clock, metrics=metrics) for folder in _spools(config.data)]
+        )
+        stack.callback(publisher.close)
+        around = Surroundings(
+            clock, publisher, PictureStore(config.data / "pictures"), _reader_factory(metrics, clock, log), log
+        )
+        worker = AnalysisWorker(
+            loaded,
+            cameras=only,
+            detector=detector,
+            open_camera=lambda camera_id, current: CameraAnalysis(camera_id, current, around),
+            open_lease=lambda camera_id: HeldLease(CameraLease(client, camera_id, owner)),
+            metrics=metrics,
+            clock=clock,
+            log=log,
+        )
+        page = config.worker.metrics
+        stack.enter_context(
+            HealthServer(metrics, _ready(worker), host=page.host, port=_free_port(page.host, page.port, log))
+        )
+        threads = [Thread(target=publisher.run, args=(stop,), name="spool")]
+        if loaded.path is not None:
+            reloader = Reloader(loaded.path, clock, worker.reload, lambda faults: _refused(log, faults), loaded)
+            reload_on_sighup(reloader)
+            threads.append(Thread(target=reloader.run, args=(stop,), name="reload"))
+        for thread in threads:
+            thread.start()
+        for camera_id in saved_cameras(config.data / "state"):
+            if camera_id not in config.cameras and HeldLease(CameraLease(client, camera_id, owner)).hold():
+                CameraAnalysis(camera_id, loaded, around).close_orphan()
+        log.info("worker is up", extra=logs.fields(detector=detector.name, config_version=loaded.version))
+        try:
+            worker.run(stop)
+        finally:
+            stop.set()
+            for thread in threads:
+                thread.join(5.0)
+    return 0
+
+
+def _reader_factory(metrics: Metrics, clock: Clock, log: logging.Logger) -> ReaderFactory:
+    """Readers whose drops and reconnections are counted."""
+    from pipelines.logs import fields
+    from pipelines.media.rtsp import RtspReader
+
+    def open_reader(camera_id: str, address: str, fps: float, not_before_s: float) -> RtspReader:
+        def on_event(kind: str, reason: str) -> None:
+            if kind == "drop":
+                metrics.frames_dropped.labels(camera=camera_id, reason=reason).inc()
+            else:
+                metrics.reconnects.labels(camera=camera_id, reason=reason).inc()
+                log.warning("the stream ended; connecting again", extra=fields(camera=camera_id, reason=reason))
+
+        return RtspReader(camera_id, address, fps=fps, clock=clock, not_before_s=not_before_s, on_event=on_event)
+
+    return open_reader
+
+
+def _chosen(text: str | None, loaded: LoadedConfig) -> list[str] | None:
+    if text is None:
+        return None
+    chosen = [name.strip() for name in text.split(",") if name.strip()]
+    unknown = [name for name in chosen if name not in loaded.config.cameras]
+    if unknown or not chosen:
+        known = ", ".join(loaded.config.cameras) or "none"
+        raise BadInput(
+            f"--cameras {text}: {', '.join(unknown) or 'nothing'} is not in the configuration; its cameras: {known}"
+        )
+    return chosen
+
+
+def _spools(data: Path) -> list[Path]:
+    """Each worker of a machine needs a spool of its own; one that a dead worker left is taken over first."""
+    return [data / "spool" / f"worker-{number}" for number in range(_WORKERS_PER_MACHINE)]
+
+
+def _first_free(publishers: list[RedisPublisher]) -> RedisPublisher:
+    for publisher in publishers:
+        try:
+            publisher.open()
+        except BadInput as error:
+            taken = error
+            continue
+        return publisher
+    raise taken
+
+
+def _free_port(host: str, port: int, log: logging.Logger) -> int:
+    """The configured port; any free one for the second worker of a machine, which must not fail for that."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            log.warning(
+                "worker.metrics: the port is taken; metrics are on another one", extra={"fields": {"taken": port}}
+            )
+            return 0
+    return port
+
+
+def _refused(log: logging.Logger, faults: list[str]) -> None:
+    log.error("the new configuration has faults; the old one stays in force: %s", "; ".join(faults))
+
+
+def _ready(worker: AnalysisWorker) -> dict[str, Check]:
+    def cameras() -> tuple[bool, str]:
+        late = worker.unwatched(_UNWATCHED_S)
+        return (not late, f"no fresh frame of {', '.join(late)}" if late else "every camera is watched")
+
+    return {"cameras": cameras}

@@ -1,0 +1,222 @@
+"""One camera inside a worker: its reader, its engine, its saved state, its pictures and its messages."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from threading import Event as StopEvent
+from threading import Thread
+from typing import Any, Final, Protocol
+from zoneinfo import ZoneInfo
+
+from pipelines.clock import Clock
+from pipelines.config import LoadedConfig
+from pipelines.config.build import camera_spec
+from pipelines.config.schema import Camera, Config, Stream
+from pipelines.errors import GatewatchError
+from pipelines.events.bus import Publisher
+from pipelines.events.envelope import Event, incident_event
+from pipelines.logs import fields
+from pipelines.workers.pictures import PictureStore, Place
+from pipelines.workers.state import CameraState, StateError, StateFile
+from vision.camera import CameraSpec
+from vision.detection import Detections
+from vision.engine import Engine, Step
+from vision.frame import Frame
+from vision.incident import Incident, Phase, PictureRequest
+
+#: The state is also saved now and then without a change, so that a restart knows how far the stream had come.
+_SAVE_AT_LEAST_EVERY_S: Final = 10.0
+
+
+class Reader(Protocol):
+    """Where frames come from; `pipelines.media.rtsp.RtspReader` in production."""
+
+    def run(self, stop: StopEvent) -> None: ...
+
+    def take(self, timeout_s: float) -> Frame | None: ...
+
+
+#: (camera_id, url, fps, not_before_s) -> Reader
+ReaderFactory = Callable[[str, str, float, float], Reader]
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What every camera of a worker shares."""
+
+    clock: Clock
+    publisher: Publisher
+    pictures: PictureStore
+    open_reader: ReaderFactory
+    log: logging.Logger
+
+
+class CameraAnalysis:
+    """Analyses one camera from `start` to `stop`. All calls but the reader's own thread come from the worker's loop."""
+
+    def __init__(self, camera_id: str, loaded: LoadedConfig, around: Surroundings) -> None:
+        self.camera_id = camera_id
+        self._loaded = loaded
+        self._around = around
+        self._state = StateFile(loaded.config.data / "state", camera_id)
+        self._camera = loaded.config.cameras.get(camera_id) or Camera(main=Stream(url=""))
+        self._engine = Engine(self._spec())
+        self._pictures: dict[str, dict[str, dict[str, Any]]] = {}
+        self._pending: list[Event] = []
+        self._last_s = 0.0
+        self._saved_at_s = 0.0
+        self._reader: Reader | None = None
+        self._stop_reader = StopEvent()
+        self._thread: Thread | None = None
+
+    def start(self) -> None:
+        """Restore the cases, publish what a crash left unpublished, begin to read."""
+        self._restore()
+        self._open_reader()
+
+    def close_orphan(self) -> None:
+        """The camera left the configuration while no worker ran: close its cases and forget its state."""
+        self._restore()
+        self.stop(removed=True)
+        self._state.delete()
+
+    def _restore(self) -> None:
+        try:
+            state = self._state.load()
+        except StateError as error:
+            self._around.log.error("the saved cases are lost: %s", error, extra=fields(camera=self.camera_id))
+            return
+        if state is None:
+            return
+        self._pictures = state.snapshot["pictures"]
+        self._last_s = state.time_s
+        self._pending = list(state.unpublished)
+        # First under the rules that were in force then, so that the cases of rules that are gone are closed, not lost.
+        camera = Camera.model_validate(state.snapshot["camera"])
+        self._engine = Engine(camera_spec(Config(cameras={self.camera_id: camera}), self.camera_id))
+        self._engine.restore(state.snapshot["engine"])
+        self._handle(self._engine.reconfigure(self._spec(), self._last_s), None)
+
+    def _spec(self) -> CameraSpec:
+        if self.camera_id not in self._loaded.config.cameras:
+            return CameraSpec(self.camera_id, zones={}, rules=())
+        return camera_spec(self._loaded.config, self.camera_id)
+
+    def take(self) -> Frame | None:
+        """The newest frame that was not analysed yet, if there is one."""
+        return self._reader.take(0.0) if self._reader is not None else None
+
+    def analyse(self, frame: Frame, detections: Detections) -> Step:
+        """One step of the engine and all that follows from it."""
+        step = self._engine.step(frame, detections)
+        self._last_s = frame.time_s
+        self._handle(step, frame)
+        return step
+
+    def reconfigure(self, loaded: LoadedConfig) -> None:
+        """Other rules, zones or address; cases of rules that stay go on, those of rules that went close as `configuration`."""
+        before, after = self._camera, loaded.config.cameras[self.camera_id]
+        self._loaded, self._camera = loaded, after
+        self._handle(self._engine.reconfigure(self._spec(), self._last_s), None)
+        if (before.sub or before.main, before.fps) != (after.sub or after.main, after.fps):
+            self._close_reader()
+            self._open_reader()
+
+    def stop(self, *, removed: bool = False) -> None:
+        """End reading and save. With `removed` the camera left the configuration: its cases close."""
+        self._close_reader()
+        if removed:
+            nothing = CameraSpec(self.camera_id, zones={}, rules=())
+            self._handle(self._engine.reconfigure(nothing, self._last_s), None)
+        if self._last_s > 0:
+            self._save(durable=True)
+
+    def _open_reader(self) -> None:
+        url = (self._camera.sub or self._camera.main).url
+        self._stop_reader = StopEvent()
+        self._reader = self._around.open_reader(self.camera_id, url, self._camera.fps, self._last_s)
+        self._thread = Thread(
+            target=self._reader.run, args=(self._stop_reader,), name=f"read-{self.camera_id}", daemon=True
+        )
+        self._thread.start()
+
+    def _close_reader(self) -> None:
+        self._stop_reader.set()
+        if self._thread is not None:
+            self._thread.join(5.0)
+            if self._thread.is_alive():
+                self._around.log.warning("its reader did not end within 5 s", extra=fields(camera=self.camera_id))
+        self._reader = None
+        self._thread = None
+
+    def _handle(self, step: Step, frame: Frame | None) -> None:
+        if frame is not None:
+            for request in step.pictures:
+                self._keep_picture(request, frame)
+        self._pending += [self._event(incident) for incident in step.incidents]
+        since_saved_s = self._around.clock.monotonic_s() - self._saved_at_s
+        if step.incidents or step.changed:
+            self._save(durable=True)
+        elif since_saved_s >= _SAVE_AT_LEAST_EVERY_S:
+            self._save(durable=False)
+        self._publish()
+        for incident in step.incidents:
+            if incident.phase == Phase.CLOSED:
+                self._pictures.pop(incident.incident_id, None)
+
+    def _publish(self) -> None:
+        """In order; what neither the bus nor the spool takes stays in the saved state and is tried at the next frame."""
+        while self._pending:
+            try:
+                self._around.publisher.publish(self._pending[0])
+            except GatewatchError as error:
+                self._around.log.error(
+                    "an incident is kept back: %s", error, extra=fields(camera=self.camera_id, kept=len(self._pending))
+                )
+                return
+            del self._pending[0]
+
+    def _event(self, incident: Incident) -> Event:
+        pictures = list(self._pictures.get(incident.incident_id, {}).values())
+        return incident_event(incident, self._loaded.version, self._camera.name or self.camera_id, pictures)
+
+    def _save(self, *, durable: bool) -> None:
+        snapshot = {
+            "engine": self._engine.snapshot(),
+            "pictures": self._pictures,
+            "camera": _rules_only(self._camera),
+        }
+        self._saved_at_s = self._around.clock.monotonic_s()
+        try:
+            self._state.save(CameraState(self._last_s, snapshot, tuple(self._pending)), durable=durable)
+        except OSError as error:
+            # A full disk must not end the analysis: incidents still go out, only a restart would forget its cases.
+            self._around.log.error("the cases cannot be saved: %s", error, extra=fields(camera=self.camera_id))
+
+    def _keep_picture(self, request: PictureRequest, frame: Frame) -> None:
+        site = self._loaded.config.site
+        place = Place(
+            site=site.name,
+            camera_id=self.camera_id,
+            name=self._camera.name or self.camera_id,
+            timezone=ZoneInfo(site.timezone),
+            language=site.language,
+        )
+        try:
+            record = self._around.pictures.save(request, frame, place)
+        except OSError as error:
+            # A full disk must not silence the incident itself: it goes out without this picture.
+            self._around.log.error("a picture was not kept: %s", error, extra=fields(camera=self.camera_id))
+            return
+        self._pictures.setdefault(request.incident_id, {})[request.role] = record
+
+
+def _rules_only(camera: Camera) -> dict[str, Any]:
+    """The camera's zones, ground and rules as plain values: no address, and no schedule that another file may not have."""
+    values = camera.model_dump(mode="json", by_alias=True, include={"name", "ground", "masks", "zones", "rules"})
+    values["main"] = {"url": ""}
+    for rule in values["rules"]:
+        rule["schedule"], rule["except"] = "always", None
+    return values
