@@ -130,15 +130,19 @@ def _read(core: ov.Core, settings: DetectorSettings) -> ov.Model:
     shape = model.inputs[0].get_partial_shape()
     if len(model.inputs) != 1 or len(shape) != 4 or (shape[1].is_static and shape[1].get_length() != 3):
         raise ModelError("model", f"{path} takes {shape}, not one colour picture (1, 3, height, width)")
+    sides = [shape[2], shape[3]]
+    height, width = settings.input_px
+    # OpenVINO would reshape a model of a fixed size as well, but the places of its boxes are constants for that size.
+    fixed = [side.get_length() for side in sides if side.is_static]
     try:
-        model.reshape([1, 3, *settings.input_px])
+        if fixed and fixed != [height, width]:
+            raise RuntimeError("fixed size")
+        model.reshape([1, 3, height, width])
         _shape(model)
     except RuntimeError as error:
-        height, width = settings.input_px
-        made_for = f"{shape[2]}x{shape[3]}"
         raise ModelError(
             "input",
-            f"{path.name} does not take {height}x{width}, it was exported for {made_for}: "
+            f"{path.name} does not take {height}x{width}, it was exported for {sides[0]}x{sides[1]}: "
             f"use that size, or export it again with dynamic=True",
         ) from error
     return model
