@@ -21,7 +21,7 @@ from vision.geometry import Box, FloatArray, bottom_centres, points_in_polygon
 from vision.incident import Phase, PictureRequest, Quantity
 from vision.observation import Observation
 from vision.scene import Scene
-from vision.track import TrackState
+from vision.track import Track, TrackState
 
 #: Density in people per square metre -> severity.
 LEVELS: Final = ((5.0, 1), (3.5, 2), (2.0, 3))
@@ -29,7 +29,7 @@ LEVELS: Final = ((5.0, 1), (3.5, 2), (2.0, 3))
 PATCH_RADIUS_M: Final = 1.5
 _PATCH_M2: Final = float(np.pi * PATCH_RADIUS_M**2)
 #: A person whom the detector misses still counts for this long.
-_BRIDGE_S: Final = 1.0
+BRIDGE_S: Final = 0.3
 _SMOOTH_S: Final = 1.0
 _GROWTH_S: Final = 60.0
 _GROWTH_LEAST_S: Final = 10.0
@@ -68,6 +68,19 @@ def local_density(points_m: FloatArray) -> FloatArray:
     """
     apart = np.linalg.norm(points_m[:, None, :] - points_m[None, :, :], axis=2)
     return np.asarray(np.count_nonzero(apart <= PATCH_RADIUS_M, axis=1) / _PATCH_M2)
+
+
+def counted_people(scene: Scene) -> list[Track]:
+    """The people who count at this moment: those seen, and those missed for a moment."""
+    return [
+        track
+        for track in scene.tracks
+        if track.class_id == coco.PERSON
+        and (
+            track.state is TrackState.CONFIRMED
+            or (track.state is TrackState.LOST and scene.time_s - track.last_seen_s <= BRIDGE_S)
+        )
+    ]
 
 
 class Crowding:
@@ -119,15 +132,7 @@ class Crowding:
 
     def _observe(self, scene: Scene) -> Observation:
         p = self._parameters
-        people = [
-            t
-            for t in scene.tracks
-            if t.class_id == coco.PERSON
-            and (
-                t.state is TrackState.CONFIRMED
-                or (t.state is TrackState.LOST and scene.time_s - t.last_seen_s <= _BRIDGE_S)
-            )
-        ]
+        people = counted_people(scene)
         size = np.array([scene.width_px, scene.height_px, scene.width_px, scene.height_px], np.float64)
         boxes = np.array([t.xyxy_px for t in people], np.float64).reshape(-1, 4) / size
         points = bottom_centres(boxes)

@@ -22,8 +22,8 @@ from vision.geometry import Box, FloatArray
 @dataclass(frozen=True, slots=True)
 class Actor:
     """Something that moves. `path`: (time_s, x, y) of its ground point in pixels, linear in between, there from the
-    first to the last time. `size_px` (width, height). `looks` seeds its texture. Later actors are drawn over earlier ones.
-    `seen_at`: share of pictures in which the detector sees it. `classes`: what the detector calls it, at random.
+    first to the last time. `size_px` (width, height). `looks` seeds its texture. Later actors are drawn over earlier
+    ones. `seen_at`: share of pictures in which the detector sees it. `classes`: what the detector calls it, at random.
     """
 
     path: tuple[tuple[float, float, float], ...]

@@ -1,0 +1,62 @@
+"""`gatewatch evaluate tracking | crowding | parking`: how good it is, against a truth."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+#: Still pictures are large and nobody waits for them: the whole picture at its full resolution.
+_STILL_INPUT: Final = (736, 1280)
+
+
+def add(commands: Any) -> None:
+    """Declare the arguments of `evaluate`."""
+    group = commands.add_parser("evaluate", help="measure tracking, counting and parking against a truth")
+    subjects = group.add_subparsers(dest="subject", metavar="SUBJECT", required=True)
+    about = {
+        "crowding": "people counted in vtest.avi: mean absolute error, bias, recall, precision",
+        "tracking": "people followed in vtest.avi: HOTA, MOTA, IDF1",
+        "parking": "cars outside the bays on still pictures in PKLot's layout: precision, recall",
+    }
+    for name, text in about.items():
+        parser = subjects.add_parser(name, help=text, description=text)
+        parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder with the truth")
+        if name != "parking":
+            parser.add_argument("--video", type=Path, metavar="FILE", help="the footage (default: the pulled sample)")
+        parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
+        parser.add_argument("-c", "--config", type=Path, metavar="CONFIG", help="for its `detector:` section")
+        parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure one subject and print it."""
+    from pipelines import evaluating
+    from pipelines.config import load
+    from pipelines.detector import load_detector
+    from pipelines.errors import BadInput
+
+    if not args.data.is_dir():
+        raise BadInput(f"--data {args.data}: no such folder")
+    default = Path("gatewatch.yaml")
+    config = load(args.config or (default if default.is_file() else None)).config
+    if args.subject == "parking":
+        still = config.detector.model_copy(update={"input": _STILL_INPUT, "confidence": evaluating.STILL_CONFIDENCE})
+        result = evaluating.parking(args.data, load_detector(config.model_copy(update={"detector": still})))
+    else:
+        measure = evaluating.crowding if args.subject == "crowding" else evaluating.tracking
+        result = measure(args.data, args.video, load_detector(config))
+    sys.stdout.write(json.dumps(result, ensure_ascii=False) + "\n" if args.json else _for_people(result))
+    return 0
+
+
+def _for_people(result: dict[str, Any]) -> str:
+    lines = [f"{name:16} {value}" for name, value in result.items() if not isinstance(value, list)]
+    for rows in result.values():
+        if isinstance(rows, list) and rows:
+            lines.append("")
+            lines.append("  ".join(f"{key:>12}" for key in rows[0]))
+            lines += ["  ".join(f"{value!s:>12}" for value in row.values()) for row in rows]
+    return "\n".join(lines) + "\n"
