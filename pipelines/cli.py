@@ -27,6 +27,7 @@ COMMANDS: Final = (
     "config",
     "samples",
     "models",
+    "evaluate",
     "doctor",
 )
 

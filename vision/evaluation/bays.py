@@ -86,7 +86,8 @@ def _large_enough(boxes: FloatArray, bays: Sequence[FloatArray]) -> npt.NDArray[
         return np.ones(len(boxes), bool)
     sides = np.array([np.sqrt(polygon_area(bay)) for bay in bays])
     heights = np.array([bay[:, 1].mean() for bay in bays])
-    slope, at_zero = np.polyfit(heights, sides, 1)
+    # Bays all at one height say nothing of perspective: their mean side will do.
+    slope, at_zero = np.polyfit(heights, sides, 1) if np.ptp(heights) > sides.mean() else (0.0, float(sides.mean()))
     expected = np.clip(at_zero + slope * (boxes[:, 1] + boxes[:, 3]) / 2, sides.min(), sides.max())
     return np.asarray(np.sqrt(areas(boxes)) >= _LEAST_SIDE * expected)
 
