@@ -60,13 +60,13 @@ def loads_or_tells(text: str) -> None:
         assert 1 <= int(fault.split(":")[1]) <= lines
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(values=st.dictionaries(keys, trees, max_size=6), flow=st.sampled_from([None, True, False]))
 def test_random_trees_never_give_a_traceback(values: dict[str, Any], flow: bool | None) -> None:
     loads_or_tells(yaml.safe_dump(values, allow_unicode=True, default_flow_style=flow))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(text=st.text(max_size=200) | st.text("{}[]:,-&*!|>'\"#%@`\n\t ab${}<0.", max_size=60))
 def test_random_text_never_gives_a_traceback(text: str) -> None:
     loads_or_tells(text.encode("utf-8", "replace").decode())
@@ -95,7 +95,7 @@ def test_cameras_with_anything_in_them_never_give_a_traceback(cameras: dict[str,
 shares = st.integers(0, 8).map(lambda value: value / 8)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(points=st.lists(st.tuples(shares, shares), min_size=3, max_size=7))
 def test_polygons_are_judged_as_the_geometry_of_exact_fractions_does(points: list[tuple[float, float]]) -> None:
     """On a grid of eighths every product is exact: a polygon is simple when each two edges meet only where they must."""

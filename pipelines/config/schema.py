@@ -145,14 +145,20 @@ class Listen(Section):
 
 
 class WorkerPage(Listen):
+    """Where the worker answers."""
+
     port: Port = Field(default=9464, description="TCP port.")
 
 
 class DispatcherPage(Listen):
+    """Where the dispatcher answers."""
+
     port: Port = Field(default=9465, description="TCP port.")
 
 
 class RecorderPage(Listen):
+    """Where the recorder answers."""
+
     port: Port = Field(default=9466, description="TCP port.")
 
 
