@@ -322,7 +322,8 @@ def test_a_bad_camera_harms_no_other_and_leaks_nothing(server: RtspServer, capfd
         return len(os.listdir("/proc/self/fd")) - len(held), threading.active_count()  # noqa: PTH208
 
     def resident_bytes() -> int:
-        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+        resident = int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+        return resident - sum(frame.pixels.nbytes for frame in good.frames)
 
     with Running(server.url("a.mp4"), fps=5) as good:
         good.take(3)
