@@ -24,6 +24,7 @@ COMMANDS: Final = (
     "analyse",
     "worker",
     "record",
+    "footage",
     "config",
     "samples",
     "models",

@@ -5,14 +5,15 @@ from __future__ import annotations
 import argparse
 import logging
 import threading
-from pathlib import Path
 from typing import Any
+
+from pipelines.commands import options
 
 
 def add(commands: Any) -> None:
     """Declare the arguments of `record`."""
     parser = commands.add_parser("record", help="record every camera and account for every second")
-    parser.add_argument("-c", "--config", type=Path, metavar="CONFIG", help="default: ./gatewatch.yaml if it is there")
+    options.add_config(parser)
     parser.add_argument("--cameras", metavar="A,B", help="only these")
     parser.add_argument("--seconds", type=float, metavar="N", help="stop after this long (default: when told to)")
     parser.set_defaults(run=run)
@@ -22,7 +23,6 @@ def run(args: argparse.Namespace) -> int:
     """Record. Exit code 0 when told to stop."""
     from pipelines import logs
     from pipelines.clock import SystemClock
-    from pipelines.config import load
     from pipelines.errors import BadInput
     from pipelines.health import HealthServer
     from pipelines.lifecycle import stop_on_signals
@@ -35,8 +35,7 @@ def run(args: argparse.Namespace) -> int:
     from pipelines.recording.recorder import Recorder
     from pipelines.recording.segments import Segment
 
-    path = args.config or (Path("gatewatch.yaml") if Path("gatewatch.yaml").exists() else None)
-    config = load(path).config
+    config = options.load_config(args).config
     logs.configure()
     only = frozenset(args.cameras.split(",")) if args.cameras else None
     cameras = settings.cameras(config, only)
