@@ -64,7 +64,9 @@ def server(clips: Path) -> Iterator[RtspServer]:
 
 
 @contextmanager
-def recording(volume: Volume, cameras: dict[str, str], clock: SystemClock | None = None, **options: object) -> Iterator[Recorder]:
+def recording(
+    volume: Volume, cameras: dict[str, str], clock: SystemClock | None = None, **options: object
+) -> Iterator[Recorder]:
     """A recorder at work on `cameras` (id -> URL) in a thread of this process, stopped in order at the end."""
     chosen = [CameraSettings(name, url, segment_s=2.0, audio=name == "sound") for name, url in cameras.items()]
     recorder = Recorder(chosen, volume, clock or SystemClock(), Ffmpeg.find(), **options)  # type: ignore[arg-type]
@@ -207,7 +209,9 @@ def test_dead_ffmpeg_dead_server_and_frozen_camera(volume: Volume, clips: Path) 
 
 
 @pytest.mark.slow
-def test_the_recorder_killed_in_the_middle_loses_a_second_and_says_so(volume: Volume, clips: Path, tmp_path: Path) -> None:
+def test_the_recorder_killed_in_the_middle_loses_a_second_and_says_so(
+    volume: Volume, clips: Path, tmp_path: Path
+) -> None:
     with server(clips) as camera:
         url = camera.url("clip.mp4")
         program = (

@@ -6,8 +6,6 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from pipelines.commands import options
-
 
 def add(commands: Any) -> None:
     """Declare the arguments of `footage`."""

@@ -191,7 +191,8 @@ def _plan(desk: Desk) -> int:
         "floor_in_danger": ahead is not None and ahead.floor_in_danger,
     }
     lines = [
-        f"{d.camera}  {rfc3339(d.row.start_ms)}  {d.row.size_bytes / 1e6:.1f} MB  {d.rule.value}" for d in plan.deletions
+        f"{d.camera}  {rfc3339(d.row.start_ms)}  {d.row.size_bytes / 1e6:.1f} MB  {d.rule.value}"
+        for d in plan.deletions
     ]
     lines.append(
         f"{len(deletions)} of {plan.considered} segments ({plan.bytes / 1e9:.2f} GB) would be deleted now,"
