@@ -15,8 +15,9 @@ DURATION_S: Final = 125.0
 #: Beside the double yellow lines, where the van stops.
 NO_PARKING_PX: Final = ((468, 206), (505, 178), (622, 132), (660, 150), (655, 212), (570, 236), (490, 232))
 FORECOURT_PX: Final = ((470, 272), (742, 272), (767, 300), (767, 452), (712, 446), (548, 388), (470, 338))
-#: Where the crowd stands: two rows, so that each can be seen.
-_PLACES: Final = tuple((500 + 45 * i, 306) for i in range(6)) + tuple((546 + 46 * i, 352) for i in range(5))
+#: Where the crowd stands: two rows so far apart that the front one does not hide the feet of the other. Who is seen only
+#: above the hips stands, to a detector, where the hips are.
+_PLACES: Final = tuple((500 + 46 * i, 304) for i in range(6)) + tuple((574 + 42 * i, 402) for i in range(5))
 _CROWD: Final = ("red", "jeans", "grey", "coat", "side", "paper", "bald", "phone", "jacket", "dark", "swing")
 ZONES: Final = {"no_parking": normal(NO_PARKING_PX), "forecourt": normal(FORECOURT_PX)}
 RULES: Final = (
