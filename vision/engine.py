@@ -7,7 +7,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from vision import coco
+from vision import coco, interaction
+from vision.aggression import RegionScorer, RegionWatch, ScoredRegion
 from vision.behaviours import BEHAVIOURS, Behaviour, Outcome
 from vision.camera import CameraSpec, RuleSpec
 from vision.detection import BoolArray, Detections, Int64Array
@@ -42,9 +43,15 @@ class Engine:
     Open cases stay open when the pictures end; `snapshot` and `restore` carry them over a restart.
     """
 
-    def __init__(self, camera: CameraSpec) -> None:
-        """Raises: ValueError: a rule names a kind or a zone that does not exist, or two rules have one id."""
+    def __init__(self, camera: CameraSpec, scorer: RegionScorer | None = None) -> None:
+        """`scorer` judges interaction regions, where a rule asks for it; without one, such a rule sees only situations.
+
+        Raises:
+            ValueError: a rule names a kind or a zone that does not exist, or two rules have one id.
+        """
         self._camera = camera
+        self._scorer = scorer
+        self._watch = None if scorer is None else RegionWatch(scorer)
         self._tracker = Tracker()
         self._judge = ViewJudge()
         self._time_s: float | None = None
@@ -56,6 +63,28 @@ class Engine:
     @property
     def camera(self) -> CameraSpec:
         return self._camera
+
+    @property
+    def wanted_fps(self) -> float | None:
+        """How many pictures a second `glance` (or `step`) wants now; None: those of `step` are enough."""
+        return interaction.RATE_HZ if self._watch is not None and self._watch.active else None
+
+    def glance(self, frame: Frame) -> None:
+        """A picture between two analysed ones: only interaction regions look at it; it costs nothing without one.
+
+        Pictures must come in order of time, those of `step` included; one that is older than the last is passed over.
+        """
+        if self._watch is not None and self._watch.awake and (self._time_s is None or frame.time_s > self._time_s):
+            self._watch.step(frame.pixels, frame.time_s, None)
+
+    def _regions(self, frame: Frame, people: Detections) -> tuple[ScoredRegion, ...]:
+        if self._watch is None or not self._follows(frame.time_s):
+            return ()
+        return self._watch.step(frame.pixels, frame.time_s, people.xyxy_px)
+
+    def _follows(self, time_s: float) -> bool:
+        """Whether a rule in force is about people who act on each other."""
+        return any(rule.kind == "possible_bullying" and rule.active(time_s) for rule in self._camera.rules)
 
     def _add(self, rule: RuleSpec) -> None:
         if rule.kind not in BEHAVIOURS:
@@ -100,6 +129,7 @@ class Engine:
             zones=self._camera.zones,
             ground=self._camera.ground,
             view=self._judge.judge(frame.pixels, frame.time_s),
+            regions=self._regions(frame, seen.where(seen.class_id == coco.PERSON)),
             looks={key: Looks.measure(frame.pixels, box) for key, box in self._places().items()},
         )
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from vision.aggression import ScoredRegion
 from vision.detection import Detections, Int64Array
 from vision.geometry import FloatArray
 from vision.ground import Ground
@@ -23,7 +24,8 @@ class Scene:
     `gap_s` is the time since the last valid scene (0 for the first). `detections` are those that no mask hides, with
     vehicles that the detector named twice merged; `detection_track_id` (N,) says which track took each, -1 for none.
     `tracks` are confirmed, tentative and lost ones. `looks` holds a small descriptor for each place that a behaviour
-    asked for in its `places()`, under the same key. `view` says whether the picture can be believed.
+    asked for in its `places()`, under the same key. `regions` are the places where people may be acting on each other,
+    with their scores. `view` says whether the picture can be believed.
     """
 
     camera_id: str
@@ -38,6 +40,7 @@ class Scene:
     ground: Ground | None
     view: View
     looks: Mapping[str, Looks] = field(default_factory=dict)
+    regions: tuple[ScoredRegion, ...] = ()
 
     def boxes_norm(self) -> FloatArray:
         """(N, 4) boxes of `detections`, 0..1."""

@@ -11,7 +11,7 @@ from pipelines.config.schedule import Schedule, SchoolCalendar, parse, parse_dat
 from pipelines.config.schema import Config
 from pipelines.errors import BadInput
 from vision import coco
-from vision.behaviours import crowding, illegal_parking
+from vision.behaviours import crowding, illegal_parking, possible_bullying
 from vision.camera import CameraSpec, RuleSpec
 from vision.ground import Ground
 from vision.zone import Zone
@@ -106,4 +106,9 @@ def _parameters(rule: Rule) -> Any:
                 severity=rule.severity,
             )
         case BullyingRule():
-            return None
+            return possible_bullying.Parameters(
+                sensitivity=rule.sensitivity,
+                cooldown_s=rule.cooldown,
+                severity=rule.severity,
+                excluded=tuple(rule.exclude),
+            )

@@ -106,6 +106,13 @@ class BullyingRule(RuleBase):
     sensitivity: Literal["low", "normal", "high"] = Field(
         default="normal", description="Higher finds more, and errs more often."
     )
+    exclude: list[ZoneName] = Field(
+        default=[], description="Zones of this camera that are not looked at, such as a sports ground."
+    )
+    cooldown: Seconds = Field(default=60.0, description="After one closed, none opens at its place for this long.")
+    severity: Severity | None = Field(
+        default=None, description="1 critical to 4 information. Left out: from the evidence."
+    )
 
 
 Rule = Annotated[ParkingRule | CrowdingRule | BullyingRule, Field(discriminator="kind")]

@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from pipelines.config import addresses, calendars, retention
+from pipelines.config import addresses, calendars
 from pipelines.config.cameras import CrowdingRule, GroundPoint, ParkingRule, Rule, ZoneModel
 from pipelines.config.document import Document
 from pipelines.config.explain import rule_kinds
@@ -31,7 +31,6 @@ def check(document: Document) -> list[Fault]:
     values = _mapping(document.values)
     faults = list(calendars.check(document, values))
     faults += addresses.check(document, values)
-    faults += retention.check(document, values)
     for camera_id, camera in _mapping(values.get("cameras")).items():
         faults += _camera(document, ("cameras", camera_id), _mapping(camera))
     return faults
@@ -89,6 +88,10 @@ def _rules(document: Document, camera: Place, values: dict[str, Any], has_ground
             if isinstance(raw, dict) and "zone" not in raw and raw.get("kind") not in rule_kinds():
                 yield Fault(document.line(place), at, "this key is needed")
             continue
+        for number, name in enumerate(getattr(rule, "exclude", [])):
+            if name not in zones:
+                inner = (*place, "exclude", number)
+                yield Fault(document.line(inner), inner, "unknown zone", document.got(inner), one_of(zones, name))
         yield from _numbers(document, place, rule, has_ground)
         rule_id = rule.rule_id(rule.kind)
         if rule_id in seen:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final
 
-from vision.behaviours import crowding, illegal_parking
+from vision.behaviours import crowding, illegal_parking, possible_bullying
 from vision.behaviours.behaviour import Behaviour, Outcome
 from vision.camera import RuleSpec
 
@@ -15,6 +15,7 @@ BEHAVIOURS: Final[Mapping[str, Callable[[str, RuleSpec], Behaviour]]] = MappingP
     {
         "illegal_parking": illegal_parking.IllegalParking,
         "crowding": crowding.Crowding,
+        "possible_bullying": possible_bullying.PossibleBullying,
     }
 )
 
