@@ -39,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
             sys.stdout.flush()
     count = {level: sum(finding.level == level for finding in findings) for level in _COLOURS}
     if args.json:
-        body = {"ok": count["fail"] == 0, **count, "findings": [finding.as_json() for finding in findings]}
+        body = {"ok": count["fail"] == 0, "counts": count, "findings": [finding.as_json() for finding in findings]}
         sys.stdout.write(json.dumps(body, indent=2, ensure_ascii=False) + "\n")
     else:
         verdict = "Something would stop Gatewatch." if count["fail"] else "Nothing stops Gatewatch."

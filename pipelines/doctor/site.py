@@ -140,7 +140,7 @@ def check_redis(url: str | None) -> Iterator[Finding]:
         troubles.append(
             (f"it drops keys when memory is full ({state.evicts})", "CONFIG SET maxmemory-policy noeviction")
         )
-    if not state.with_password and _elsewhere(url):
+    if not state.with_password and leads_elsewhere(url):
         troubles.append(("anybody on the network can use it: no password", "set requirepass, and ${NAME} in redis.url"))
     if troubles:
         reasons, mends = zip(*troubles, strict=True)
@@ -149,7 +149,7 @@ def check_redis(url: str | None) -> Iterator[Finding]:
         yield ok("Redis", f"{said}, append-only file on")
 
 
-def _elsewhere(url: str) -> bool:
+def leads_elsewhere(url: str) -> bool:
     """Whether an address leads off this machine."""
     host = urlsplit(url).hostname
     return host is not None and host != "localhost" and not host.startswith("127.") and host != "::1"
