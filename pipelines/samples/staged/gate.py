@@ -17,7 +17,7 @@ NO_PARKING_PX: Final = ((468, 206), (505, 178), (622, 132), (660, 150), (655, 21
 FORECOURT_PX: Final = ((470, 272), (742, 272), (767, 300), (767, 452), (712, 446), (548, 388), (470, 338))
 #: Where the crowd stands: two rows so far apart that the front one does not hide the feet of the other. Who is seen only
 #: above the hips stands, to a detector, where the hips are.
-_PLACES: Final = tuple((500 + 46 * i, 304) for i in range(6)) + tuple((574 + 42 * i, 402) for i in range(5))
+_PLACES: Final = tuple((500 + 46 * i, 304) for i in range(6)) + tuple((596 + 39 * i, 398) for i in range(5))
 _CROWD: Final = ("red", "jeans", "grey", "coat", "side", "paper", "bald", "phone", "jacket", "dark", "swing")
 ZONES: Final = {"no_parking": normal(NO_PARKING_PX), "forecourt": normal(FORECOURT_PX)}
 RULES: Final = (
