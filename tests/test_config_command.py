@@ -111,3 +111,11 @@ def test_schema_describes_every_key(capsys: pytest.CaptureFixture[str]) -> None:
     assert closed == []
     undescribed = [name for name, section in schema["$defs"].items() if not section.get("description")]
     assert undescribed == []
+
+
+def test_limits_that_contradict_across_levels_are_found_too(site: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    site.write_text("recording: {profile: cn-counter-terror, keep: 30d}\n")
+    assert main(["config", "check"]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("gatewatch.yaml: recording: ")
+    assert "keep (30 d) is below the floor (90 d)" in said

@@ -142,6 +142,12 @@ def test_a_model_without_any_class_of_ours_is_refused() -> None:
         Labels.from_names({0: "helmet", 1: "vest"})
 
 
+def test_eighty_numbered_classes_are_coco() -> None:
+    assert Labels.from_names({n: str(n) for n in range(80)}).coco.tolist() == COCO.coco.tolist()
+    with pytest.raises(ModelError):
+        Labels.from_names({n: str(n) for n in range(20)})
+
+
 @pytest.mark.parametrize(
     ("text", "names"),
     [

@@ -21,6 +21,8 @@ Region = tuple[float, float, float, float]
 
 #: From here on a block is white: part of its pixels are at the sensor's end.
 _WHITE: Final = np.float32(215)
+#: Mean deviation of a block, in levels of 255, above which it is no sensor's noise any more.
+_MOST_NOISE: Final = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,12 @@ class MotionGate:
         self._picture_px: tuple[int, int] | None = None
         self._background: Float32Array | None = None
         self._noise: Float32Array | None = None
+        self._shared = self._least_noise
         self._time_s = 0.0
+
+    @property
+    def _least_noise(self) -> float:
+        return self._settings.least_levels / self._settings.noise_factor
 
     def update(self, pixels: Pixels, time_s: float) -> MotionResult:
         """Compare a picture (H, W, 3) uint8 BGR with the background, and let the background follow.
@@ -81,8 +88,7 @@ class MotionGate:
         expected = self._background * _common_light(blocks, self._background)
         # Sensors stop at 255: two values of nearly white are the same.
         difference: Float32Array = np.abs(np.minimum(blocks, _WHITE) - np.minimum(expected, _WHITE))
-        # The noise that all blocks share shows at once; that of a single one (leaves) is learned.
-        shared = max(self._settings.least_levels / self._settings.noise_factor, _median(difference[::2, ::2]))
+        shared = self._shared_noise(difference, elapsed_s)
         changed: BoolArray = difference > np.float32(self._settings.noise_factor) * np.maximum(self._noise, shared)
         share = float(np.count_nonzero(changed)) / changed.size
         if share > self._settings.whole_share:
@@ -105,7 +111,18 @@ class MotionGate:
     def _restart(self, blocks: Float32Array, size: tuple[int, int], time_s: float) -> None:
         self._picture_px, self._time_s = size, time_s
         self._background = blocks
-        self._noise = np.full_like(blocks, self._settings.least_levels / self._settings.noise_factor)
+        self._noise = np.full_like(blocks, self._least_noise)
+
+    def _shared_noise(self, difference: Float32Array, elapsed_s: float) -> float:
+        """The noise that all blocks have in common: it is there at once, while that of one block is learned.
+
+        Taken from the middle of the differences, which what moves does not bend; but never far above what was learned,
+        or a camera that was turned away would pass for a noisy one.
+        """
+        now = max(self._least_noise, _median(difference[::2, ::2]))
+        used = min(now, 2 * self._shared + self._least_noise, _MOST_NOISE)
+        self._shared += (1.0 - math.exp(-elapsed_s / self._settings.follow_s)) * (used - self._shared)
+        return used
 
     def _learn(
         self, blocks: Float32Array, expected: Float32Array, noise: Float32Array, changed: BoolArray, elapsed_s: float
@@ -115,7 +132,9 @@ class MotionGate:
         rate = np.where(changed, pace / 4, pace)
         self._background = expected + rate * (blocks - expected)
         # Mean absolute deviation, learned where nothing moves; a block that always flickers (leaves) gets used to it.
-        self._noise = noise + rate / 10 * (np.abs(blocks - expected) - noise)
+        # Up to a limit, or a doorway where people always walk would grow blind for them.
+        deviation = np.minimum(np.abs(blocks - expected), np.float32(_MOST_NOISE))
+        self._noise = noise + rate / 10 * (deviation - noise)
 
     def _regions(self, changed: BoolArray) -> tuple[Region, ...]:
         rows, columns = changed.shape

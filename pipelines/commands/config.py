@@ -5,9 +5,14 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipelines.commands.options import add_config, config_path, load_config
-from pipelines.errors import ConfigError
+from pipelines.errors import BadInput, ConfigError
+
+if TYPE_CHECKING:
+    from pipelines.config import LoadedConfig
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -27,6 +32,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
     schema = actions.add_parser("schema", help="JSON Schema, for completion in an editor")
     add_config(schema)
+    schema.add_argument("--as", dest="form", choices=("json", "markdown"), default="json", help="default: json")
     schema.set_defaults(run=run_schema)
 
 
@@ -37,6 +43,7 @@ def run_check(args: argparse.Namespace) -> int:
     path = config_path(args)
     try:
         loaded = load_config(args)
+        _check_retention(loaded, path)
     except ConfigError as error:
         if args.json:
             _print_json({"path": str(path), "ok": False, "faults": error.faults})
@@ -62,6 +69,16 @@ def run_check(args: argparse.Namespace) -> int:
     return 0
 
 
+def _check_retention(loaded: LoadedConfig, path: Path | None) -> None:
+    """What a camera's limits become of camera, owner, profile and site together must not contradict itself."""
+    from pipelines.recording.settings import cleaning
+
+    try:
+        cleaning(loaded.config)
+    except BadInput as error:
+        raise ConfigError([f"{path}: recording: {error}"]) from error
+
+
 def run_show(args: argparse.Namespace) -> int:
     """The resolved configuration without secrets."""
     from pipelines.config.shown import as_yaml, without_secrets
@@ -74,11 +91,16 @@ def run_show(args: argparse.Namespace) -> int:
     return 0
 
 
-def run_schema(_args: argparse.Namespace) -> int:
-    """JSON Schema on standard output."""
-    from pipelines.config.editor import editor_schema
+def run_schema(args: argparse.Namespace) -> int:
+    """JSON Schema on standard output, or the page docs/configuration.md."""
+    if args.form == "markdown":
+        from pipelines.config.reference import markdown
 
-    _print_json(editor_schema())
+        sys.stdout.write(markdown())
+    else:
+        from pipelines.config.editor import editor_schema
+
+        _print_json(editor_schema())
     return 0
 
 

@@ -16,6 +16,7 @@ _SCHEMES: Final[dict[Place, tuple[str, ...]]] = {
     ("redis", "url"): ("redis", "rediss", "unix"),
     ("database", "url"): ("sqlite", "postgresql", "postgresql+psycopg"),
     ("channels", "webhook", "url"): ("https", "http"),
+    ("recording", "head_channel", "url"): ("https", "http"),
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from pipelines.config.quantities import written
 from pipelines.config.schema import Config
 
 #: A number may also be written as a variable; editors see the text, the loader sees the number.
@@ -27,6 +28,11 @@ def _open_to_variables(node: Any) -> Any:
     node = {
         key: _open_to_variables(value) for key, value in node.items() if key != "title" or not isinstance(value, str)
     }
+    if "x-quantity" in node and "default" in node:
+        node["default"] = written(node)
+    node.pop("x-quantity", None)
+    if "patternProperties" in node:
+        node["additionalProperties"] = False
     if node.get("type") in {"integer", "number", "boolean"}:
         about = {key: node.pop(key) for key in ("description", "default", "examples") if key in node}
         return {**about, "anyOf": [node, _VARIABLE]}

@@ -100,6 +100,9 @@ def _fault(detail: ErrorDetails, place: Place, is_key: bool, document: Document)
     original = context.get("error")
     if isinstance(original, QuantityError):
         return Fault(line, place, original.message, got, original.allowed)
+    if kind == "value_error":
+        # From a validator of the schema itself: its words hold no value.
+        return Fault(line, place, str(original), got)
     return Fault(line, place, _EXPECTED.get(kind, f"cannot be used ({kind.replace('_', ' ')})"), got)
 
 

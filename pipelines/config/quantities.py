@@ -70,9 +70,17 @@ def format_bytes(size: int) -> str:
     return f"{size}B"
 
 
+def written(schema: dict[str, Any]) -> Any:
+    """The default in a JSON Schema of ours as a person would write it: 30.0 -> `30s` where a duration is meant."""
+    default = schema.get("default")
+    if "x-quantity" not in schema or not isinstance(default, int | float):
+        return default
+    return format_seconds(default) if schema["x-quantity"] == "90s" else format_bytes(int(default))
+
+
 def _schema(units: dict[str, Any], example: str) -> WithJsonSchema:
     text = {"type": "string", "pattern": rf"^\s*[0-9]+(\.[0-9]+)?\s*({'|'.join(units)})\s*$", "examples": [example]}
-    return WithJsonSchema({"anyOf": [text, {"type": "number", "minimum": 0}]})
+    return WithJsonSchema({"anyOf": [text, {"type": "number", "minimum": 0}], "x-quantity": example})
 
 
 Seconds = Annotated[

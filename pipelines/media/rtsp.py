@@ -76,6 +76,8 @@ class RtspReader:
         not_before_s: float = 0.0,
         on_event: Callable[[str, str], None] = _nothing,
         jitter: random.Random | None = None,
+        open_timeout_s: float = OPEN_TIMEOUT_S,
+        read_timeout_s: float = READ_TIMEOUT_S,
     ) -> None:
         """Raises BadInput for an address that is none. `not_before_s`: the last time of an earlier process."""
         if not is_url(url):
@@ -86,6 +88,7 @@ class RtspReader:
         self.last_error = ""
         """What the last session ended with, in words, without credentials."""
         self._url = url
+        self._timeouts_s = (open_timeout_s, read_timeout_s)
         self._clock = clock
         self._on_event = on_event
         self._jitter = random.Random() if jitter is None else jitter
@@ -163,14 +166,22 @@ class RtspReader:
             SessionEnded: with the reason.
         """
         self._seen_picture = False
-        options = (_PROBE | _RTSP) if self._url.lower().startswith("rtsp") else dict(_PROBE)
+        options = dict(_PROBE)
+        if self._url.lower().startswith("rtsp"):
+            # The socket's own time-out as well: PyAV's does not cover the closing of a session.
+            options |= _RTSP | {"timeout": str(int(max(self._timeouts_s) * 1_000_000))}
+        began_s = self._clock.monotonic_s()
         try:
-            container, stream = open_video(self._url, options, (OPEN_TIMEOUT_S, READ_TIMEOUT_S))
+            container, stream = open_video(self._url, options, self._timeouts_s)
         except LookupError as error:
             self.last_error = "the stream holds no video"
             raise SessionEnded("no_video") from error
         except (av.error.FFmpegError, OSError, ValueError) as error:
-            raise self._ended(error, "timeout") from error
+            ended = self._ended(error, "timeout")
+            # libav calls an answer that never came invalid data, as it does one that makes no sense.
+            if str(ended) == "garbage" and self._clock.monotonic_s() - began_s >= 0.9 * self._timeouts_s[0]:
+                raise SessionEnded("timeout") from error
+            raise ended from error
         self.sessions += 1
         try:
             self._read(container, stream, stop)

@@ -30,12 +30,12 @@ class Labels:
 
     @classmethod
     def from_names(cls, names: Mapping[int, str] | None) -> Labels:
-        """From the model's own names; a model without names is taken for a COCO one.
+        """From the model's own names; a model without names (or with numbers for names) is taken for a COCO one.
 
         Raises:
             ModelError: the model knows none of the classes that Gatewatch uses.
         """
-        if names is None:
+        if names is None or (len(names) == COCO_CLASSES and all(name == str(n) for n, name in names.items())):
             kept = sorted(NAMES)
             return cls(np.array(kept, np.int64), np.array(kept, np.int64), None)
         pairs = [(number, IDS[name.strip().lower()]) for number, name in names.items() if name.strip().lower() in IDS]
