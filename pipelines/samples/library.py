@@ -18,7 +18,9 @@ from pipelines.samples.catalogue import SampleFile
 from pipelines.samples.encode import PROFILES, encode
 from pipelines.samples.pull import Say, pull
 from pipelines.samples.staged import gate
-from pipelines.samples.staged.making import make_gate, recipe
+from pipelines.samples.staged.making import company_of, make_gate, recipe
+from pipelines.samples.staged.scene import Scene
+from pipelines.samples.staged.scenes import scenes
 
 FOOTAGE: Final = "vtest.avi"
 #: The `source` of a clip that is made at run time.
@@ -75,6 +77,11 @@ def staged_dir(say: Say, given: Path | None = None) -> Path:
     if not (cache / recipe(file.sha256)).is_dir():
         say("gate: staging the clip from the footage (half a minute) ...")
     return make_gate(place, file.sha256, cache)
+
+
+def staged_scenes(say: Say) -> list[Scene]:
+    """The suite of staged scenes (`pipelines.samples.staged.scenes`); pulls the footage when it is not there."""
+    return scenes(company_of(footage(say)[0]))
 
 
 def original(clip: Clip, say: Say, given: Path | None = None) -> Path:

@@ -24,6 +24,8 @@ _LEFT_IOU: Final = 0.45
 #: Crowding ends when the count is back to this part of its limit.
 _RELEASE: Final = 0.8
 _STEP_S: Final = 0.1
+#: Slower than this, about a twentieth of a van's length a second, is standing.
+_STANDING_PX_PER_S: Final = 6.0
 
 Polygon = Sequence[tuple[float, float]]
 
@@ -53,7 +55,8 @@ class StagedFrame:
 class Scene:
     """A scene. `zones` (name -> polygon 0..1) and `rules` are as under a camera in YAML.
 
-    `fps` is the camera's rate, `outages` are (from, to) seconds without pictures. `unsure` names the reason when the
+    `fps` is the camera's rate, `outages` are (from, to) seconds without pictures,
+    `restarts` are when whoever judges saves its state and goes on from it with a new engine. `unsure` names the reason when the
     scene is known not to be solved. The boxes are those of a camera that stands still: not of one that shakes or turns.
     """
 
@@ -67,6 +70,7 @@ class Scene:
     fps: float = 10.0
     weather: Weather = field(default_factory=Weather)
     outages: tuple[tuple[float, float], ...] = ()
+    restarts: tuple[float, ...] = ()
     unsure: str | None = None
 
     def frames(self) -> Iterator[StagedFrame]:
@@ -167,7 +171,7 @@ def stands(
             here is not None
             and box is not None
             and last is not None
-            and np.hypot(here[0] - last[0], here[1] - last[1]) < 0.05
+            and np.hypot(here[0] - last[0], here[1] - last[1]) < _STANDING_PX_PER_S * _STEP_S
         ):
             start_s, place = max(0.0, time_s - _STEP_S), box
         last = here
