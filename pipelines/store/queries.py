@@ -1,0 +1,216 @@
+"""Reading the record: lists with filters, a page at a time by key (never by offset), newest first."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Connection, Table, and_, func, or_, select, tuple_, update
+
+from pipelines.errors import BadInput
+from pipelines.store.schema import (
+    alert_transitions,
+    alerts,
+    attempts,
+    audit,
+    deliveries,
+    incident_events,
+    incidents,
+    verdicts,
+)
+
+_LONGEST_PAGE: Final = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentFilter:
+    """None: whatever. `state` is `open` or `closed`; `text` is looked for in id, camera name, zone and rule."""
+
+    since_s: float | None = None
+    until_s: float | None = None
+    camera: str | None = None
+    zone: str | None = None
+    kind: str | None = None
+    severity: int | None = None  # this level or more severe
+    state: str | None = None
+    verdict: str | None = None  # "none": not judged yet
+    text: str | None = None
+    drills: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class AlertFilter:
+    since_s: float | None = None
+    until_s: float | None = None
+    state: str | None = None
+    recipient: str | None = None
+    incident_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """`cursor` asks for the next page; None: this was the last."""
+
+    rows: list[dict[str, Any]]
+    cursor: str | None
+
+
+def list_incidents(connection: Connection, wanted: IncidentFilter, limit: int = 50, cursor: str | None = None) -> Page:
+    """Incidents of record by the time they opened. Raises BadInput: the cursor is not one of ours."""
+    table = incidents.c
+    conditions: list[ColumnElement[bool]] = []
+    if wanted.since_s is not None:
+        conditions.append(table.opened_s >= wanted.since_s)
+    if wanted.until_s is not None:
+        conditions.append(table.opened_s < wanted.until_s)
+    for name in ("camera", "zone", "kind"):
+        if (value := getattr(wanted, name)) is not None:
+            conditions.append(table[name] == value)
+    if wanted.severity is not None:
+        conditions.append(table.severity <= wanted.severity)
+    if wanted.state is not None:
+        conditions.append(table.closed_s.is_(None) if wanted.state == "open" else table.closed_s.is_not(None))
+    if wanted.verdict is not None:
+        conditions.append(table.verdict.is_(None) if wanted.verdict == "none" else table.verdict == wanted.verdict)
+    if wanted.text is not None:
+        looked_in = (table.incident_id, table.camera_name, table.camera, table.zone, table.rule)
+        conditions.append(
+            or_(*(func.lower(column).contains(wanted.text.lower(), autoescape=True) for column in looked_in))
+        )
+    if not wanted.drills:
+        conditions.append(table.drill.is_(False))
+    return _page(connection, incidents, ("opened_s", "incident_id"), conditions, limit=limit, cursor=cursor)
+
+
+def list_alerts(connection: Connection, wanted: AlertFilter, limit: int = 50, cursor: str | None = None) -> Page:
+    """Alerts by the time they were made. Raises BadInput: the cursor is not one of ours."""
+    table = alerts.c
+    conditions: list[ColumnElement[bool]] = []
+    if wanted.since_s is not None:
+        conditions.append(table.created_s >= wanted.since_s)
+    if wanted.until_s is not None:
+        conditions.append(table.created_s < wanted.until_s)
+    for name in ("state", "recipient", "incident_id"):
+        if (value := getattr(wanted, name)) is not None:
+            conditions.append(table[name] == value)
+    return _page(connection, alerts, ("created_s", "alert_id"), conditions, limit=limit, cursor=cursor)
+
+
+def show_incident(connection: Connection, incident_id: str) -> dict[str, Any] | None:
+    """One incident with its events, alerts, their deliveries and transitions, and verdicts; None: there is none.
+
+    The beginning of an id is enough when only one incident begins so. Raises BadInput when several do.
+    """
+    table = incidents.c.incident_id
+    rows = connection.execute(select(incidents).where(table == incident_id)).all()
+    if not rows:
+        rows = connection.execute(
+            select(incidents).where(table.startswith(incident_id, autoescape=True)).limit(2)
+        ).all()
+    if len(rows) > 1:
+        raise BadInput(f"several incidents begin with {incident_id!r}: give more of the id")
+    if not rows:
+        return None
+    found = _plain(rows[0])
+    name = found["incident_id"]
+    found["events"] = _rows(connection, incident_events, incident_events.c.incident_id == name, "revision")
+    found["alerts"] = [
+        alert
+        | {
+            "deliveries": _rows(connection, deliveries, deliveries.c.alert_id == alert["alert_id"], "delivery_id"),
+            "transitions": _rows(
+                connection, alert_transitions, alert_transitions.c.alert_id == alert["alert_id"], "transition_id"
+            ),
+        }
+        for alert in _rows(connection, alerts, alerts.c.incident_id == name, "created_s")
+    ]
+    found["verdicts"] = _rows(connection, verdicts, verdicts.c.incident_id == name, "verdict_id")
+    return found
+
+
+def deliveries_of(connection: Connection, incident_id: str) -> list[dict[str, Any]]:
+    """Every delivery of an incident (or a test), oldest first, each with its number of tries."""
+    return _rows(connection, deliveries, deliveries.c.incident_id == incident_id, "delivery_id")
+
+
+def dead_deliveries(connection: Connection, limit: int = 100) -> list[dict[str, Any]]:
+    """What will not be tried again, newest first, with the reason."""
+    rows = connection.execute(
+        select(deliveries).where(deliveries.c.state == "dead").order_by(deliveries.c.delivery_id.desc()).limit(limit)
+    )
+    return [_plain(row) for row in rows]
+
+
+def resend(connection: Connection, delivery_ids: list[int] | None, *, now_s: float, who: str) -> list[int]:
+    """Dead deliveries (all of them with None) are to be tried again from the first try; returns which. In the audit."""
+    conditions = [deliveries.c.state == "dead"]
+    if delivery_ids is not None:
+        conditions.append(deliveries.c.delivery_id.in_(delivery_ids))
+    again = list(
+        connection.scalars(
+            update(deliveries)
+            .where(*conditions)
+            .values(state="ready", attempts=0, next_attempt_s=0.0, lease_until_s=0.0, finished_s=None)
+            .returning(deliveries.c.delivery_id)
+        )
+    )
+    for delivery_id in again:
+        connection.execute(
+            audit.insert().values(at_s=now_s, who=who, action="resend", subject=f"delivery {delivery_id}", detail={})
+        )
+    return sorted(again)
+
+
+def tries_of(connection: Connection, delivery_id: int) -> list[dict[str, Any]]:
+    """Each try of one delivery: the receipts."""
+    return _rows(connection, attempts, attempts.c.delivery_id == delivery_id, "attempt_id")
+
+
+def _page(
+    connection: Connection,
+    table: Table,
+    key: tuple[str, str],
+    conditions: list[ColumnElement[bool]],
+    *,
+    limit: int,
+    cursor: str | None,
+) -> Page:
+    if not 1 <= limit <= _LONGEST_PAGE:
+        raise BadInput(f"a page holds 1..{_LONGEST_PAGE} rows, not {limit}")
+    columns = [table.c[name] for name in key]
+    if cursor is not None:
+        time_s, name = _opened_cursor(cursor)
+        # The first part alone narrows the index; the pair decides.
+        conditions = [*conditions, columns[0] <= time_s, tuple_(*columns) < tuple_(time_s, name)]
+    statement = select(table).where(and_(True, *conditions)).order_by(*(column.desc() for column in columns))
+    rows = [_plain(row) for row in connection.execute(statement.limit(limit + 1))]
+    more = len(rows) > limit
+    rows = rows[:limit]
+    return Page(rows, _cursor(rows[-1][key[0]], rows[-1][key[1]]) if more else None)
+
+
+def _cursor(time_s: float, name: str) -> str:
+    return base64.urlsafe_b64encode(json.dumps([time_s, name]).encode()).decode().rstrip("=")
+
+
+def _opened_cursor(cursor: str) -> tuple[float, str]:
+    try:
+        time_s, name = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        if isinstance(name, str):
+            return float(time_s), name
+    except (ValueError, TypeError, binascii.Error):
+        pass
+    raise BadInput(f"{cursor!r} is not a cursor that a list has given")
+
+
+def _rows(connection: Connection, table: Table, condition: ColumnElement[bool], order: str) -> list[dict[str, Any]]:
+    return [_plain(row) for row in connection.execute(select(table).where(condition).order_by(table.c[order]))]
+
+
+def _plain(row: Any) -> dict[str, Any]:
+    mapping: Mapping[str, Any] = row._mapping
+    return dict(mapping)

@@ -1,0 +1,193 @@
+"""The tables of the record. Times are UTC seconds since the Unix epoch (`_s`); local time exists only on screen.
+
+This is what the newest migration makes; a test compares the two.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Double,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+metadata: Final = MetaData()
+
+#: SQLite counts rows only in a column that is exactly INTEGER.
+_RowId = BigInteger().with_variant(Integer(), "sqlite")
+
+#: One row per incident, at its newest revision. A warning alone is no incident of record and has no row here.
+incidents: Final = Table(
+    "incidents",
+    metadata,
+    Column("incident_id", String(64), primary_key=True),
+    Column("revision", Integer, nullable=False),
+    Column("phase", String(16), nullable=False),
+    Column("camera", String(64), nullable=False),
+    Column("camera_name", Text, nullable=False),
+    Column("kind", String(64), nullable=False),
+    Column("rule", Text, nullable=False),
+    Column("zone", Text, nullable=False),
+    Column("severity", Integer, nullable=False),
+    Column("score", Double, nullable=False),
+    Column("first_seen_s", Double, nullable=False),
+    Column("opened_s", Double, nullable=False),
+    Column("updated_s", Double, nullable=False),
+    Column("closed_s", Double),
+    Column("close_reason", Text),
+    Column("config_version", Text, nullable=False),
+    Column("drill", Boolean, nullable=False),
+    Column("box_norm", JSON),
+    Column("evidence", JSON, nullable=False),
+    Column("pictures", JSON, nullable=False),
+    Column("received_s", Double, nullable=False),
+    # The newest verdict, kept here so that a list can filter by it; all of them are in `verdicts`.
+    Column("verdict", String(16)),
+    Index("incidents_by_time", "opened_s", "incident_id"),
+    Index("incidents_by_camera", "camera", "opened_s", "incident_id"),
+    Index("incidents_by_kind", "kind", "opened_s", "incident_id"),
+)
+
+#: Every message about an incident, warnings included, as it came.
+incident_events: Final = Table(
+    "incident_events",
+    metadata,
+    Column("event_id", String(128), primary_key=True),
+    Column("incident_id", String(64), nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("type", String(64), nullable=False),
+    Column("time_s", Double, nullable=False),
+    Column("received_s", Double, nullable=False),
+    Column("body", JSON, nullable=False),
+    Index("incident_events_by_incident", "incident_id", "revision"),
+)
+
+#: One incident to one recipient for one purpose, made once.
+alerts: Final = Table(
+    "alerts",
+    metadata,
+    Column("alert_id", String(36), primary_key=True),
+    Column("incident_id", String(64), nullable=False),
+    Column("recipient", String(128), nullable=False),
+    Column("purpose", String(64), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("severity", Integer, nullable=False),
+    Column("test", Boolean, nullable=False),
+    Column("event_s", Double, nullable=False),
+    Column("created_s", Double, nullable=False),
+    Column("sent_s", Double),
+    Column("acknowledged_s", Double),
+    Column("closed_s", Double),
+    UniqueConstraint("incident_id", "recipient", "purpose", name="alerts_made_once"),
+    Index("alerts_by_time", "created_s", "alert_id"),
+    Index("alerts_by_state", "state", "created_s", "alert_id"),
+)
+
+#: Who moved an alert from one state to another, and when.
+alert_transitions: Final = Table(
+    "alert_transitions",
+    metadata,
+    Column("transition_id", _RowId, primary_key=True, autoincrement=True),
+    Column("alert_id", String(36), nullable=False),
+    Column("from_state", String(16), nullable=False),
+    Column("to_state", String(16), nullable=False),
+    Column("at_s", Double, nullable=False),
+    Column("who", String(128), nullable=False),
+    Column("note", Text, nullable=False),
+    Index("alert_transitions_by_alert", "alert_id", "transition_id"),
+)
+
+#: The outbox: what is to be sent through one channel. Leased by one sender at a time; `ready` until sent or dead.
+deliveries: Final = Table(
+    "deliveries",
+    metadata,
+    Column("delivery_id", _RowId, primary_key=True, autoincrement=True),
+    Column("alert_id", String(36), nullable=False),
+    Column("incident_id", String(64), nullable=False),
+    Column("recipient", String(128), nullable=False),
+    Column("channel", String(64), nullable=False),
+    Column("idempotency_key", String(80), nullable=False),
+    Column("event_s", Double, nullable=False),
+    # What it tells: the body is the event's, in `incident_events`.
+    Column("event_id", String(128), nullable=False),
+    Column("state", String(8), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("next_attempt_s", Double, nullable=False),
+    Column("lease_owner", String(128)),
+    Column("lease_until_s", Double, nullable=False),
+    Column("created_s", Double, nullable=False),
+    Column("finished_s", Double),
+    Column("reason", Text, nullable=False),
+    UniqueConstraint("idempotency_key", "channel", name="deliveries_made_once"),
+    # Only what still waits: these two stay small however long the history grows.
+    Index(
+        "deliveries_waiting",
+        "channel",
+        "next_attempt_s",
+        sqlite_where=text("state = 'ready'"),
+        postgresql_where=text("state = 'ready'"),
+    ),
+    Index(
+        "deliveries_in_order",
+        "incident_id",
+        "channel",
+        "delivery_id",
+        sqlite_where=text("state = 'ready'"),
+        postgresql_where=text("state = 'ready'"),
+    ),
+    Index("deliveries_by_alert", "alert_id", "delivery_id"),
+    Index(
+        "deliveries_dead", "delivery_id", sqlite_where=text("state = 'dead'"), postgresql_where=text("state = 'dead'")
+    ),
+    sqlite_autoincrement=True,
+)
+
+#: Each try of a delivery, with its delay: the receipts.
+attempts: Final = Table(
+    "attempts",
+    metadata,
+    Column("attempt_id", _RowId, primary_key=True, autoincrement=True),
+    Column("delivery_id", _RowId, nullable=False),
+    Column("started_s", Double, nullable=False),
+    Column("duration_s", Double, nullable=False),
+    Column("outcome", String(16), nullable=False),
+    Column("detail", Text, nullable=False),
+    Index("attempts_by_delivery", "delivery_id", "attempt_id"),
+)
+
+verdicts: Final = Table(
+    "verdicts",
+    metadata,
+    Column("verdict_id", _RowId, primary_key=True, autoincrement=True),
+    Column("incident_id", String(64), nullable=False),
+    Column("verdict", String(16), nullable=False),
+    Column("at_s", Double, nullable=False),
+    Column("who", String(128), nullable=False),
+    Column("note", Text, nullable=False),
+    Index("verdicts_by_incident", "incident_id", "verdict_id"),
+)
+
+#: Who did what: looked at footage, resent, silenced. Rows are added, never changed.
+audit: Final = Table(
+    "audit",
+    metadata,
+    Column("audit_id", _RowId, primary_key=True, autoincrement=True),
+    Column("at_s", Double, nullable=False),
+    Column("who", String(128), nullable=False),
+    Column("action", String(64), nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("detail", JSON, nullable=False),
+    Index("audit_by_time", "at_s", "audit_id"),
+)
