@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import logging
 import threading
 from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from pipelines.errors import BadInput
+from pipelines.logs import fields
 from pipelines.metrics import Metrics
+
+_log = logging.getLogger(__name__)
 
 #: One check: is it well, and why (not). It must answer quickly: it runs inside the request.
 Check = Callable[[], tuple[bool, str]]
@@ -71,6 +75,7 @@ class HealthServer:
         self._server = server
         self._thread = threading.Thread(target=server.serve_forever, args=(0.2,), name="health", daemon=True)
         self._thread.start()
+        _log.info("health and metrics are served", extra=fields(host=self._host, port=self.port))
 
     def stop(self) -> None:
         if self._server is not None and self._thread is not None:

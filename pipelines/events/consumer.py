@@ -58,7 +58,10 @@ class RedisConsumer:
         try:
             with mapped("the bus cannot be read"):
                 self._ensure_group()
-                return self._claim_abandoned(limit) or self._read_new(limit, block_s)
+                found = self._claim_abandoned() or self._read_new(limit, block_s)
+                if not found:
+                    self._trim_sometimes()  # behind what was acknowledged last
+                return found
         except Unavailable as error:
             if "NOGROUP" in str(error):
                 # The server came back without its data: make the group again and read from the beginning.
@@ -111,7 +114,8 @@ class RedisConsumer:
                 raise
         self._known = True
 
-    def _claim_abandoned(self, limit: int) -> list[Delivery]:
+    def _claim_abandoned(self) -> list[Delivery]:
+        """At most one: an entry that kills its dispatchers must not take its neighbours' attempts with it."""
         now_s = self._clock.monotonic_s()
         if self._claim_from == "0-0" and now_s - self._claimed_at_s < self._claim_idle_s / 4:
             return []
@@ -122,18 +126,18 @@ class RedisConsumer:
             self._name,
             min_idle_time=int(self._claim_idle_s * 1000),
             start_id=self._claim_from,
-            count=limit,
+            count=1,
         )
         self._claim_from = answer[0].decode()
-        entries = [(entry_id, values) for entry_id, values in answer[1] if values]
-        if not entries:
-            return []
-        pending: Any = self._client.xpending_range(
-            self._stream, self._group, min=entries[0][0], max=entries[-1][0], count=limit, consumername=self._name
-        )
-        attempts = {row["message_id"]: int(row["times_delivered"]) for row in pending}
-        _log.warning("took over messages that another dispatcher left", extra=fields(messages=len(entries)))
-        return [self._delivery(entry_id, values, attempts.get(entry_id, 2)) for entry_id, values in entries]
+        for entry_id, values in answer[1]:
+            if values:
+                pending: Any = self._client.xpending_range(
+                    self._stream, self._group, min=entry_id, max=entry_id, count=1
+                )
+                attempts = int(pending[0]["times_delivered"]) if pending else 2
+                _log.warning("took over a message that another dispatcher left", extra=fields(attempts=attempts))
+                return [self._delivery(entry_id, values, attempts)]
+        return []
 
     def _read_new(self, limit: int, block_s: float) -> list[Delivery]:
         answer: Any = self._client.xreadgroup(
@@ -149,3 +153,10 @@ class RedisConsumer:
         if now_s - self._trimmed_at_s >= self._trim_every_s:
             self._trimmed_at_s = now_s
             self._trim(keys=[self._stream])
+
+
+def dead_letters(client: redis.Redis, stream: str = STREAM, limit: int = 100) -> list[dict[str, str]]:
+    """What was laid aside, newest first: `entry, reason, attempts, group, event`. Raises Unavailable."""
+    with mapped("the bus cannot be read"):
+        entries: Any = client.xrevrange(dead_stream(stream), count=limit)
+    return [{name.decode(): value.decode(errors="replace") for name, value in values.items()} for _, values in entries]

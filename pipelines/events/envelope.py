@@ -15,6 +15,9 @@ from vision.incident import Incident
 
 #: Version of `data`'s schema, as in `dataschema`. Raised when a field changes its meaning or goes away.
 SCHEMA_VERSION: Final = 1
+#: Ours have a few kilobytes and five levels.
+_LARGEST_BYTES: Final = 1024**2
+_DEEPEST: Final = 32
 
 
 class EnvelopeError(GatewatchError):
@@ -38,29 +41,33 @@ class Event:
     config_version: str
     data: dict[str, Any]
 
+    def to_dict(self) -> dict[str, Any]:
+        """The whole message as JSON values."""
+        return {
+            "specversion": "1.0",
+            "id": self.id,
+            "type": self.type,
+            "source": self.source,
+            "subject": self.subject,
+            "time": self.time,
+            "datacontenttype": "application/json",
+            "dataschema": f"urn:gatewatch:incident:{SCHEMA_VERSION}",
+            "config_version": self.config_version,
+            "data": self.data,
+        }
+
     def to_json(self) -> str:
-        return json.dumps(
-            {
-                "specversion": "1.0",
-                "id": self.id,
-                "type": self.type,
-                "source": self.source,
-                "subject": self.subject,
-                "time": self.time,
-                "datacontenttype": "application/json",
-                "dataschema": f"urn:gatewatch:incident:{SCHEMA_VERSION}",
-                "config_version": self.config_version,
-                "data": self.data,
-            },
-            ensure_ascii=False,
-            separators=(",", ":"),
-        )
+        return json.dumps(self.to_dict(), ensure_ascii=False, separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Event:
         """Raises: EnvelopeError: not JSON, not CloudEvents 1.0, or a field is missing."""
+        if len(text) > _LARGEST_BYTES:
+            raise EnvelopeError(f"{len(text)} bytes: an event has at most {_LARGEST_BYTES}")
         try:
-            raw = json.loads(text)
+            raw = json.loads(text, parse_constant=_refuse_constant)
+            if _deeper_than(raw, _DEEPEST):
+                raise EnvelopeError(f"nested deeper than {_DEEPEST}")
             if raw["specversion"] != "1.0":
                 raise EnvelopeError(f"specversion {raw['specversion']!r}: expected '1.0'")
             return cls(
@@ -72,8 +79,27 @@ class Event:
                 config_version=str(raw["config_version"]),
                 data=dict(raw["data"]),
             )
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise EnvelopeError(f"not an envelope: {error!r}") from error
+
+
+def _deeper_than(value: Any, levels: int) -> bool:
+    """What is nested too deep can be read, but not written again."""
+    layer = [value]
+    for _ in range(levels):
+        layer = [
+            item
+            for outer in layer
+            if isinstance(outer, dict | list)
+            for item in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+        if not layer:
+            return False
+    return any(isinstance(item, dict | list) for item in layer)
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
 
 
 def rfc3339(time_s: float) -> str:

@@ -144,3 +144,12 @@ class RedisPublisher:
     def _show(self) -> None:
         if self._metrics is not None:
             self._metrics.spool_messages.set(len(self._spool))
+
+
+def publish_now(client: redis.Redis, event: Event) -> None:
+    """Put one event on the stream, without a spool. Raises Unavailable when the bus does not take it."""
+    arguments: list[Any] = [DEFAULT_MAX_LENGTH, _REMEMBERED, _REMEMBERED_MS, event.id, event.to_json().encode()]
+    with mapped("the bus takes no events"):
+        taken = client.register_script(PUBLISH)(keys=[STREAM, seen_set()], args=arguments)
+    if taken != 1:
+        raise Unavailable("the stream is full and its groups do not acknowledge")

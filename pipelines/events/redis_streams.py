@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pipelines.events.connection import connect
-from pipelines.events.consumer import RedisConsumer
+from pipelines.events.consumer import RedisConsumer, dead_letters
 from pipelines.events.lease import CameraLease, process_name
-from pipelines.events.publisher import RedisPublisher
+from pipelines.events.publisher import RedisPublisher, publish_now
 from pipelines.events.streams import DEAD_LENGTH, DEFAULT_MAX_LENGTH, DISPATCHERS, STREAM, dead_stream
 
 __all__ = [
@@ -17,6 +17,8 @@ __all__ = [
     "RedisConsumer",
     "RedisPublisher",
     "connect",
+    "dead_letters",
     "dead_stream",
     "process_name",
+    "publish_now",
 ]

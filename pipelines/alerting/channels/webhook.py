@@ -1,0 +1,135 @@
+"""Alerts as HTTP requests, signed with HMAC-SHA256.
+
+    POST URL
+    Content-Type: application/json
+    Idempotency-Key: KEY                        the same at every try of a message
+    X-Gatewatch-Timestamp: 1790000000           Unix seconds of this try
+    X-Gatewatch-Signature: v1=HEX               HMAC-SHA256(secret, timestamp + "." + body)
+
+Any 2xx is a receipt. 408, 425, 429, 5xx, temporary redirects and everything that goes wrong on the way is tried again;
+other 4xx and permanent redirects are dead at once. No redirect is followed: a signed message goes to the named address.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import threading
+from typing import Final
+from urllib.parse import urlsplit
+
+import urllib3
+from urllib3.exceptions import HTTPError
+
+from pipelines.alerting.channels.base import Message, NotDelivered, Undeliverable
+from pipelines.clock import Clock, SystemClock
+from pipelines.errors import BadInput
+from pipelines.logs import mask_urls
+from pipelines.metrics import package_version
+
+_TRY_AGAIN: Final = frozenset({408, 425, 429, 302, 303, 307})
+#: A receipt is a line, not a download.
+_READ_BYTES: Final = 2048
+_LONGEST_WAIT_S: Final = 3600.0
+_SIGNATURE_AGE_S: Final = 300.0
+
+
+def sign(secret: str, timestamp: str, body: bytes) -> str:
+    """The value of X-Gatewatch-Signature."""
+    digest = hmac.new(secret.encode(), timestamp.encode() + b"." + body, hashlib.sha256)
+    return f"v1={digest.hexdigest()}"
+
+
+def verify(secret: str, timestamp: str, signature: str, body: bytes, *, now_s: float) -> bool:
+    """What a receiver does: right secret, unchanged body, and not older (or newer) than five minutes."""
+    if not timestamp.isdigit() or abs(now_s - int(timestamp)) > _SIGNATURE_AGE_S:
+        return False
+    return hmac.compare_digest(sign(secret, timestamp, body), signature)
+
+
+class WebhookChannel:
+    """One receiver. Connections are kept open; each try has a deadline over everything."""
+
+    name: Final = "webhook"
+
+    def __init__(
+        self, url: str, secret: str, clock: Clock | None = None, *, timeout_s: float = 10.0, workers: int = 4
+    ) -> None:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise BadInput(f"channels.webhook.url {mask_urls(url)!r}: expected an http:// or https:// address")
+        if not secret:
+            raise BadInput("channels.webhook.secret is empty: receivers could not tell our messages from others'")
+        self._url, self._secret = url, secret
+        self._host = parts.hostname
+        self._clock = clock or SystemClock()
+        self._timeout_s = timeout_s
+        self._workers = workers
+        self._pool = urllib3.PoolManager(
+            num_pools=2,
+            maxsize=workers,
+            retries=False,
+            timeout=urllib3.Timeout(connect=min(5.0, timeout_s), read=timeout_s),
+        )
+
+    @property
+    def workers(self) -> int:
+        return self._workers
+
+    def send(self, message: Message) -> str:
+        body = json.dumps(message.to_dict(), ensure_ascii=False, separators=(",", ":")).encode()
+        timestamp = str(int(self._clock.now_s()))
+        headers = {
+            "Content-Type": "application/json",
+            "User-Agent": f"gatewatch/{package_version()}",
+            "Idempotency-Key": message.idempotency_key,
+            "X-Gatewatch-Timestamp": timestamp,
+            "X-Gatewatch-Signature": sign(self._secret, timestamp, body),
+        }
+        try:
+            response = self._pool.request(
+                "POST", self._url, body=body, headers=headers, redirect=False, preload_content=False
+            )
+        except (HTTPError, OSError) as error:
+            # The message names the host, never the address: receivers put tokens into paths.
+            raise NotDelivered(f"{self._host}: {type(error).__name__}") from error
+        status, location = response.status, response.headers.get("Location", "")
+        after = response.headers.get("Retry-After", "")
+        said = self._drain(response)
+        if 200 <= status < 300:
+            return f"{status} {said}".strip()
+        reason = f"{self._host} answered {status} {said}".strip()
+        if 300 <= status < 400:
+            target = urlsplit(location).hostname or "nowhere"
+            reason = f"{self._host} redirects ({status}) to {target}; redirects are not followed"
+        if status >= 500 or status in _TRY_AGAIN:
+            raise NotDelivered(reason, min(float(after), _LONGEST_WAIT_S) if after.isdigit() else None)
+        raise Undeliverable(reason)
+
+    def close(self) -> None:
+        self._pool.clear()
+
+    def _drain(self, response: urllib3.BaseHTTPResponse) -> str:
+        """The first line of the answer. A body that breaks off or never ends changes nothing: the status was said."""
+        length = response.headers.get("Content-Length", "")
+        if length == "0":
+            response.read()  # nothing, but it says so: only then may the connection carry the next request
+            response.release_conn()
+            return ""
+        # Time-outs count from byte to byte; a body that drips is ended by shutting the socket under the reader.
+        watchdog = threading.Timer(self._timeout_s, response.shutdown)
+        watchdog.daemon = True
+        watchdog.start()
+        try:
+            body = response.read(_READ_BYTES)
+        except (HTTPError, OSError, ValueError):
+            body = b""
+        finally:
+            watchdog.cancel()
+        if length.isdigit() and int(length) == len(body):
+            response.release_conn()
+        else:
+            response.close()
+        lines = body.decode("utf-8", "replace").strip().splitlines()
+        return "".join(char for char in (lines[0][:120] if lines else "") if char.isprintable())
