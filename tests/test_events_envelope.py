@@ -50,9 +50,11 @@ def test_times_are_rounded_to_milliseconds(time_s: float, text: str) -> None:
     assert rfc3339(time_s) == text
 
 
-@pytest.mark.parametrize(
-    "text", ["", "{", "[]", "null", '{"specversion": "0.3"}', '{"specversion": "1.0"}', b"\xff\xfe"]
-)
+BAD = ("", "{", "[]", "null", '{"specversion": "0.3"}', '{"specversion": "1.0"}', b"\xff\xfe")
+DEEP = ("[" * 100_000, "[" * 40 + "]" * 40, "x" * 2**21)
+
+
+@pytest.mark.parametrize("text", [*BAD, *DEEP], ids=range(10))
 def test_what_is_no_envelope_is_refused(text: str | bytes) -> None:
     with pytest.raises(EnvelopeError):
         Event.from_json(text)

@@ -126,6 +126,20 @@ def test_abandoned_entries_are_taken_over_with_their_attempts(client: redis.Redi
     assert alive.read(5, 0.01) == []
 
 
+def test_taking_over_one_at_a_time_spares_the_neighbours_attempts(
+    client: redis.Redis, publisher: RedisPublisher
+) -> None:
+    dead = RedisConsumer(client, "g", "dead", claim_idle_s=0.001)
+    alive = RedisConsumer(client, "g", "alive", FakeClock(), claim_idle_s=0.001)
+    dead.read(1, 0.01)
+    for number in range(3):
+        publisher.publish(event(number))
+    assert len(dead.read(5, 0.01)) == 3
+    until(lambda: client.xpending_range(STREAM, "g", "-", "+", 1)[0]["time_since_delivered"] > 1)
+    assert len(alive.read(5, 0.01)) == 1
+    assert [row["times_delivered"] for row in client.xpending_range(STREAM, "g", "-", "+", 5)] == [2, 1, 1]
+
+
 def test_a_dead_letter_is_moved_once_and_says_why(client: redis.Redis, publisher: RedisPublisher) -> None:
     consumer = RedisConsumer(client, "g", "c")
     publisher.publish(event(0))

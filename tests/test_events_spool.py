@@ -147,9 +147,9 @@ def test_it_is_a_queue_whatever_happens(tmp_path_factory: pytest.TempPathFactory
                 spool.append(body)
                 model.append(body)
         elif step == "drop":
-            count = min(count, len(model))
-            spool.drop(count)
-            model = model[count:]
+            dropped = min(count, len(model))
+            spool.drop(dropped)
+            model = model[dropped:]
         else:
             spool.close()
             spool = opened(folder, segment_bytes=64)

@@ -11,7 +11,7 @@ from pipelines.errors import BadInput
 from pipelines.health import HealthServer, evaluate
 from pipelines.metrics import Metrics
 
-NAMES = [
+NAMES = (
     "frames_analysed_total",
     "frames_dropped_total",
     "stage_duration_seconds_bucket",
@@ -30,7 +30,7 @@ NAMES = [
     "disk_days_to_full",
     "recordings_deleted_bytes_total",
     "build_info",
-]
+)
 LABELS = {"camera", "behaviour", "stage", "reason", "channel", "outcome"}
 
 

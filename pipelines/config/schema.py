@@ -22,6 +22,7 @@ from pipelines.config.cameras import (
     Stream,
     ZoneModel,
 )
+from pipelines.config.quantities import Seconds
 from pipelines.config.recording import HeadChannelModel, Recording, RetentionModel
 from pipelines.paths import default_data_dir
 
@@ -135,6 +136,7 @@ class Channels(Section):
     log: bool = Field(default=True, description="Alerts are written to the dispatcher's log.")
     jsonl: Path | None = Field(default=None, description="Alerts are appended to this file, one JSON object a line.")
     webhook: Webhook | None = Field(default=None, description="Alerts are posted to a server.")
+    warnings: bool = Field(default=False, description="Also tell warnings that come before an incident (`warn_after`).")
 
 
 class Listen(Section):
@@ -174,6 +176,10 @@ class Dispatcher(Section):
     """The process that turns incidents into alerts."""
 
     metrics: DispatcherPage = Field(default=DispatcherPage(), description="Its page: /metrics, /livez and /readyz.")
+    take_over: Seconds = Field(
+        default=30.0,
+        description="After so long without a word, what a dispatcher had in hand is taken over by the others.",
+    )
 
 
 class Recorder(Section):

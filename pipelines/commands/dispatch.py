@@ -1,0 +1,127 @@
+"""`gatewatch dispatch`: incidents from the bus become a record and alerts. Any number may run at once."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import sys
+import threading
+from typing import TYPE_CHECKING, Any
+
+from pipelines.commands.options import add_config, load_config
+from pipelines.commands.site import database_of, set_up_logs
+
+if TYPE_CHECKING:
+    from pipelines.alerting.dispatcher import Dispatcher
+    from pipelines.clock import Clock
+    from pipelines.events.redis_streams import RedisConsumer
+    from pipelines.metrics import Metrics
+    from pipelines.store.database import Database
+
+
+def add(commands: Any) -> None:
+    """Declare the arguments of `dispatch`."""
+    parser = commands.add_parser("dispatch", help="store incidents and send alerts; any number of these may run")
+    parser.add_argument(
+        "--health-port", type=int, metavar="PORT", help="instead of dispatcher.metrics.port; 0: any free"
+    )
+    parser.add_argument("--burst", action="store_true", help="end when the bus and the outbox are empty")
+    parser.add_argument("--log", choices=("auto", "json", "text"), default="auto", help="the log's form")
+    add_config(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Until SIGTERM or Ctrl-C."""
+    from pipelines.alerting import channels
+    from pipelines.alerting.dispatcher import Dispatcher
+    from pipelines.alerting.routing import CONTROL_ROOM, Policy, Recipient
+    from pipelines.alerting.sender import Sender
+    from pipelines.clock import SystemClock
+    from pipelines.errors import Unavailable
+    from pipelines.events.locate import redis_url
+    from pipelines.events.redis_streams import DISPATCHERS, RedisConsumer, connect, process_name
+    from pipelines.health import HealthServer
+    from pipelines.lifecycle import stop_on_signals
+    from pipelines.metrics import Metrics
+
+    config = load_config(args).config
+    set_up_logs(config, args.log)
+    stop = stop_on_signals()
+    clock, metrics, owner = SystemClock(), Metrics(), process_name()
+    database = database_of(config)
+    database.migrate()
+    built = channels.build(config.channels, clock)
+    if not built:
+        sys.stderr.write("gatewatch: channels: names none, so incidents are stored and nobody is told\n")
+    take_over_s = max(1.0, config.dispatcher.take_over)
+    policy = Policy((Recipient(CONTROL_ROOM, tuple(channel.name for channel in built)),), config.channels.warnings)
+    consumer = RedisConsumer(connect(redis_url(config), 5.0), DISPATCHERS, owner, clock, claim_idle_s=take_over_s)
+    senders = [
+        Sender(database, channel, owner, clock, metrics, language=config.site.language, lease_s=take_over_s)
+        for channel in built
+    ]
+
+    def wake() -> None:
+        for sender in senders:
+            sender.wake()
+
+    dispatcher = Dispatcher(consumer, database, policy, clock, metrics, stored=wake)
+    page = config.dispatcher.metrics
+    health = HealthServer(
+        metrics,
+        {"bus": dispatcher.bus_check, "store": database.check},
+        host=page.host,
+        port=page.port if args.health_port is None else args.health_port,
+    )
+    health.start()
+    stop_sending = threading.Event()
+    threads = [
+        threading.Thread(target=sender.run, args=(stop_sending,), name=f"outbox-{sender.channel.name}")
+        for sender in senders
+    ]
+    threading.Thread(target=_watch_pending, args=(consumer, metrics, clock, stop), daemon=True).start()
+    for thread in threads:
+        thread.start()
+    try:
+        if args.burst:
+            _burst(dispatcher, consumer, database, clock, stop)
+        else:
+            dispatcher.run(stop)
+    finally:
+        stop.set()
+        stop_sending.set()
+        wake()
+        for thread in threads:
+            thread.join()
+        health.stop()
+        with contextlib.suppress(
+            Unavailable
+        ):  # a member that cannot say good-bye is forgotten by nobody, and holds nothing
+            consumer.leave()
+        database.close()
+    return 0
+
+
+def _burst(
+    dispatcher: Dispatcher, consumer: RedisConsumer, database: Database, clock: Clock, stop: threading.Event
+) -> None:
+    from pipelines.store import outbox
+
+    while not stop.is_set():
+        if dispatcher.run_once(stop) or consumer.pending():
+            continue
+        with database.read() as connection:
+            if not outbox.waiting(connection):
+                return
+        clock.wait(stop, 0.05)
+
+
+def _watch_pending(consumer: RedisConsumer, metrics: Metrics, clock: Clock, stop: threading.Event) -> None:
+    from pipelines.errors import Unavailable
+
+    while not stop.is_set():
+        # While the bus is away (/readyz says so) the last known number stands.
+        with contextlib.suppress(Unavailable):
+            metrics.bus_pending_messages.set(consumer.pending())
+        clock.wait(stop, 2.0)

@@ -1,0 +1,137 @@
+"""`gatewatch incidents list | show`: ask the record."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from typing import Any
+
+from pipelines.commands.options import add_config, load_config
+from pipelines.commands.site import database_of, moment, shown_time, table
+
+
+def add(commands: Any) -> None:
+    """Declare the arguments of `incidents`."""
+    group = commands.add_parser("incidents", help="ask the record of incidents")
+    actions = group.add_subparsers(dest="action", metavar="ACTION", required=True)
+
+    listing = actions.add_parser("list", help="incidents, newest first")
+    listing.add_argument(
+        "--from", dest="since", metavar="TIME", help="opened at or after: 2026-09-01, 2026-09-01T07:30, 7d"
+    )
+    listing.add_argument("--to", dest="until", metavar="TIME", help="opened before")
+    for name in ("camera", "zone", "kind", "text"):
+        listing.add_argument(f"--{name}")
+    listing.add_argument("--level", type=int, choices=(1, 2, 3, 4), help="this level or more severe (1 is critical)")
+    listing.add_argument("--state", choices=("open", "closed"))
+    listing.add_argument("--verdict", choices=("true", "false", "drill", "duplicate", "unsure", "none"))
+    listing.add_argument("--no-drills", action="store_true", help="leave out drills")
+    listing.add_argument("--limit", type=int, default=50, metavar="N", help="rows of a page (default 50, at most 1000)")
+    listing.add_argument("--cursor", help="go on where a page ended")
+    listing.add_argument("--json", action="store_true", help="one JSON array on standard output")
+    listing.set_defaults(run=run_list)
+
+    showing = actions.add_parser("show", help="one incident with its alerts and what became of them")
+    showing.add_argument("incident_id", metavar="ID", help="the id, or its beginning")
+    showing.add_argument("--json", action="store_true", help="one JSON object on standard output")
+    showing.set_defaults(run=run_show)
+    for parser in (listing, showing):
+        add_config(parser)
+
+
+def run_list(args: argparse.Namespace) -> int:
+    """Raises BadInput: there is no store yet, or a filter cannot be used."""
+    from pipelines.clock import SystemClock
+    from pipelines.store.queries import IncidentFilter, list_incidents
+
+    config = load_config(args).config
+    zone, now_s = config.site.timezone, SystemClock().now_s()
+    wanted = IncidentFilter(
+        since_s=None if args.since is None else moment(args.since, zone, now_s),
+        until_s=None if args.until is None else moment(args.until, zone, now_s),
+        camera=args.camera,
+        zone=args.zone,
+        kind=args.kind,
+        severity=args.level,
+        state=args.state,
+        verdict=args.verdict,
+        text=args.text,
+        drills=not args.no_drills,
+    )
+    with database_of(config).reading() as connection:
+        page = list_incidents(connection, wanted, args.limit, args.cursor)
+    if args.json:
+        print(json.dumps([_as_json(row) for row in page.rows], ensure_ascii=False, indent=1))  # noqa: T201
+    else:
+        rows = [
+            (
+                shown_time(row["opened_s"], zone),
+                str(row["severity"]),
+                row["kind"] + (" (drill)" if row["drill"] else ""),
+                row["camera_name"],
+                row["zone"],
+                "open" if row["closed_s"] is None else f"closed ({row['close_reason'] or '?'})",
+                row["verdict"] or "",
+                row["incident_id"],
+            )
+            for row in page.rows
+        ]
+        print(table(("opened", "level", "kind", "camera", "zone", "state", "verdict", "id"), rows), end="")  # noqa: T201
+    if page.cursor is not None:
+        sys.stderr.write(f"more: --cursor {page.cursor}\n")
+    return 0
+
+
+def run_show(args: argparse.Namespace) -> int:
+    """Raises BadInput: there is no such incident."""
+    from pipelines.errors import BadInput
+    from pipelines.store.queries import show_incident
+
+    config = load_config(args).config
+    with database_of(config).reading() as connection:
+        found = show_incident(connection, args.incident_id)
+    if found is None:
+        raise BadInput(f"no incident has the id {args.incident_id!r}: `gatewatch incidents list` shows them")
+    if args.json:
+        print(json.dumps(_as_json(found), ensure_ascii=False, indent=1))  # noqa: T201
+    else:
+        print(_for_people(found, config.site.timezone), end="")  # noqa: T201
+    return 0
+
+
+def _as_json(row: dict[str, Any]) -> dict[str, Any]:
+    """The row, with RFC 3339 beside each of the incident's times."""
+    from pipelines.events.envelope import rfc3339
+
+    times = {
+        name.removesuffix("_s") + "_at": None if row[name] is None else rfc3339(row[name])
+        for name in ("first_seen_s", "opened_s", "updated_s", "closed_s")
+    }
+    return row | times
+
+
+def _for_people(found: dict[str, Any], zone: str) -> str:
+    evidence = ", ".join(f"{name} {item['value']} {item['unit']}".rstrip() for name, item in found["evidence"].items())
+    closed = f"{shown_time(found['closed_s'], zone)} ({found['close_reason'] or '?'})" if found["closed_s"] else "open"
+    lines = [
+        f"{found['kind']}  level {found['severity']}  {found['incident_id']}" + ("  DRILL" if found["drill"] else ""),
+        f"  where       {found['camera_name']} ({found['camera']}), zone {found['zone']}, rule {found['rule']}",
+        f"  first seen  {shown_time(found['first_seen_s'], zone)}",
+        f"  opened      {shown_time(found['opened_s'], zone)}",
+        f"  closed      {closed}",
+        f"  score       {found['score']:.2f}   {evidence}",
+        f"  verdict     {found['verdict'] or 'none yet'}",
+        f"  config      {found['config_version']}",
+    ]
+    lines += [f"  picture     {picture.get('role', '?')}: {picture.get('path', '?')}" for picture in found["pictures"]]
+    lines += [
+        f"  event       {shown_time(event['time_s'], zone)}  {event['type']} (revision {event['revision']})"
+        for event in found["events"]
+    ]
+    for alert in found["alerts"]:
+        lines.append(f"  alert       {alert['recipient']} ({alert['purpose']}): {alert['state']}  {alert['alert_id']}")
+        for sent in alert["deliveries"]:
+            reason = f"  {sent['reason']}" if sent["reason"] else ""
+            lines.append(f"    {sent['channel']:<10}{sent['state']} after {sent['attempts']} tries{reason}")
+    return "\n".join(lines) + "\n"
