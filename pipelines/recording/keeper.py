@@ -83,7 +83,8 @@ class Keeper:
         for camera in ledger.cameras(index):
             seconds = achieved_retention_s(index, camera, now_ms, self._tolerance_ms)
             metrics.retention_achieved.labels(camera=camera).set(seconds)
-            since_ms = self._gaps_to_ms.get(camera, now_ms)
-            for gap in ledger.coverage(index, camera, Span(since_ms, now_ms), now_ms).gaps if since_ms < now_ms else ():
+            until_ms = ledger.accounted_until(index, camera, now_ms)
+            span = Span(self._gaps_to_ms.get(camera, until_ms), until_ms)
+            for gap in ledger.coverage(index, camera, span, now_ms).gaps:
                 metrics.gap_seconds.labels(camera=camera, reason=gap.cause.value).inc(gap.duration_s)
-            self._gaps_to_ms[camera] = now_ms
+            self._gaps_to_ms[camera] = max(until_ms, span.from_ms)

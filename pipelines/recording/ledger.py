@@ -13,6 +13,8 @@ from pipelines.recording.segments import Segment
 #: No segment is longer (the recorder reconnects a camera that sends no key frame for ten minutes), so one that overlaps
 #: a moment started at most this long before it.
 LONGEST_SEGMENT_MS: Final = 3_600_000
+#: The recorder gives a sign of life every five seconds.
+ALIVE_MS: Final = 30_000
 _COLUMNS: Final = "camera, day, seq, run, start_ms, end_ms, size_bytes, mtime_ns, sha256, link, state, offset_ms"
 
 
@@ -119,6 +121,19 @@ def add_clock_step(cursor: sqlite3.Connection, at_ms: int, step_ms: int) -> None
     cursor.execute("INSERT INTO clock_steps (at_ms, step_ms) VALUES (?, ?)", (at_ms, step_ms))
 
 
+def accounted_until(index: Index, camera: str, now_ms: int) -> int:
+    """Until when the ledger can speak of a camera: what is growing right now is neither recorded yet nor missing."""
+    newest = last_end_ms(index, camera)
+    if newest is None or has_open_gap(index, camera) or not _alive(index, now_ms):
+        return now_ms
+    return min(now_ms, newest)
+
+
+def _alive(index: Index, now_ms: int) -> bool:
+    """Whether a recorder has given a sign of life lately."""
+    return now_ms - int(index.meta("alive_ms") or 0) <= ALIVE_MS
+
+
 def notes(index: Index, camera: str, span: Span, now_ms: int) -> list[Gap]:
     """What was written down about causes in `span`; one that is still open ends at `now_ms`."""
     rows = index.read(
@@ -135,6 +150,9 @@ def notes(index: Index, camera: str, span: Span, now_ms: int) -> list[Gap]:
     for start_ms, end_ms, state in lost:
         what = "the file is missing" if state == MISSING else "the file was damaged and is in quarantine"
         found.append(Gap(start_ms, end_ms, Cause.UNKNOWN, f"was recorded; {what}"))
+    newest = last_end_ms(index, camera)
+    if newest is not None and newest < span.to_ms and not _alive(index, now_ms) and not has_open_gap(index, camera):
+        found.append(Gap(newest, now_ms, Cause.RESTART, "the recorder is not running"))
     return found
 
 

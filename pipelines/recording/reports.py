@@ -116,8 +116,9 @@ def report(
     steps = index.read("SELECT at_ms, step_ms FROM clock_steps WHERE at_ms BETWEEN ? AND ?", tuple(span)).fetchall()
     for camera in cameras or list(known):
         achieved = achieved_retention_s(index, camera, now_ms, tolerance_ms)
+        until_ms = ledger.accounted_until(index, camera, now_ms)
         for day, whole in days(span, zone):
-            part = Span(max(whole.from_ms, known[camera], span.from_ms), min(whole.to_ms, now_ms, span.to_ms))
+            part = Span(max(whole.from_ms, known[camera], span.from_ms), min(whole.to_ms, until_ms, span.to_ms))
             if part.to_ms <= part.from_ms:
                 continue
             coverage = ledger.coverage(index, camera, part, now_ms)

@@ -116,12 +116,17 @@ class SegmentWriter:
         self._place: Place | None = None
 
     def open(self) -> None:
-        """Raises OSError."""
+        """Raises OSError; then there is no file either."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o640)
-        self.append(
-            self._init.data + note_box({"v": 1, "camera": self.camera, "run": self.run, "start_ms": self._start_ms})
-        )
+        self._descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
+        note = {"v": 1, "camera": self.camera, "run": self.run, "start_ms": self._start_ms}
+        try:
+            self.append(self._init.data + note_box(note))
+        except OSError:
+            os.close(self._descriptor)
+            self._descriptor = None
+            self.path.unlink()
+            raise
 
     def append(self, data: bytes) -> None:
         """All of `data` or nothing: what was written of a failed append is cut off again. Raises OSError."""
