@@ -248,3 +248,14 @@ def test_a_key_that_others_can_read_is_refused(tmp_path: Path) -> None:
     path.chmod(0o644)
     with pytest.raises(BadInput, match="chmod 600"):
         Ed25519Signer.load(path)
+
+
+def test_a_recorder_that_is_gone_is_a_gap_until_now_and_what_grows_is_none(filled: FilledVolume) -> None:
+    filled.add(count=3)
+    now_ms = MORNING_MS + 20_000
+    filled.index.set_meta("alive_ms", str(now_ms - 2_000))
+    assert ledger.accounted_until(filled.index, "gate", now_ms) == MORNING_MS + 6_000
+    late_ms = now_ms + 3_600_000
+    assert ledger.accounted_until(filled.index, "gate", late_ms) == late_ms
+    (gap,) = ledger.coverage(filled.index, "gate", Span(MORNING_MS, late_ms), late_ms).gaps
+    assert (gap.from_ms, gap.to_ms, gap.cause.value) == (MORNING_MS + 6_000, late_ms, "restart")
