@@ -51,6 +51,7 @@ def site(filled: FilledVolume, tmp_path: Path, capsys: pytest.CaptureFixture[str
     filled.add(count=5, start_ms=MORNING_MS + 20_000, run="ffffffff")
     with filled.index.transaction() as cursor:
         ledger.add_gap(cursor, "gate", Gap(MORNING_MS + 10_000, MORNING_MS + 20_000, Cause.NETWORK, "no connection"))
+    filled.index.set_meta("alive_ms", "0")  # no recorder is at work
     return Site(filled, tmp_path, capsys)
 
 
