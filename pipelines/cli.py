@@ -32,6 +32,7 @@ COMMANDS: Final = (
     "samples",
     "models",
     "evaluate",
+    "bench",
     "doctor",
 )
 

@@ -32,7 +32,8 @@ _log = logging.getLogger(__name__)
 #: How often to look for what other processes put in, and for what is due again.
 _LOOK_EVERY_S: Final = 0.5
 #: So many are leased for each worker, that none is idle while a turn is written down.
-_LEASED_PER_WORKER: Final = 8
+_LEASED_PER_WORKER: Final = 16
+_GATHER_S: Final = 0.01
 
 T = TypeVar("T")
 
@@ -87,6 +88,9 @@ class Sender:
                     continue
                 if not busy:
                     self._wake.wait(_LOOK_EVERY_S)
+                elif self._under_way > 2 * self.channel.workers:
+                    # The workers have enough to do: a turn that waits for more results writes them at one cost.
+                    self.clock.wait(stop, _GATHER_S)
                 self._wake.clear()
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
