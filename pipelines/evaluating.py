@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from xml.etree import ElementTree
@@ -14,7 +14,7 @@ import numpy as np
 from pipelines.errors import BadInput
 from pipelines.media.file import FileSource
 from pipelines.paths import samples_dir
-from vision.behaviours.crowding import counted_people
+from vision.behaviours.people import counted_people, seen_people
 from vision.camera import CameraSpec
 from vision.engine import Engine
 from vision.evaluation import bays
@@ -25,6 +25,7 @@ from vision.geometry import FloatArray
 
 if TYPE_CHECKING:
     from vision.detection import Detector
+    from vision.scene import Scene
     from vision.track import Track
 
 #: Where the truth of `vtest.avi` lies in the data folder.
@@ -46,8 +47,10 @@ def _truth_of_people(data: Path) -> dict[int, Boxes]:
     raise BadInput(f"{data}: holds no {_PEOPLE_TRUTH}; name the folder with the truth with --data")
 
 
-def _people(data: Path, video: Path | None, detector: Detector) -> list[tuple[Boxes, Boxes]]:
-    """Truth and what the engine counts, for each picture that has a truth. Every picture of the video is analysed."""
+def _people(
+    data: Path, video: Path | None, detector: Detector, people_of: Callable[[Scene], list[Track]]
+) -> list[tuple[Boxes, Boxes]]:
+    """Truth and what the engine finds, for each picture that has a truth. Every picture of the video is analysed."""
     truth = _truth_of_people(data)
     path = video or samples_dir() / "vtest.avi"
     if not path.is_file():
@@ -59,7 +62,7 @@ def _people(data: Path, video: Path | None, detector: Detector) -> list[tuple[Bo
             break
         scene = engine.step(frame, detector.detect([frame.pixels])[0]).scene
         if number in truth and scene is not None:
-            found[number] = _as_boxes(counted_people(scene))
+            found[number] = _as_boxes(people_of(scene))
     if len(found) < len(truth):
         raise BadInput(f"{path}: ends before picture {max(truth)}, which the truth speaks of; is it another video?")
     return align(truth, found)
@@ -71,12 +74,12 @@ def _as_boxes(tracks: list[Track]) -> Boxes:
 
 def crowding(data: Path, video: Path | None, detector: Detector) -> dict[str, Any]:
     """`mae, bias, recall, precision` of the people counted. Raises BadInput: no truth, no video, or not its video."""
-    return {"detector": detector.name, **score_counts(_people(data, video, detector)).as_dict()}
+    return {"detector": detector.name, **score_counts(_people(data, video, detector, counted_people)).as_dict()}
 
 
 def tracking(data: Path, video: Path | None, detector: Detector) -> dict[str, Any]:
     """`hota, mota, idf1` of the people followed. Raises BadInput as `crowding` does."""
-    return {"detector": detector.name, **score_tracking(_people(data, video, detector)).as_dict()}
+    return {"detector": detector.name, **score_tracking(_people(data, video, detector, seen_people)).as_dict()}
 
 
 def parking(data: Path, detector: Detector) -> dict[str, Any]:

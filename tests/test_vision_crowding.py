@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from vision import coco
-from vision.behaviours.crowding import Parameters, local_density
+from vision.behaviours.crowding import Parameters
+from vision.behaviours.people import local_density
 from vision.camera import CameraSpec, RuleSpec
 from vision.detection import Detections
 from vision.engine import Engine

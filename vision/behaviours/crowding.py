@@ -13,23 +13,17 @@ from typing import Any, Final
 
 import numpy as np
 
-from vision import coco
 from vision.behaviours.behaviour import Outcome
+from vision.behaviours.people import counted_people, local_density
 from vision.camera import RuleSpec
 from vision.episodes import Episode, Hysteresis, Thresholds, incident_id
-from vision.geometry import Box, FloatArray, bottom_centres, points_in_polygon
+from vision.geometry import Box, bottom_centres, points_in_polygon
 from vision.incident import Phase, PictureRequest, Quantity
 from vision.observation import Observation
 from vision.scene import Scene
-from vision.track import Track, TrackState
 
 #: Density in people per square metre -> severity.
 LEVELS: Final = ((5.0, 1), (3.5, 2), (2.0, 3))
-#: Local density is counted on a disc of this radius around each person.
-PATCH_RADIUS_M: Final = 1.5
-_PATCH_M2: Final = float(np.pi * PATCH_RADIUS_M**2)
-#: A person whom the detector misses still counts for this long.
-BRIDGE_S: Final = 0.3
 _SMOOTH_S: Final = 1.0
 _GROWTH_S: Final = 60.0
 _GROWTH_LEAST_S: Final = 10.0
@@ -60,27 +54,6 @@ class Parameters:
     @property
     def thresholds(self) -> Thresholds:
         return Thresholds(for_s=self.for_s, hold_s=min(5.0, max(1.0, self.for_s)), enter=0.5, leave=0.4)
-
-
-def local_density(points_m: FloatArray) -> FloatArray:
-    """(N,) people per square metre on the disc around each of `points_m` (N, 2); a person off the plane (NaN) counts
-    nowhere.
-    """
-    apart = np.linalg.norm(points_m[:, None, :] - points_m[None, :, :], axis=2)
-    return np.asarray(np.count_nonzero(apart <= PATCH_RADIUS_M, axis=1) / _PATCH_M2)
-
-
-def counted_people(scene: Scene) -> list[Track]:
-    """The people who count at this moment: those seen, and those missed for a moment."""
-    return [
-        track
-        for track in scene.tracks
-        if track.class_id == coco.PERSON
-        and (
-            track.state is TrackState.CONFIRMED
-            or (track.state is TrackState.LOST and scene.time_s - track.last_seen_s <= BRIDGE_S)
-        )
-    ]
 
 
 class Crowding:

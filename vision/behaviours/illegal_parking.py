@@ -13,32 +13,36 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from vision import coco
 from vision.behaviours.behaviour import Outcome
-from vision.behaviours.parking_case import MOVED, Case, CaseState
+from vision.behaviours.parking_case import Case, CaseState
+from vision.behaviours.parking_sight import (
+    DOUBT_AFTER_S,
+    MATCH_IOU_SAME_TRACK,
+    Sight,
+    as_box,
+    match,
+    on_ground,
+    seen,
+    unseen,
+)
 from vision.camera import RuleSpec
+from vision.detection import Int64Array
 from vision.episodes import Episode, incident_id
 from vision.geometry import (
     Box,
     FloatArray,
     bottom_centres,
-    displacement,
-    intersections,
     iou,
     overlap_of_smaller,
     points_in_polygon,
 )
-from vision.incident import Phase, PictureRequest, Quantity
-from vision.looks import Likeness, visible_cells
+from vision.incident import Phase, PictureRequest
 from vision.scene import Scene
-from vision.track import TrackState
 
 #: A detection this sure may begin a case; any that the detector gives may confirm one that exists.
 START_CONFIDENCE: Final = 0.35
-_MATCH_IOU: Final = 0.45
-_MATCH_IOU_SAME_TRACK: Final = 0.25
 _STANDING_AFTER_S: Final = 2.0
 _LEAST_HITS: Final = 3
 _LEAST_SHARE: Final = 0.15
@@ -50,15 +54,7 @@ _SUSPECT_S: Final = 2.0
 #: An unseen vehicle may still open an incident, when it was there this short a time ago (somebody walks by).
 _FRESH_S: Final = 10.0
 _UNKNOWN_AFTER_S: Final = 30.0
-_DOUBT_AFTER_S: Final = 3.0
-_SETTLED_S: Final = 3.0
 _PICTURES_APART_S: Final = 10.0
-_LONGEST_STEP_S: Final = 1.5  # evidence that one picture can carry, however long ago the last was
-#: Likeness of a place to its vehicle: at or above the first it is there, below the second it is not. Measured on real
-#: pictures minutes apart: the same car 0.9 and more (0.5 at worst), an empty bay or another car 0.5 and less.
-_LIKE: Final = 0.65
-_UNLIKE: Final = 0.5
-_LEAST_VISIBLE: Final = 0.35
 
 
 @dataclass(frozen=True)
@@ -105,18 +101,17 @@ class IllegalParking:
         columns = np.flatnonzero(is_vehicle)
         boxes = all_boxes[columns]
         ids = scene.detection_track_id[columns]
-        pairs = self._match(boxes, ids)
-        evidence_s = min(scene.gap_s, _LONGEST_STEP_S)
-        others = _Others(scene, all_boxes)
+        pairs = match(self._cases, boxes, ids)
+        sight = Sight(scene, all_boxes)
         for row, case in enumerate(self._cases):
-            others.look_at(case)
+            sight.look_at(case)
             column = pairs.get(row)
             if column is not None:
                 confidence = float(scene.detections.confidence[columns[column]])
                 case.vote(int(scene.detections.class_id[columns[column]]), confidence)
-                self._seen(case, _box(boxes[column]), int(ids[column]), others, scene, evidence_s)
+                seen(case, as_box(boxes[column]), int(ids[column]), sight, scene)
             else:
-                self._unseen(case, others, scene, evidence_s, vehicles=boxes)
+                unseen(case, sight, scene, vehicles=boxes)
             case.last_look = scene.looks.get(case.key)
         self._end(scene, out)
         taken = set(pairs.values())
@@ -126,98 +121,14 @@ class IllegalParking:
             self._advance(case, scene, out)
         return out
 
-    # --- which detection is which case -------------------------------------------------------------------------------
-
-    def _match(self, boxes: FloatArray, ids: np.ndarray[Any, np.dtype[np.int64]]) -> dict[int, int]:
-        """Case row -> detection column, one to one."""
-        if not self._cases or len(boxes) == 0:
-            return {}
-        overlap = iou([case.place for case in self._cases], boxes)
-        same = np.array([case.track_id for case in self._cases])[:, None] == ids[None, :]
-        same &= ids[None, :] >= 0
-        allowed = (overlap >= _MATCH_IOU) | (same & (overlap >= _MATCH_IOU_SAME_TRACK))
-        score = np.where(allowed, overlap + 0.2 * same, 0.0)
-        rows, found = linear_sum_assignment(score, maximize=True)
-        return {int(row): int(column) for row, column in zip(rows, found, strict=True) if score[row, column] > 0}
-
-    # --- evidence ----------------------------------------------------------------------------------------------------
-
-    def _seen(self, case: Case, box: Box, track_id: int, others: _Others, scene: Scene, evidence_s: float) -> None:
-        """A vehicle was detected at the case's place."""
-        time_s = scene.time_s
-        case.frames += 1
-        if time_s - case.present_s > _DOUBT_AFTER_S:
-            case.doubted = True
-        alike = others.alike(case)
-        if case.doubted and alike is not None and others.visible >= 0.7:
-            if alike.structure < _UNLIKE:
-                # Not present_s: whose vehicle this is has to be seen first.
-                case.suspect_since_s = time_s if case.suspect_since_s is None else case.suspect_since_s
-                case.suspect_s += evidence_s
-                return
-            if alike.structure >= _LIKE:
-                case.forget_doubts()
-        case.suspect_s, case.suspect_since_s = 0.0, None
-        case.empty_s, case.empty_since_s = 0.0, None
-        case.detected_s = case.present_s = time_s
-        if track_id >= 0:
-            case.track_id = track_id
-        if displacement(case.place, box) > MOVED:
-            self._moving(case, box, time_s)
-            return
-        case.moved_since_s, case.moved_to = None, None
-        case.settle(box)
-        now = scene.looks.get(case.key)
-        if now is not None and others.visible >= 0.85 and not case.doubted:
-            case.learn(now, alike, time_s)
-
-    def _moving(self, case: Case, box: Box, time_s: float) -> None:
-        """The case's own vehicle is away from its place, by not much."""
-        if case.moved_since_s is None or case.moved_to is None:
-            case.moved_since_s, case.moved_to = time_s, box
-        elif case.episode.is_open:
-            if displacement(case.moved_to, box) > MOVED:
-                case.moved_since_s, case.moved_to = time_s, box
-            elif time_s - case.moved_since_s >= _SETTLED_S:
-                stopped_s = case.stopped_s
-                case.move(box, time_s)  # it moved up by less than its length: still the same violation
-                case.stopped_s = stopped_s
-        else:
-            case.move(box, case.moved_since_s)
-
-    def _unseen(self, case: Case, others: _Others, scene: Scene, evidence_s: float, vehicles: FloatArray) -> None:
-        """No vehicle was detected at the case's place: that alone means nothing."""
-        time_s = scene.time_s
-        now = scene.looks.get(case.key)
-        if now is None or not scene.view.usable or others.visible < _LEAST_VISIBLE:
-            return
-        case.frames += 1
-        alike = others.alike(case)
-        if alike is None:
-            return
-        if alike.structure >= _LIKE:
-            case.present_s = time_s
-            case.empty_s, case.empty_since_s = 0.0, None
-            if alike.structure >= 0.75 and others.visible >= 0.85 and time_s - case.learned_s >= 10.0:
-                case.learn(now, alike, time_s)
-            return
-        if alike.structure >= _UNLIKE:
-            return
-        case.doubted = True
-        covered = intersections([case.place], vehicles)[0] if len(vehicles) else np.zeros(1)
-        area = (case.place[2] - case.place[0]) * (case.place[3] - case.place[1])
-        if case.is_still(now) and float(covered.max(initial=0.0)) < 0.3 * area:
-            case.empty_since_s = time_s if case.empty_since_s is None else case.empty_since_s
-            case.empty_s += evidence_s
-
     # --- begin and end -----------------------------------------------------------------------------------------------
 
     def _begin(
         self,
         free: list[int],
         boxes: FloatArray,
-        ids: np.ndarray[Any, np.dtype[np.int64]],
-        columns: np.ndarray[Any, np.dtype[np.int64]],
+        ids: Int64Array,
+        columns: Int64Array,
         scene: Scene,
         matched_rows: set[int],
         out: Outcome,
@@ -231,7 +142,7 @@ class IllegalParking:
             confidence = float(scene.detections.confidence[columns[column]])
             if not inside[column] or confidence < START_CONFIDENCE:
                 continue
-            box, track_id = _box(boxes[column]), int(ids[column])
+            box, track_id = as_box(boxes[column]), int(ids[column])
             mine = next((c for c in self._cases if c.track_id == track_id >= 0 and not c.episode.is_open), None)
             if mine is not None:
                 mine.move(box, scene.time_s)
@@ -262,7 +173,7 @@ class IllegalParking:
         for case in self._cases:
             told = case.episode.phase is not None
             seen_away = vehicles_elsewhere.get(case.track_id)
-            left = seen_away is not None and float(iou([case.place], [seen_away])[0, 0]) < _MATCH_IOU_SAME_TRACK
+            left = seen_away is not None and float(iou([case.place], [seen_away])[0, 0]) < MATCH_IOU_SAME_TRACK
             quick = left or not told
             if case.suspect_s >= _SUSPECT_S:
                 self._close(case, scene, "replaced", case.suspect_since_s, out)
@@ -284,7 +195,7 @@ class IllegalParking:
                     scene.time_s,
                     box_norm=case.place,
                     track_ids=_track_ids(case),
-                    evidence=case.evidence(scene.time_s if ended_s is None else ended_s, _on_ground(case, scene)),
+                    evidence=case.evidence(scene.time_s if ended_s is None else ended_s, on_ground(case, scene)),
                     close_reason=reason,
                     ended_s=ended_s,
                 )
@@ -357,7 +268,7 @@ class IllegalParking:
         elif not scene.view.usable or unseen_s > _UNKNOWN_AFTER_S:
             case.state = CaseState.UNKNOWN
         else:
-            case.state = CaseState.OCCLUDED if unseen_s > _DOUBT_AFTER_S else base
+            case.state = CaseState.OCCLUDED if unseen_s > DOUBT_AFTER_S else base
 
     def _tell(self, case: Case, phase: Phase, scene: Scene, out: Outcome) -> None:
         out.changed = True
@@ -367,7 +278,7 @@ class IllegalParking:
                 scene.time_s,
                 box_norm=case.place,
                 track_ids=_track_ids(case),
-                evidence=case.evidence(scene.time_s, _on_ground(case, scene)),
+                evidence=case.evidence(scene.time_s, on_ground(case, scene)),
             )
         )
 
@@ -402,61 +313,11 @@ class IllegalParking:
         self._active_since_s = state["active_since_s"]
 
 
-class _Others:
-    """What may stand between the camera and a case's place, and how the place looks past it."""
-
-    def __init__(self, scene: Scene, boxes_norm: FloatArray) -> None:
-        self._scene = scene
-        # A person whom the detector misses in this picture still stands where the tracker thinks.
-        bridged = [
-            row
-            for row, t in enumerate(scene.tracks)
-            if t.state is TrackState.LOST and scene.time_s - t.last_seen_s <= 1.0 and t.last_seen_s < scene.time_s
-        ]
-        sure = np.flatnonzero(scene.detections.confidence >= 0.25)
-        self._boxes = np.concatenate([boxes_norm[sure], scene.track_boxes_norm()[bridged]])
-        classes = [*scene.detections.class_id[sure].tolist(), *(scene.tracks[row].class_id for row in bridged)]
-        self._may_be_it = np.array([class_id in coco.VEHICLES for class_id in classes], bool)
-        self._cells = np.ones((1, 1), bool)
-        self.visible = 1.0
-
-    def look_at(self, case: Case) -> None:
-        """Work out which cells of the case's place are in view."""
-        place = case.place
-        is_it = self._may_be_it & (iou([place], self._boxes)[0] >= _MATCH_IOU)
-        hides = self._boxes[:, 3] > place[3] - 0.1 * (place[3] - place[1])  # what stands behind hides nothing
-        self._cells = visible_cells(place, self._boxes[hides & ~is_it])
-        self.visible = float(self._cells.mean())
-
-    def alike(self, case: Case) -> Likeness | None:
-        now = self._scene.looks.get(case.key)
-        return None if now is None or self.visible < _LEAST_VISIBLE else case.compare(now, self._cells)
-
-
 def _base_state(case: Case) -> CaseState:
     if case.episode.is_open:
         return CaseState.VIOLATION
     return CaseState.WARNED if case.episode.phase is Phase.WARNED else CaseState.STANDING
 
 
-def _box(row: FloatArray) -> Box:
-    return (float(row[0]), float(row[1]), float(row[2]), float(row[3]))
-
-
 def _track_ids(case: Case) -> tuple[int, ...]:
     return (case.track_id,) if case.track_id >= 0 else ()
-
-
-def _on_ground(case: Case, scene: Scene) -> dict[str, Quantity]:
-    """Where the vehicle stands in metres, when the camera knows its ground and the place is below the horizon."""
-    if scene.ground is None:
-        return {}
-    point = bottom_centres([case.place])
-    x_m, y_m = scene.ground.to_metres(point)[0]
-    if not np.isfinite(x_m):
-        return {}
-    return {
-        "ground_x": Quantity(round(float(x_m), 2), "m"),
-        "ground_y": Quantity(round(float(y_m), 2), "m"),
-        "ground_error": Quantity(round(float(scene.ground.error_at_m(point)[0]), 2), "m"),
-    }

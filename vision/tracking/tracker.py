@@ -41,17 +41,20 @@ class TrackerSettings:
 
     `sure`: detections at or above it are matched first. `new`: from it on a detection may begin a track. `unsure`:
     below it a detection is not used. `overlap` and `overlap_unsure`: least buffered IoU of a match in the two stages.
-    `confirm_hits` detections make a track count. `keep_lost_s`: how long a track is remembered unseen. `buffer_per_s`:
+    A track counts after `confirm_hits` detections of which one was at least `confirm_sure`, or, when all were weaker,
+    once it has been seen for `confirm_slow_s`. `keep_lost_s`: how long a track is remembered unseen. `buffer_per_s`:
     how much of a box's size is added around it per second that its track was not seen, at most `buffer_most`.
     """
 
     sure: float = 0.4
-    new: float = 0.4
+    new: float = 0.5
     unsure: float = 0.1
-    overlap: float = 0.15
+    overlap: float = 0.3
     overlap_unsure: float = 0.4
     confirm_hits: int = 2
-    keep_lost_s: float = 2.0
+    confirm_sure: float = 0.6
+    confirm_slow_s: float = 2.0
+    keep_lost_s: float = 3.0
     keep_tentative_s: float = 1.2
     buffer_per_s: float = 0.5
     buffer_most: float = 0.5
@@ -70,6 +73,7 @@ class _Record:
     first_seen_s: float
     last_seen_s: float
     confidence: float
+    peak: float
     hits: int
     confirmed: bool
     group: int
@@ -165,7 +169,8 @@ class Tracker:
             record.last_seen_s = time_s
             record.confidence = float(confidence[column])
             record.hits += 1
-            record.confirmed = record.confirmed or record.hits >= self._settings.confirm_hits
+            record.peak = max(record.peak, record.confidence)
+            record.confirmed = record.confirmed or self._is_sure(record)
             _vote(record.votes, int(class_id[column]), float(confidence[column]))
 
     def _begin(
@@ -185,12 +190,20 @@ class Tracker:
         for column in columns:
             owner[column] = len(self._records)
             confidence = float(detections.confidence[column])
+            record = _Record(
+                self._next_id, time_s, time_s, confidence, confidence, 1, confirmed=False, group=int(groups[column])
+            )
             # In the first picture nothing can have been seen before; what is there counts at once.
-            confirmed = is_first or self._settings.confirm_hits <= 1
-            record = _Record(self._next_id, time_s, time_s, confidence, 1, confirmed, int(groups[column]))
+            record.confirmed = is_first or self._is_sure(record)
             _vote(record.votes, int(detections.class_id[column]), confidence)
             self._records.append(record)
             self._next_id += 1
+
+    def _is_sure(self, record: _Record) -> bool:
+        s = self._settings
+        if record.hits < s.confirm_hits:
+            return False
+        return record.peak >= s.confirm_sure or record.last_seen_s - record.first_seen_s >= s.confirm_slow_s
 
     def _forget(self, time_s: float) -> None:
         s = self._settings
@@ -237,6 +250,7 @@ class Tracker:
                     "first_seen_s": r.first_seen_s,
                     "last_seen_s": r.last_seen_s,
                     "confidence": r.confidence,
+                    "peak": r.peak,
                     "hits": r.hits,
                     "confirmed": r.confirmed,
                     "group": r.group,
@@ -260,6 +274,7 @@ class Tracker:
                 row["first_seen_s"],
                 row["last_seen_s"],
                 row["confidence"],
+                row["peak"],
                 row["hits"],
                 row["confirmed"],
                 row["group"],

@@ -1,0 +1,166 @@
+"""What one picture says of a parking case: its vehicle was seen, or its place looks like it, or is empty, or is
+hidden.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+from vision import coco
+from vision.behaviours.parking_case import MOVED, Case
+from vision.detection import Int64Array
+from vision.geometry import Box, FloatArray, bottom_centres, displacement, intersections, iou
+from vision.incident import Quantity
+from vision.looks import Likeness, visible_cells
+from vision.scene import Scene
+from vision.track import TrackState
+
+MATCH_IOU: Final = 0.45
+MATCH_IOU_SAME_TRACK: Final = 0.25
+#: Likeness of a place to its vehicle: at or above the first it is there, below the second it is not. Measured on real
+#: pictures minutes apart: the same car 0.9 and more (0.5 at worst), an empty bay or another car 0.5 and less.
+_LIKE: Final = 0.65
+_UNLIKE: Final = 0.5
+_LEAST_VISIBLE: Final = 0.35
+_SETTLED_S: Final = 3.0
+_LONGEST_STEP_S: Final = 1.5  # evidence that one picture can carry, however long ago the last was
+DOUBT_AFTER_S: Final = 3.0
+
+
+class Sight:
+    """What may stand between the camera and a case's place, and how the place looks past it."""
+
+    def __init__(self, scene: Scene, boxes_norm: FloatArray) -> None:
+        self._scene = scene
+        # A person whom the detector misses in this picture still stands where the tracker thinks.
+        bridged = [
+            row
+            for row, t in enumerate(scene.tracks)
+            if t.state is TrackState.LOST and scene.time_s - t.last_seen_s <= 1.0 and t.last_seen_s < scene.time_s
+        ]
+        sure = np.flatnonzero(scene.detections.confidence >= 0.25)
+        self._boxes = np.concatenate([boxes_norm[sure], scene.track_boxes_norm()[bridged]])
+        classes = [*scene.detections.class_id[sure].tolist(), *(scene.tracks[row].class_id for row in bridged)]
+        self._may_be_it = np.array([class_id in coco.VEHICLES for class_id in classes], bool)
+        self._cells = np.ones((1, 1), bool)
+        self.visible = 1.0
+
+    def look_at(self, case: Case) -> None:
+        """Work out which cells of the case's place are in view."""
+        place = case.place
+        is_it = self._may_be_it & (iou([place], self._boxes)[0] >= MATCH_IOU)
+        hides = self._boxes[:, 3] > place[3] - 0.1 * (place[3] - place[1])  # what stands behind hides nothing
+        self._cells = visible_cells(place, self._boxes[hides & ~is_it])
+        self.visible = float(self._cells.mean())
+
+    def alike(self, case: Case) -> Likeness | None:
+        now = self._scene.looks.get(case.key)
+        return None if now is None or self.visible < _LEAST_VISIBLE else case.compare(now, self._cells)
+
+
+def match(cases: list[Case], boxes: FloatArray, track_ids: Int64Array) -> dict[int, int]:
+    """Case row -> detection column, one to one, by overlap with the case's place; the same track is a hint, no more."""
+    if not cases or len(boxes) == 0:
+        return {}
+    overlap = iou([case.place for case in cases], boxes)
+    same = np.array([case.track_id for case in cases])[:, None] == track_ids[None, :]
+    same &= track_ids[None, :] >= 0
+    allowed = (overlap >= MATCH_IOU) | (same & (overlap >= MATCH_IOU_SAME_TRACK))
+    score = np.where(allowed, overlap + 0.2 * same, 0.0)
+    rows, found = linear_sum_assignment(score, maximize=True)
+    return {int(row): int(column) for row, column in zip(rows, found, strict=True) if score[row, column] > 0}
+
+
+def seen(case: Case, box: Box, track_id: int, sight: Sight, scene: Scene) -> None:
+    """A vehicle was detected at the case's place."""
+    time_s = scene.time_s
+    evidence_s = min(scene.gap_s, _LONGEST_STEP_S)
+    case.frames += 1
+    if time_s - case.present_s > DOUBT_AFTER_S:
+        case.doubted = True
+    alike = sight.alike(case)
+    if case.doubted and alike is not None and sight.visible >= 0.7:
+        if alike.structure < _UNLIKE:
+            # Not present_s: whose vehicle this is has to be seen first.
+            case.suspect_since_s = time_s if case.suspect_since_s is None else case.suspect_since_s
+            case.suspect_s += evidence_s
+            return
+        if alike.structure >= _LIKE:
+            case.forget_doubts()
+    case.suspect_s, case.suspect_since_s = 0.0, None
+    case.empty_s, case.empty_since_s = 0.0, None
+    case.detected_s = case.present_s = time_s
+    if track_id >= 0:
+        case.track_id = track_id
+    if displacement(case.place, box) > MOVED:
+        _moving(case, box, time_s)
+        return
+    case.moved_since_s, case.moved_to = None, None
+    case.settle(box)
+    now = scene.looks.get(case.key)
+    if now is not None and sight.visible >= 0.85 and not case.doubted:
+        case.learn(now, alike, time_s)
+
+
+def _moving(case: Case, box: Box, time_s: float) -> None:
+    """The case's own vehicle is away from its place, by not much."""
+    if case.moved_since_s is None or case.moved_to is None:
+        case.moved_since_s, case.moved_to = time_s, box
+    elif case.episode.is_open:
+        if displacement(case.moved_to, box) > MOVED:
+            case.moved_since_s, case.moved_to = time_s, box
+        elif time_s - case.moved_since_s >= _SETTLED_S:
+            stopped_s = case.stopped_s
+            case.move(box, time_s)  # it moved up by less than its length: still the same violation
+            case.stopped_s = stopped_s
+    else:
+        case.move(box, case.moved_since_s)
+
+
+def unseen(case: Case, sight: Sight, scene: Scene, vehicles: FloatArray) -> None:
+    """No vehicle was detected at the case's place: that alone means nothing."""
+    time_s = scene.time_s
+    evidence_s = min(scene.gap_s, _LONGEST_STEP_S)
+    now = scene.looks.get(case.key)
+    if now is None or not scene.view.usable or sight.visible < _LEAST_VISIBLE:
+        return
+    case.frames += 1
+    alike = sight.alike(case)
+    if alike is None:
+        return
+    if alike.structure >= _LIKE:
+        case.present_s = time_s
+        case.empty_s, case.empty_since_s = 0.0, None
+        if alike.structure >= 0.75 and sight.visible >= 0.85 and time_s - case.learned_s >= 10.0:
+            case.learn(now, alike, time_s)
+        return
+    if alike.structure >= _UNLIKE:
+        return
+    case.doubted = True
+    covered = intersections([case.place], vehicles)[0] if len(vehicles) else np.zeros(1)
+    area = (case.place[2] - case.place[0]) * (case.place[3] - case.place[1])
+    if case.is_still(now) and float(covered.max(initial=0.0)) < 0.3 * area:
+        case.empty_since_s = time_s if case.empty_since_s is None else case.empty_since_s
+        case.empty_s += evidence_s
+
+
+def as_box(row: FloatArray) -> Box:
+    return (float(row[0]), float(row[1]), float(row[2]), float(row[3]))
+
+
+def on_ground(case: Case, scene: Scene) -> dict[str, Quantity]:
+    """Where the vehicle stands in metres, when the camera knows its ground and the place is below the horizon."""
+    if scene.ground is None:
+        return {}
+    point = bottom_centres([case.place])
+    x_m, y_m = scene.ground.to_metres(point)[0]
+    if not np.isfinite(x_m):
+        return {}
+    return {
+        "ground_x": Quantity(round(float(x_m), 2), "m"),
+        "ground_y": Quantity(round(float(y_m), 2), "m"),
+        "ground_error": Quantity(round(float(scene.ground.error_at_m(point)[0]), 2), "m"),
+    }

@@ -1,0 +1,46 @@
+"""Who counts as a person at one moment, and how close people stand."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from vision import coco
+from vision.geometry import FloatArray
+from vision.scene import Scene
+from vision.track import Track, TrackState
+
+#: Local density is counted on a disc of this radius around each person.
+PATCH_RADIUS_M: Final = 1.5
+_PATCH_M2: Final = float(np.pi * PATCH_RADIUS_M**2)
+#: A person whom the detector misses still counts for this long: one picture at 5 a second. Longer adds ghosts of those
+#: who left: measured on real footage, the count is best from 0.15 to 0.3 s.
+BRIDGE_S: Final = 0.2
+_CLOCK_S: Final = 1e-3  # what times of day lose as floating-point numbers is far less
+
+
+def seen_people(scene: Scene) -> list[Track]:
+    """The people who are seen at this moment."""
+    return [t for t in scene.tracks if t.class_id == coco.PERSON and t.state is TrackState.CONFIRMED]
+
+
+def counted_people(scene: Scene) -> list[Track]:
+    """The people who count at this moment: those seen, and those missed for a moment."""
+    return [
+        track
+        for track in scene.tracks
+        if track.class_id == coco.PERSON
+        and (
+            track.state is TrackState.CONFIRMED
+            or (track.state is TrackState.LOST and scene.time_s - track.last_seen_s <= BRIDGE_S + _CLOCK_S)
+        )
+    ]
+
+
+def local_density(points_m: FloatArray) -> FloatArray:
+    """(N,) people per square metre on the disc around each of `points_m` (N, 2); a person off the plane (NaN) counts
+    nowhere.
+    """
+    apart = np.linalg.norm(points_m[:, None, :] - points_m[None, :, :], axis=2)
+    return np.asarray(np.count_nonzero(apart <= PATCH_RADIUS_M, axis=1) / _PATCH_M2)
