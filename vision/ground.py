@@ -49,6 +49,17 @@ def _homography(picture: FloatArray, metres: FloatArray) -> FloatArray:
     return np.asarray(matrix)
 
 
+def _left_out_m(picture: FloatArray, metres: FloatArray, i: int) -> float | None:
+    """How far off point `i` is from where the others put it; None when they are too few, or on one line."""
+    if len(picture) <= _MIN_POINTS:
+        return None
+    try:
+        others = _homography(np.delete(picture, i, 0), np.delete(metres, i, 0))
+    except ValueError:
+        return None
+    return float(np.linalg.norm(_apply(others, picture[i]) - metres[i]))
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Ground:
     """A plane seen by one camera. `matrix` (3, 3) maps picture points (0..1) to metres.
@@ -81,15 +92,7 @@ class Ground:
             raise ValueError(
                 "ground points: the horizon would run between them; check that each picture point has its own metres"
             )
-        left_out = [
-            float(
-                np.linalg.norm(
-                    _apply(_homography(np.delete(picture, i, 0), np.delete(metres, i, 0)), picture[i]) - metres[i]
-                )
-            )
-            for i in range(len(points))
-            if len(points) > _MIN_POINTS
-        ]
+        left_out = [off for i in range(len(points)) if (off := _left_out_m(picture, metres, i)) is not None]
         residual_m = float(np.sqrt(np.mean(np.square(left_out)))) if left_out else 0.0
         ground = cls(matrix, 0.0, residual_m)
         click_m = float(np.sqrt(np.mean(np.square(ground._click_error_m(picture)))))

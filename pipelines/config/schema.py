@@ -92,7 +92,9 @@ class DetectorModel(Section):
     input: tuple[Annotated[int, Field(ge=32, le=4096)], Annotated[int, Field(ge=32, le=4096)]] = Field(
         default=(384, 512), description="Size at which the model looks at the picture: [height, width] in pixels."
     )
-    confidence: Annotated[float, Field(gt=0, lt=1)] = Field(default=0.25, description="Weaker detections are not used.")
+    confidence: Annotated[float, Field(gt=0, lt=1)] = Field(
+        default=0.1, description="Weaker detections are not used; weak ones only continue tracks and cases."
+    )
     device: str = Field(default="cpu", description="Where the model runs: cpu, gpu, or a name that the backend knows.")
     mode: Literal["throughput", "latency"] = Field(
         default="throughput",
