@@ -21,6 +21,7 @@ from pipelines.errors import GatewatchError
 #: In the order in which `gatewatch --help` lists them. Explicit on purpose: nothing registers itself.
 COMMANDS: Final = (
     "up",
+    "demo",
     "analyse",
     "worker",
     "dispatch",

@@ -66,6 +66,8 @@ class CameraAnalysis:
         self._pictures: dict[str, dict[str, dict[str, Any]]] = {}
         self._pending: list[Event] = []
         self._last_s = 0.0
+        self._run_id = ""
+        self._run_started_s = 0.0
         self._saved_at_s = 0.0
         self._reader: Reader | None = None
         self._stop_reader = StopEvent()
@@ -111,6 +113,8 @@ class CameraAnalysis:
     def analyse(self, frame: Frame, detections: Detections) -> Step:
         """One step of the engine and all that follows from it."""
         step = self._engine.step(frame, detections)
+        if self._run_id != frame.run_id:
+            self._run_id, self._run_started_s = frame.run_id, frame.time_s
         self._last_s = frame.time_s
         self._handle(step, frame)
         return step
@@ -184,6 +188,8 @@ class CameraAnalysis:
 
     def _save(self, *, durable: bool) -> None:
         snapshot = {
+            "run_id": self._run_id,
+            "run_started_s": self._run_started_s,
             "engine": self._engine.snapshot(),
             "pictures": self._pictures,
             "camera": _rules_only(self._camera),

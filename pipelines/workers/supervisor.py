@@ -6,7 +6,9 @@ import logging
 import signal
 import subprocess
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
+from pathlib import Path
 from threading import Event
 from typing import Final
 
@@ -26,6 +28,8 @@ class ChildSpec:
 
     name: str
     argv: tuple[str, ...]
+    log: Path | None = None
+    """Where its standard error goes; None: to the supervisor's own."""
 
 
 @dataclass(slots=True)
@@ -82,7 +86,9 @@ class Supervisor:
 
     def _start(self, child: _Child, now_s: float) -> None:
         # SIGTERM, not SIGKILL: a child whose supervisor died still saves what it has.
-        child.process = spawn(child.spec.argv, death_signal=signal.SIGTERM)
+        with ExitStack() as stack:
+            log = None if child.spec.log is None else stack.enter_context(child.spec.log.open("ab"))
+            child.process = spawn(child.spec.argv, stderr=log, death_signal=signal.SIGTERM)
         child.started_s = now_s
 
     def _bury(self, child: _Child, now_s: float) -> None:
