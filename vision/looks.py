@@ -11,6 +11,7 @@ from typing import Final, NamedTuple, Self
 import cv2
 import numpy as np
 
+from vision.detection import Int64Array
 from vision.frame import Pixels
 from vision.geometry import BoolArray, Box, FloatArray
 
@@ -128,10 +129,20 @@ def likeness(reference: Looks, now: Looks, visible: BoolArray | None = None) -> 
     return Likeness(structure, float((chroma * weights).sum() / total))
 
 
+def _shifts() -> Int64Array:
+    """((2 MARGIN + 1)^2, CORE^2) flat indices of the core at every shift."""
+    row, column = np.mgrid[:CORE, :CORE]
+    core = (row * SIDE + column).ravel()
+    shift_row, shift_column = np.mgrid[: 2 * MARGIN + 1, : 2 * MARGIN + 1]
+    return np.asarray((shift_row * SIDE + shift_column).ravel()[:, None] + core[None, :], np.int64)
+
+
+_SHIFTS: Final = _shifts()
+
+
 def _windows(grey: FloatArray) -> FloatArray:
     """((2 MARGIN + 1)^2, CORE^2): the core at every shift."""
-    view = np.lib.stride_tricks.sliding_window_view(grey, (CORE, CORE))
-    return np.asarray(view.reshape(-1, CORE * CORE))
+    return np.asarray(grey.ravel()[_SHIFTS])
 
 
 def _gradients(grey: FloatArray) -> tuple[FloatArray, FloatArray]:

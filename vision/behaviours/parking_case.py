@@ -115,14 +115,18 @@ class Case:
         found = [likeness(reference, now, visible) for reference in self.looks]
         return max(found, key=lambda one: one.structure) if found else None
 
+    def may_learn(self, time_s: float) -> bool:
+        """Comparing costs more than all else of a case, and looks change slowly."""
+        return not self.looks or time_s - self.learned_s >= _LEARN_EVERY_S
+
     def learn(self, now: Looks, alike: Likeness | None, time_s: float) -> None:
         """Keep these looks unless they say nothing new. The first is kept for good, of the others the newest."""
-        if self.looks and (time_s - self.learned_s < _LEARN_EVERY_S or (alike is not None and alike.structure > 0.9)):
+        self.learned_s = time_s
+        if alike is not None and alike.structure > 0.9:
             return
         if len(self.looks) >= _MOST_LOOKS:
             del self.looks[1]
         self.looks.append(now)
-        self.learned_s = time_s
 
     def is_still(self, now: Looks) -> bool:
         """Nothing moves at the place between the last picture and this one."""

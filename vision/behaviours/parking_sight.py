@@ -81,7 +81,7 @@ def seen(case: Case, box: Box, track_id: int, sight: Sight, scene: Scene) -> Non
     case.frames += 1
     if time_s - case.present_s > DOUBT_AFTER_S:
         case.doubted = True
-    alike = sight.alike(case)
+    alike = sight.alike(case) if case.doubted or case.may_learn(time_s) else None
     if case.doubted and alike is not None and sight.visible >= 0.7:
         if alike.structure < _UNLIKE:
             # Not present_s: whose vehicle this is has to be seen first.
@@ -101,7 +101,7 @@ def seen(case: Case, box: Box, track_id: int, sight: Sight, scene: Scene) -> Non
     case.moved_since_s, case.moved_to = None, None
     case.settle(box)
     now = scene.looks.get(case.key)
-    if now is not None and sight.visible >= 0.85 and not case.doubted:
+    if now is not None and sight.visible >= 0.85 and not case.doubted and case.may_learn(time_s):
         case.learn(now, alike, time_s)
 
 

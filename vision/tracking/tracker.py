@@ -17,8 +17,7 @@ from scipy.optimize import linear_sum_assignment
 
 from vision import coco
 from vision.detection import Detections, Int64Array
-from vision.geometry import BoolArray, FloatArray, intersections, iou
-from vision.geometry import areas as box_areas
+from vision.geometry import BoolArray, FloatArray
 from vision.track import Track, TrackState
 from vision.tracking import kalman
 
@@ -140,19 +139,12 @@ class Tracker:
         return Tracking(self._tracks(time_s), self._ids(owner))
 
     def _scores(self, rows: Int64Array, boxes: FloatArray, time_s: float) -> FloatArray:
-        """(rows, boxes) IoU of buffered boxes."""
+        """(rows, boxes) IoU, or that of buffered boxes where it is more; both boxes of a pair get the same buffer."""
         s = self._settings
         unseen_s = np.array([time_s - self._records[row].last_seen_s for row in rows])
-        buffer = np.clip(s.buffer_per_s * unseen_s, 0, s.buffer_most)[:, None]
-        predicted = kalman.to_boxes(self._mean[rows])
-        grown_tracks = _grow(predicted, buffer)
-        plain = iou(predicted, boxes)
-        # Each row has its own buffer, so the detections grow with it too.
-        grown = np.stack([_grow(boxes, np.broadcast_to(b, (len(boxes), 1))) for b in buffer])
-        shared = np.stack([intersections(t[None], g)[0] for t, g in zip(grown_tracks, grown, strict=True)])
-        union = box_areas(grown_tracks)[:, None] + np.stack([box_areas(g) for g in grown]) - shared
-        buffered = np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
-        return np.asarray(np.maximum(plain, buffered))
+        buffer = np.minimum(s.buffer_per_s * unseen_s, s.buffer_most)[:, None, None]
+        tracks, found = kalman.to_boxes(self._mean[rows])[:, None, :], boxes[None, :, :]
+        return np.maximum(_overlap(tracks, found), _overlap(_grow(tracks, buffer), _grow(found, buffer)))
 
     def _correct(
         self, owner: Int64Array, boxes: FloatArray, confidence: FloatArray, class_id: Int64Array, time_s: float
@@ -290,9 +282,19 @@ def _state(record: _Record, time_s: float) -> TrackState:
     return TrackState.CONFIRMED if record.last_seen_s == time_s else TrackState.LOST
 
 
+def _overlap(a: FloatArray, b: FloatArray) -> FloatArray:
+    """IoU of boxes (..., 4), element by element."""
+    size = np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2])
+    np.maximum(size, 0.0, out=size)
+    shared = size[..., 0] * size[..., 1]
+    area_a = (a[..., 2] - a[..., 0]) * (a[..., 3] - a[..., 1])
+    area_b = (b[..., 2] - b[..., 0]) * (b[..., 3] - b[..., 1])
+    return np.asarray(shared / np.maximum(area_a + area_b - shared, 1e-9))
+
+
 def _grow(boxes: FloatArray, share: FloatArray) -> FloatArray:
-    pad = (boxes[:, 2:] - boxes[:, :2]) * share
-    return np.concatenate([boxes[:, :2] - pad, boxes[:, 2:] + pad], axis=1)
+    pad = (boxes[..., 2:] - boxes[..., :2]) * share
+    return np.concatenate([boxes[..., :2] - pad, boxes[..., 2:] + pad], axis=-1)
 
 
 def _vote(votes: dict[int, float], class_id: int, weight: float) -> None:

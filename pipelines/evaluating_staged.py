@@ -1,0 +1,87 @@
+"""Plays the suite of staged scenes through the detector and the engine: one row of figures for each scene."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any, Final
+
+from pipelines.config.build import camera_spec
+from pipelines.config.schema import Config
+from vision.engine import Engine
+from vision.evaluation.incidents import Happening, IncidentScore, score_incidents
+from vision.frame import Frame
+
+if TYPE_CHECKING:
+    from pipelines.samples.staged.scene import Scene
+    from vision.camera import CameraSpec
+    from vision.detection import Detector
+    from vision.incident import Incident
+
+_CAMERA: Final = "staged"
+#: The scenes' first picture, in seconds since 1970: any moment will do.
+_START_S: Final = 1_790_000_000.0
+#: How far from the truth an incident may open and close; the second at one picture a second.
+TOLERANCE_S: Final = 2.0
+TOLERANCE_SLOW_S: Final = 10.0
+
+
+def suite(scenes: Iterable[Scene], detector: Detector) -> Iterator[dict[str, Any]]:
+    """A row for each scene: what had to be raised, what was, how late, and whether all of it was right."""
+    for scene in scenes:
+        reported = _play(scene, detector)
+        true = [Happening(i.kind, i.zone, i.opens_s, i.closes_s) for i in scene.incidents()]
+        yield _row(scene, true, reported, score_incidents(true, reported, scene.duration_s))
+
+
+def _row(scene: Scene, true: list[Happening], reported: list[Happening], score: IncidentScore) -> dict[str, Any]:
+    tolerance_s = TOLERANCE_SLOW_S if scene.fps <= 1 else TOLERANCE_S
+    delays = [*score.opening_delays_s, *score.closing_delays_s]
+    closed_alike = sum(one.closed_s is None for one in true) == sum(one.closed_s is None for one in reported)
+    right = score.matched == len(true) == len(reported) and closed_alike
+    return {
+        "scene": scene.name,
+        "right": right and all(abs(delay) <= tolerance_s for delay in delays),
+        "true": score.true,
+        "reported": score.reported,
+        "matched": score.matched,
+        "duplicates": score.duplicates,
+        "false_alarms": score.false_alarms,
+        "opening_delay_s": _worst(score.opening_delays_s),
+        "closing_delay_s": _worst(score.closing_delays_s),
+        "not_solved": scene.unsure,
+    }
+
+
+def _worst(delays_s: tuple[float, ...]) -> float | None:
+    return round(max(delays_s, key=lambda delay: delay * delay), 2) if delays_s else None
+
+
+def _play(scene: Scene, detector: Detector) -> list[Happening]:
+    spec = _camera(scene)
+    engine = Engine(spec)
+    restarts = sorted(scene.restarts)
+    last: dict[str, Incident] = {}
+    for number, picture in enumerate(scene.frames()):
+        if restarts and picture.time_s >= restarts[0]:
+            restarts.pop(0)
+            saved = json.dumps(engine.snapshot())
+            engine = Engine(spec)
+            engine.restore(json.loads(saved))
+        frame = Frame(_CAMERA, f"run-{number}", _START_S + picture.time_s, picture.pixels)
+        for message in engine.step(frame, detector.detect([picture.pixels])[0]).incidents:
+            last[message.incident_id] = message
+    return [
+        Happening(m.kind, m.zone_id, m.opened_s - _START_S, None if m.closed_s is None else m.closed_s - _START_S)
+        for m in last.values()
+        if m.opened_s is not None
+    ]
+
+
+def _camera(scene: Scene) -> CameraSpec:
+    camera = {
+        "main": {"url": "rtsp://127.0.0.1/staged"},
+        "zones": {name: {"polygon": list(polygon)} for name, polygon in scene.zones.items()},
+        "rules": [dict(rule) for rule in scene.rules],
+    }
+    return camera_spec(Config.model_validate({"cameras": {_CAMERA: camera}}), _CAMERA)
