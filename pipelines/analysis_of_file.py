@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from pipelines.config.build import camera_spec
@@ -13,10 +14,15 @@ from pipelines.media.drawing import draw_scene
 from pipelines.media.file import open_source
 from pipelines.media.writer import VideoWriter
 from pipelines.workers.pictures import PictureStore, Place
+from vision.aggression import RegionScorer
 from vision.detection import Detector
 from vision.engine import Engine, Step
 from vision.frame import Frame, Pixels
 from vision.incident import Incident, Phase
+from vision.interaction import RATE_HZ
+
+#: How much early a picture may be analysed, so that rates that do not divide evenly are met on average.
+_SLACK_S: Final = 0.02
 
 
 class FileAnalysis:
@@ -32,19 +38,21 @@ class FileAnalysis:
         start_s: float | None,
         now_s: float,
         detector: Detector,
+        scorer: RegionScorer | None = None,
         annotate: Path | None = None,
         pictures: Path | None = None,
     ) -> None:
         self._config = config
         self._camera_id = camera_id
-        self._source = open_source(video, camera_id, fps)
+        # A region wants to see more pictures than the detector does: they are only glanced at.
+        self._source = open_source(video, camera_id, fps if scorer is None else max(fps, RATE_HZ))
         self._source.start_s = _recorded_from_s(video, self._source.duration_s, now_s) if start_s is None else start_s
         self._fps = fps
         self._detector = detector
         self._annotate = annotate
         self._pictures = PictureStore(pictures) if pictures is not None else None
         self._spec = camera_spec(config, camera_id)
-        self._engine = Engine(self._spec)
+        self._engine = Engine(self._spec, scorer)
 
     @property
     def start_s(self) -> float:
@@ -61,7 +69,12 @@ class FileAnalysis:
         running: dict[str, Incident] = {}
         with ExitStack() as stack:
             writer = stack.enter_context(VideoWriter(self._annotate, self._fps)) if self._annotate else None
+            analysed_s = float("-inf")
             for frame in self._source:
+                if frame.time_s - analysed_s < 1 / self._fps - _SLACK_S:
+                    self._engine.glance(frame)
+                    continue
+                analysed_s = frame.time_s
                 step = self._engine.step(frame, self._detector.detect([frame.pixels])[0])
                 self._keep_pictures(step, frame)
                 yield from self._closed(step, running)

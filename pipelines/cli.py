@@ -34,6 +34,7 @@ COMMANDS: Final = (
     "models",
     "evaluate",
     "bench",
+    "train",
     "doctor",
 )
 

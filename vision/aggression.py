@@ -57,13 +57,14 @@ class RegionScorer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ScoredRegion:
-    """`score` is that of the window that ends now, None while there are too few stacks; `scores` are all of its
-    (time_s, score) of the last ten seconds.
+    """`score` is that of the last window, None while there are too few stacks; `scores` are all of its (time_s, score) of
+    the last ten seconds; `window` is what was said of the stacks of the last window, oldest first.
     """
 
     region: Region
     score: float | None
     scores: tuple[tuple[float, float], ...] = ()
+    window: tuple[Float32Array, ...] = ()
 
 
 def cut(grey: Pixels, square_px: tuple[float, float, float], size_px: int = STACK_PX) -> Pixels:
@@ -254,6 +255,7 @@ class RegionWatch:
                 past.scores.append((time_s, self._scorer.judge([said for _, said in past.embeddings])))
         while past.scores and time_s - past.scores[0][0] > 10.0:
             past.scores.popleft()
+        window = tuple(said for _, said in past.embeddings) if past.scores else ()
         x, y, side = region.square_px
         whole = Region(
             region.region_id,
@@ -265,7 +267,7 @@ class RegionWatch:
             region.change,
             region.surprise,
         )
-        return ScoredRegion(whole, past.scores[-1][1] if past.scores else None, tuple(past.scores))
+        return ScoredRegion(whole, past.scores[-1][1] if past.scores else None, tuple(past.scores), window)
 
     def _stack(self, region: Region, time_s: float) -> Pixels | None:
         """The crop at the last three moments; None while there are not three in half a second."""

@@ -28,11 +28,11 @@ _MAP_WIDTH_PX: Final = 160
 _FADE_S: Final = 0.8  # the map of change forgets with this time constant
 _NOISE: Final = 8.0  # grey levels: less is the camera's noise
 _HARD: Final = 60.0  # grey levels: more is not more motion, only more contrast
-_HISTORY_S: Final = 1.0
+_HISTORY_S: Final = 1.5
 _SIDE_HEIGHTS: Final = 1.6
 _STILL: Final = 0.4  # mean change in a region below which people only stand together
 _LONELY: Final = 1.0  # what one box alone needs: two people in a clinch are often found as one
-_HOLD_S: Final = 2.0
+_HOLD_S: Final = 2.5
 _SAME_SIDES: Final = 0.8
 
 
@@ -87,6 +87,7 @@ class RegionFinder:
         self._last_s: float | None = None
         self._regions: tuple[Region, ...] = ()
         self._next_id = 1
+        self._tall_px = 0.0
 
     @property
     def regions(self) -> tuple[Region, ...]:
@@ -142,17 +143,15 @@ class RegionFinder:
         assert self._slow is not None
         boxes = np.concatenate([b for _, b in self._people] or [np.empty((0, 4), np.float32)]).astype(np.float64)
         at = np.concatenate([np.full(len(b), index) for index, (_, b) in enumerate(self._people)] or [np.empty(0)])
-        if len(boxes) == 0:
-            return []
+        if len(boxes):
+            self._tall_px = float(np.median(boxes[:, 3] - boxes[:, 1]))
         rest = self._change.copy()
         found: list[_Candidate] = []
         for _ in range(2 * self._limit):
-            square, change, surprise = self._peak(
-                rest, float(np.median(boxes[:, 3] - boxes[:, 1])), (width_px, height_px)
-            )
+            square, change, surprise = self._peak(rest, self._tall_px, (width_px, height_px))
             near = _within(boxes, square)
             people, closeness = _together(boxes[near], at[near])
-            if people and change >= (_STILL if people >= 2 else _LONELY):
+            if change >= (_STILL if people >= 2 else _LONELY):
                 found.append(_Candidate(square, people, closeness, change, surprise))
             if change < _STILL or len(found) == self._limit:
                 break
@@ -179,19 +178,25 @@ class RegionFinder:
         return (x - side / 2, y - side / 2, side), most, most / (slow + 0.1)
 
     def _follow(self, found: list[_Candidate], time_s: float) -> list[Region]:
+        """What is followed goes on where most changes near it, for a while also where the detector finds nobody; a new
+        region needs people.
+        """
         kept: list[Region] = []
         free = list(found)
         for region in self._regions:
+            if time_s - region.seen_s > _HOLD_S:
+                continue
             near = [c for c in free if _near(c.square_px, region.square_px)]
             if near:
                 free = [c for c in free if not _near(c.square_px, near[0].square_px)]
-                kept.append(_as_region(near[0], region.region_id, region.since_s, time_s))
-            elif time_s - region.seen_s <= _HOLD_S:
+                seen_s = time_s if near[0].people else region.seen_s
+                kept.append(_as_region(near[0], region.region_id, region.since_s, seen_s))
+            else:
                 kept.append(region)
         for candidate in free:
             if len(kept) >= self._limit:
                 break
-            if not any(_near(candidate.square_px, region.square_px) for region in kept):
+            if candidate.people and not any(_near(candidate.square_px, region.square_px) for region in kept):
                 kept.append(_as_region(candidate, self._next_id, time_s, time_s))
                 self._next_id += 1
         return kept

@@ -42,6 +42,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 def run(args: argparse.Namespace) -> int:
     """Analyse and print. Returns 0; faults are raised as BadInput."""
     from pipelines import config as configuration
+    from pipelines.aggression import load_scorer
     from pipelines.analysis_of_file import FileAnalysis
     from pipelines.clock import SystemClock
     from pipelines.detector import load_detector
@@ -59,6 +60,7 @@ def run(args: argparse.Namespace) -> int:
         start_s=_start(args.start),
         now_s=SystemClock().now_s(),
         detector=load_detector(loaded.config),
+        scorer=load_scorer(loaded.config, lambda why: print(f"gatewatch: {why}", file=sys.stderr)),  # noqa: T201
         annotate=args.annotate,
         pictures=args.pictures,
     )

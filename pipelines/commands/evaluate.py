@@ -1,4 +1,4 @@
-"""`gatewatch evaluate tracking | crowding | parking`: how good it is, against a truth."""
+"""`gatewatch evaluate tracking | crowding | parking | bullying`: how good it is, against a truth."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ _STILL_INPUT: Final = (736, 1280)
 
 def add(commands: Any) -> None:
     """Declare the arguments of `evaluate`."""
-    group = commands.add_parser("evaluate", help="measure tracking, counting and parking against a truth")
+    group = commands.add_parser(
+        "evaluate", help="measure tracking, counting, parking and possible bullying against a truth"
+    )
     subjects = group.add_subparsers(dest="subject", metavar="SUBJECT", required=True)
     about = {
         "crowding": "people counted in vtest.avi: mean absolute error, bias, recall, precision",
@@ -35,6 +37,47 @@ def add(commands: Any) -> None:
     staged.add_argument("--json", action="store_true", help="one JSON object on standard output")
     staged.add_argument("-c", "--config", type=Path, metavar="CONFIG", help="for its `detector:` section")
     staged.set_defaults(run=run_staged)
+    text = (
+        "labelled clips (manifest.csv: path, label, group): accuracy, recall, precision, AUC with intervals over groups"
+    )
+    parser = subjects.add_parser("bullying", help=text, description=text)
+    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder with manifest.csv")
+    parser.add_argument(
+        "--ordinary", type=Path, action="append", default=[], metavar="VIDEO", help="long ordinary video, to count on"
+    )
+    parser.add_argument("--plot", type=Path, metavar="FILE.svg", help="write the reliability diagram there")
+    parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
+    parser.add_argument("-c", "--config", type=Path, metavar="CONFIG", help="for its `detector:` section")
+    parser.set_defaults(run=_bullying)
+
+
+def _bullying(args: argparse.Namespace) -> int:
+    """Judge the head that is in use on a folder of clips."""
+    import numpy as np
+
+    from pipelines.aggression import load_head, load_reader
+    from pipelines.bullying import figures, report
+    from pipelines.bullying.clips import all_moments, moments, read_manifest
+    from pipelines.bullying.learning import Windows, probabilities, values_of
+    from pipelines.commands.options import load_config
+    from pipelines.commands.train import for_people, plain_detector, progress_bar
+    from pipelines.media.file import open_source
+
+    clips = read_manifest(args.data)
+    config = load_config(args).config
+    detector, reader, head = plain_detector(config), load_reader(config.data), load_head(config.data)
+    with progress_bar(len(clips), "clips") as bar:
+        windows = Windows.gather(clips, all_moments(clips, detector, reader, report.JUDGED_S, bar))
+    result = report.judged(head, clips, windows)
+    for video in args.ordinary:
+        seconds = open_source(str(video), "video", None).duration_s or 0.0
+        found = moments(video, detector, reader)
+        scores = probabilities(head, values_of(head, np.stack([m.features for m in found]))) if found else np.zeros(0)
+        result.setdefault("ordinary", {})[video.name] = report.of_ordinary_video(found, scores, seconds)
+    if args.plot is not None:
+        args.plot.write_text(figures.reliability_svg(result["reliability"], "Clips"), encoding="utf-8")
+    sys.stdout.write(json.dumps(result, ensure_ascii=False) + "\n" if args.json else for_people(result))
+    return 0
 
 
 def run(args: argparse.Namespace) -> int:

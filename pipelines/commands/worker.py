@@ -15,11 +15,13 @@ from pipelines.errors import BadInput
 if TYPE_CHECKING:
     from pipelines.clock import Clock
     from pipelines.config import LoadedConfig
+    from pipelines.config.schema import Config
     from pipelines.events.publisher import RedisPublisher
     from pipelines.health import Check
     from pipelines.metrics import Metrics
     from pipelines.workers.analysis import AnalysisWorker
     from pipelines.workers.camera import ReaderFactory
+    from vision.aggression import RegionScorer
 
 #: A camera whose newest analysed frame is older than this is not being watched.
 _UNWATCHED_S: Final = 15.0
@@ -71,7 +73,12 @@ def run(args: argparse.Namespace) -> int:
         )
         stack.callback(publisher.close)
         around = Surroundings(
-            clock, publisher, PictureStore(config.data / "pictures"), _reader_factory(metrics, clock, log), log
+            clock,
+            publisher,
+            PictureStore(config.data / "pictures"),
+            _reader_factory(metrics, clock, log),
+            log,
+            scorer=_scorer(config, log),
         )
         worker = AnalysisWorker(
             loaded,
@@ -105,6 +112,12 @@ def run(args: argparse.Namespace) -> int:
             for thread in threads:
                 thread.join(5.0)
     return 0
+
+
+def _scorer(config: Config, log: logging.Logger) -> RegionScorer | None:
+    from pipelines.aggression import load_scorer
+
+    return load_scorer(config, log.warning)
 
 
 def _reader_factory(metrics: Metrics, clock: Clock, log: logging.Logger) -> ReaderFactory:

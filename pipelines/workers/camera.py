@@ -20,6 +20,7 @@ from pipelines.events.envelope import Event, incident_event
 from pipelines.logs import fields
 from pipelines.workers.pictures import PictureStore, Place
 from pipelines.workers.state import CameraState, StateError, StateFile
+from vision.aggression import RegionScorer
 from vision.camera import CameraSpec
 from vision.detection import Detections
 from vision.engine import Engine, Step
@@ -28,10 +29,13 @@ from vision.incident import Incident, Phase, PictureRequest
 
 #: The state is also saved now and then without a change, so that a restart knows how far the stream had come.
 _SAVE_AT_LEAST_EVERY_S: Final = 10.0
+_SLACK_S: Final = 0.02
 
 
 class Reader(Protocol):
-    """Where frames come from; `pipelines.media.rtsp.RtspReader` in production."""
+    """Where frames come from; `pipelines.media.rtsp.RtspReader` in production. `fps` may be set while it runs."""
+
+    fps: float
 
     def run(self, stop: StopEvent) -> None: ...
 
@@ -51,6 +55,7 @@ class Surroundings:
     pictures: PictureStore
     open_reader: ReaderFactory
     log: logging.Logger
+    scorer: RegionScorer | None = None
 
 
 class CameraAnalysis:
@@ -62,7 +67,7 @@ class CameraAnalysis:
         self._around = around
         self._state = StateFile(loaded.config.data / "state", camera_id)
         self._camera = loaded.config.cameras.get(camera_id) or Camera(main=Stream(url=""))
-        self._engine = Engine(self._spec())
+        self._engine = Engine(self._spec(), around.scorer)
         self._pictures: dict[str, dict[str, dict[str, Any]]] = {}
         self._pending: list[Event] = []
         self._last_s = 0.0
@@ -72,6 +77,7 @@ class CameraAnalysis:
         self._reader: Reader | None = None
         self._stop_reader = StopEvent()
         self._thread: Thread | None = None
+        self._quick = False
 
     def start(self) -> None:
         """Restore the cases, publish what a crash left unpublished, begin to read."""
@@ -97,7 +103,9 @@ class CameraAnalysis:
         self._pending = list(state.unpublished)
         # First under the rules that were in force then, so that the cases of rules that are gone are closed, not lost.
         camera = Camera.model_validate(state.snapshot["camera"])
-        self._engine = Engine(camera_spec(Config(cameras={self.camera_id: camera}), self.camera_id))
+        self._engine = Engine(
+            camera_spec(Config(cameras={self.camera_id: camera}), self.camera_id), self._around.scorer
+        )
         self._engine.restore(state.snapshot["engine"])
         self._handle(self._engine.reconfigure(self._spec(), self._last_s), None)
 
@@ -107,8 +115,15 @@ class CameraAnalysis:
         return camera_spec(self._loaded.config, self.camera_id)
 
     def take(self) -> Frame | None:
-        """The newest frame that was not analysed yet, if there is one."""
-        return self._reader.take(0.0) if self._reader is not None else None
+        """The newest frame that was not analysed yet, if there is one that the detector shall look at.
+
+        While people act on each other the reader gives more pictures than that: the others are only glanced at.
+        """
+        frame = self._reader.take(0.0) if self._reader is not None else None
+        if frame is not None and self._quick and frame.time_s - self._last_s < 1 / self._camera.fps - _SLACK_S:
+            self._engine.glance(frame)
+            return None
+        return frame
 
     def analyse(self, frame: Frame, detections: Detections) -> Step:
         """One step of the engine and all that follows from it."""
@@ -116,6 +131,10 @@ class CameraAnalysis:
         if self._run_id != frame.run_id:
             self._run_id, self._run_started_s = frame.run_id, frame.time_s
         self._last_s = frame.time_s
+        wanted = self._engine.wanted_fps
+        if self._reader is not None and (wanted is not None) != self._quick:
+            self._quick = wanted is not None
+            self._reader.fps = max(self._camera.fps, wanted or 0.0)
         self._handle(step, frame)
         return step
 
@@ -140,6 +159,7 @@ class CameraAnalysis:
     def _open_reader(self) -> None:
         url = (self._camera.sub or self._camera.main).url
         self._stop_reader = StopEvent()
+        self._quick = False
         self._reader = self._around.open_reader(self.camera_id, url, self._camera.fps, self._last_s)
         self._thread = Thread(
             target=self._reader.run, args=(self._stop_reader,), name=f"read-{self.camera_id}", daemon=True

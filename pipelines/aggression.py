@@ -1,0 +1,60 @@
+"""The scorer of interaction regions: the FP32 backbone of the installed detector, and the head that Gatewatch ships."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from pipelines.errors import BadInput
+from pipelines.models.installed import find_model
+from pipelines.paths import model_dirs
+
+if TYPE_CHECKING:
+    from pipelines.config.schema import Config
+    from vision.aggression import FeatureReader, Head, RegionScorer
+
+#: Whose first layers describe what a region shows. FP32, so that every machine gets the same numbers.
+BACKBONE: Final = "yolov8n-fp32"
+HEAD: Final = Path("bullying") / "head.npz"
+
+
+def load_reader(data: Path) -> FeatureReader:
+    """The backbone. Raises BadInput when it is not on this machine, with what to run."""
+    from vision.aggression import STACK_PX
+    from vision.detectors.openvino_features import OpenVinoFeatures
+
+    model, _ = find_model(BACKBONE, model_dirs(data))
+    try:
+        return OpenVinoFeatures(model, STACK_PX)
+    except ValueError as error:
+        raise BadInput(f"{error}; run `gatewatch models build`") from error
+
+
+def load_head(data: Path) -> Head:
+    """The site's own head if there is one, else the one that comes with Gatewatch. Raises BadInput: there is none."""
+    from vision.aggression import Head
+
+    for folder in (*model_dirs(data), Path(__file__).resolve().parents[1] / "models"):
+        if (folder / HEAD).is_file():
+            try:
+                return Head.load(folder / HEAD)
+            except ValueError as error:
+                raise BadInput(str(error)) from error
+    raise BadInput("the head of the aggression score is not on this machine: train one with `gatewatch train bullying`")
+
+
+def load_scorer(config: Config, warn: Callable[[str], None]) -> RegionScorer | None:
+    """What `Engine` takes as its scorer; None when no rule asks for it.
+
+    When it cannot be loaded, `warn` is told why and what to do, and None comes back: the rule then sees situations only.
+    """
+    if not any(rule.kind == "possible_bullying" for camera in config.cameras.values() for rule in camera.rules):
+        return None
+    from vision.aggression import AggressionModel
+
+    try:
+        return AggressionModel(load_reader(config.data), load_head(config.data))
+    except BadInput as error:
+        warn(f"possible_bullying sees situations but no blows: {error}")
+        return None

@@ -1,0 +1,119 @@
+"""`gatewatch train bullying`: a head for the aggression score from labelled clips, cross-validated by source."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipelines.commands.options import add_config, load_config
+from pipelines.errors import BadInput
+
+if TYPE_CHECKING:
+    from pipelines.config.schema import Config
+    from vision.detection import Detector
+
+
+def add(commands: Any) -> None:
+    """Declare the arguments of `train`."""
+    group = commands.add_parser("train", help="train what Gatewatch ships of its own")
+    subjects = group.add_subparsers(dest="subject", metavar="SUBJECT", required=True)
+    text = "the head of the possible-bullying score, from a folder of labelled clips"
+    parser = subjects.add_parser("bullying", help=text, description=text)
+    parser.add_argument(
+        "--data", type=Path, required=True, metavar="DIR", help="folder with manifest.csv (path, label, group)"
+    )
+    parser.add_argument(
+        "--ordinary", type=Path, action="append", default=[], metavar="VIDEO", help="long ordinary video, to count on"
+    )
+    parser.add_argument("--out", type=Path, metavar="FILE.npz", help="write the head there (default: only measure)")
+    parser.add_argument("--seeds", type=int, default=3, metavar="N", help="cross-validations (default: 3)")
+    parser.add_argument("--plot", type=Path, metavar="FILE.svg", help="write the reliability diagram there")
+    parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
+    add_config(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train, print what held-out sources say, write the head. Raises BadInput for unusable data."""
+    try:
+        import sklearn  # noqa: F401
+    except ModuleNotFoundError as error:
+        raise BadInput("training needs scikit-learn: pip install 'gatewatch[train]'") from error
+    import numpy as np
+
+    from pipelines.aggression import load_reader
+    from pipelines.bullying import figures, report
+    from pipelines.bullying.clips import all_moments, fingerprint, moments, read_manifest
+    from pipelines.bullying.learning import FOLDS, Windows, cross_validate, fit, probabilities, values_of
+    from pipelines.media.file import open_source
+
+    if args.seeds < 1:
+        raise BadInput(f"--seeds {args.seeds}: at least 1")
+    clips = read_manifest(args.data)
+    if len({c.group for c in clips if c.is_fight}) < FOLDS or len({c.group for c in clips if not c.is_fight}) < FOLDS:
+        raise BadInput(f"{args.data}: at least {FOLDS} groups with fights and {FOLDS} with ordinary scenes are needed")
+    config = load_config(args).config
+    detector, reader = plain_detector(config), load_reader(config.data)
+    with progress_bar(len(clips), "clips") as bar:
+        said = all_moments(clips, detector, reader, report.JUDGED_S, bar)
+    windows = Windows.gather(clips, said)
+    held_out = cross_validate(windows, range(args.seeds))
+    result = report.cross_validated(held_out, windows)
+    head = fit(windows, np.arange(len(clips)), 0, tuple(sorted(fingerprint(clip.path) for clip in clips)))
+    for video in args.ordinary:
+        seconds = open_source(str(video), "video", None).duration_s or 0.0
+        found = moments(video, detector, reader)
+        scores = probabilities(head, values_of(head, np.stack([m.features for m in found]))) if found else np.zeros(0)
+        result.setdefault("ordinary", {})[video.name] = report.of_ordinary_video(found, scores, seconds)
+    if args.out is not None:
+        args.out.parent.mkdir(parents=True, exist_ok=True)
+        head.save(args.out)
+        result["head"] = {"file": str(args.out), "size_bytes": args.out.stat().st_size}
+    if args.plot is not None:
+        args.plot.write_text(
+            figures.reliability_svg(result["reliability"], f"Clips of held-out sources, {args.seeds} x {FOLDS} folds"),
+            encoding="utf-8",
+        )
+    sys.stdout.write(json.dumps(result) + "\n" if args.json else for_people(result))
+    return 0
+
+
+def plain_detector(config: Config) -> Detector:
+    """The configured detector on one thread, one picture at a time: what it says does not hang on the machine."""
+    from pipelines.detector import load_detector
+
+    one = config.detector.model_copy(update={"mode": "latency", "threads": 1})
+    return load_detector(config.model_copy(update={"detector": one}))
+
+
+def progress_bar(total: int, unit: str) -> Any:
+    """A context whose value is called after each piece of work; silent where no terminal is."""
+    from contextlib import contextmanager
+
+    from tqdm import tqdm
+
+    @contextmanager
+    def opened() -> Any:
+        with tqdm(total=total, unit=unit, disable=not sys.stderr.isatty()) as bar:
+            yield lambda: bar.update(1)
+
+    return opened()
+
+
+def for_people(result: dict[str, Any]) -> str:
+    """The figures, one a line, with their intervals over sources."""
+    ranges = result.get("intervals_95", {})
+    lines = []
+    for name, value in result.items():
+        if isinstance(value, int | float | str):
+            between = f"   ({ranges[name][0]:.3f} to {ranges[name][1]:.3f} over sources)" if name in ranges else ""
+            lines.append(f"{name:38} {value}{between}")
+        elif isinstance(value, dict) and name != "intervals_95":
+            lines.append(f"{name:38} {json.dumps({k: v for k, v in value.items() if k != 'intervals_95'})}")
+        elif name == "reliability":
+            lines.append("reliability: score -> share of fights (clips)")
+            lines += [f"  {row['mean_score']:.2f} -> {row['share_of_fights']:.2f} ({row['count']})" for row in value]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,141 @@
+"""Labelled clips, figures and the head: on small made-up data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipelines.bullying import figures
+from pipelines.bullying.clips import Clip, Moment, read_manifest
+from pipelines.bullying.learning import Windows, cross_validate, fit, opening_s, probabilities, splits, values_of
+from pipelines.errors import BadInput
+from vision.aggression import Head
+
+
+def manifest(folder: Path, *rows: str) -> Path:
+    (folder / "a.mp4").write_bytes(b"x")
+    (folder / "manifest.csv").write_text("\n".join(["path,label,group", *rows]) + "\n")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ("a.mp4,brawl,g1", r"manifest\.csv:2: label 'brawl'; allowed: fight, normal"),
+        ("a.mp4,fight,", r"manifest\.csv:2: group is missing"),
+        ("b.mp4,fight,g1", r"manifest\.csv:2: .*b\.mp4 does not exist"),
+    ],
+)
+def test_a_manifest_with_a_fault_is_refused_by_line(tmp_path: Path, row: str, said: str) -> None:
+    with pytest.raises(BadInput, match=said):
+        read_manifest(manifest(tmp_path, row))
+
+
+def test_a_manifest_is_read_and_a_missing_or_empty_one_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="cannot be read"):
+        read_manifest(tmp_path)
+    with pytest.raises(BadInput, match="names no clip"):
+        read_manifest(manifest(tmp_path))
+    (clip,) = read_manifest(manifest(tmp_path, "a.mp4,fight,g1"))
+    assert (clip.name, clip.is_fight, clip.group) == ("a.mp4", True, "g1")
+
+
+def made_up(apart: float, groups: int = 12, wide: int = 12) -> Windows:
+    """Clips whose windows differ by `apart` in one number between fights and others, four clips a source."""
+    rng = np.random.default_rng(3)
+    clips, said = [], []
+    for index in range(groups * 4):
+        is_fight = index % 2 == 0
+        clips.append(Clip(f"{index}", Path(), is_fight, f"s{index // 4}"))
+        shift = np.zeros(wide)
+        shift[0] = apart * is_fight
+        said.append(
+            [
+                Moment(1.0 + 0.2 * i, 1, 0, 2, (rng.normal(size=wide) + shift).astype(np.float32))
+                for i in range(0 if index == 3 else 6)
+            ]
+        )
+    return Windows.gather(clips, said)
+
+
+def test_sources_are_never_split() -> None:
+    windows = made_up(1.0)
+    judged: list[int] = []
+    for learn, judge in splits(windows, 5, 0):
+        assert not set(windows.group[learn]) & set(windows.group[judge])
+        judged += judge.tolist()
+    assert sorted(judged) == list(range(len(windows.is_fight)))
+
+
+def test_what_can_be_learnt_is_learnt_and_chance_stays_chance() -> None:
+    def auc(apart: float) -> float:
+        windows = made_up(apart)
+        return figures.averaged(cross_validate(windows, [0, 1]).clips, windows.is_fight)["auc"]
+
+    assert auc(3.0) > 0.95
+    assert 0.25 < auc(0.0) < 0.75
+
+
+def test_training_is_deterministic_and_a_head_survives_saving(tmp_path: Path) -> None:
+    windows = made_up(2.0)
+    every = np.arange(len(windows.is_fight))
+    first, second = fit(windows, every, 0, ("abc",)), fit(windows, every, 0, ("abc",))
+    first.save(tmp_path / "head.npz")
+    loaded = Head.load(tmp_path / "head.npz")
+    told = values_of(first, windows.features)
+    assert np.array_equal(told, values_of(second, windows.features))
+    assert np.allclose(told, values_of(loaded, windows.features))
+    assert loaded.trained_on == ("abc",)
+    # The run-time's one-at-a-time judge and the many-at-once one of training are the same.
+    assert loaded.value(windows.features[5]) == pytest.approx(told[5], abs=1e-4)
+    assert loaded.probability(told[5]) == pytest.approx(float(probabilities(loaded, told)[5]), abs=1e-6)
+
+
+def test_a_broken_head_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "head.npz").write_bytes(b"nothing")
+    with pytest.raises(ValueError, match="is no head"):
+        Head.load(tmp_path / "head.npz")
+
+
+def test_figures_on_a_small_table() -> None:
+    truth = np.array([True, True, False, False])
+    measured = figures.measures(np.array([0.9, 0.4, 0.6, 0.1]), truth)
+    assert measured["accuracy"] == 0.5
+    assert measured["recall"] == 0.5
+    assert measured["precision"] == 0.5
+    assert measured["auc"] == 0.75
+    assert figures.auc(np.full(4, 0.5), truth) == 0.5
+    assert figures.recall_at(np.array([0.9, 0.4, 0.6, 0.1]), truth, 0.1) == 0.5
+
+
+def test_intervals_are_over_sources() -> None:
+    truth = np.array([True, False] * 20)
+    score = np.where(truth, 0.8, 0.2)
+    score[:2] = [0.2, 0.8]
+    group = np.array([f"s{i // 2}" for i in range(40)])
+    low, high = figures.intervals(score, truth, group, 200)["accuracy"]
+    assert low < 0.95 <= high
+
+
+def test_the_poisson_bound() -> None:
+    assert figures.poisson_bound_per_day(0, 86400.0) == pytest.approx(2.9957, abs=1e-3)
+    assert figures.poisson_bound_per_day(1, 86400.0) == pytest.approx(4.7439, abs=1e-3)
+    assert figures.poisson_bound_per_day(0, figures.seconds_for_bound(1.0)) == pytest.approx(1.0)
+
+
+def test_k_of_n_within_one_region() -> None:
+    windows = made_up(0.0)
+    probability = np.zeros(len(windows.clip))
+    mine = np.flatnonzero(windows.clip == 2)
+    probability[mine[[1, 2, 4]]] = 0.9
+    assert opening_s(windows, probability, 2, 0.8, 3, 4) == pytest.approx(1.8)
+    assert opening_s(windows, probability, 2, 0.8, 3, 3) is None
+    assert opening_s(windows, probability, 3, 0.8, 1, 1) is None
+
+
+def test_the_reliability_diagram_is_drawn_for_each_bin_that_has_clips() -> None:
+    rows = figures.reliability(np.array([0.05, 0.95, 0.97]), np.array([False, True, False]))
+    assert [(r["count"], r["share_of_fights"]) for r in rows] == [(1, 0.0), (2, 0.5)]
+    assert figures.reliability_svg(rows, "t").count("<circle") == 2

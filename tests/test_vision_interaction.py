@@ -1,0 +1,162 @@
+"""Interaction regions and their scores, on painted pictures: when there is one, where it is, what it costs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from vision.aggression import LEAST_STACKS, STACK_PX, RegionWatch, cut, differences, summary
+from vision.detection import Float32Array
+from vision.frame import Pixels
+from vision.interaction import RegionFinder
+
+WIDTH_PX, HEIGHT_PX = 640, 360
+TALL_PX = 100
+
+
+class CountingScorer:
+    """Counts its work; a stack is worth how much moves in it."""
+
+    def __init__(self) -> None:
+        self.stacks: list[Pixels] = []
+
+    def embed(self, stack: Pixels) -> Float32Array:
+        self.stacks.append(stack)
+        return np.array([float(differences(stack).mean())], np.float32)
+
+    def judge(self, window: Sequence[Float32Array]) -> float:
+        return float(min(1.0, np.mean(window) / 50))
+
+
+def person(x: float) -> list[float]:
+    return [x, 150.0, x + 40, 150.0 + TALL_PX]
+
+
+def picture(flicker_at: float | None, step: int) -> Pixels:
+    """Grey, with a patch as large as two people that changes with every picture."""
+    shown = np.full((HEIGHT_PX, WIDTH_PX, 3), 90, np.uint8)
+    if flicker_at is not None:
+        noise = np.random.default_rng(step).integers(0, 255, (12, 12, 1), np.uint8)
+        left = int(flicker_at)
+        shown[150 : 150 + 96, left : left + 96] = noise.repeat(8, 0).repeat(8, 1)
+    return shown
+
+
+def play(
+    watch: RegionWatch,
+    seconds: float,
+    people: Sequence[Sequence[float]],
+    flicker_at: float | None,
+    start_s: float = 0.0,
+) -> None:
+    for step in range(round(seconds * 10)):
+        seen = np.array(people, np.float32).reshape(-1, 4) if step % 2 == 0 else None
+        watch.step(picture(flicker_at, step), start_s + step / 10, seen)
+
+
+def test_an_empty_gate_costs_nothing_however_much_moves() -> None:
+    scorer = CountingScorer()
+    watch = RegionWatch(scorer)
+    play(watch, 5, [], 300.0)
+    assert scorer.stacks == []
+    assert not watch.awake
+    assert not watch.active
+    assert watch.scored == ()
+
+
+@pytest.mark.parametrize("people", [[person(300), person(350)], [person(320)]])
+def test_people_who_stand_still_have_no_region(people: list[list[float]]) -> None:
+    scorer = CountingScorer()
+    watch = RegionWatch(scorer)
+    play(watch, 5, people, None)
+    assert watch.awake
+    assert not watch.active
+    assert scorer.stacks == []
+
+
+def test_movement_far_from_people_is_nobodys_region() -> None:
+    watch = RegionWatch(CountingScorer())
+    play(watch, 5, [person(40), person(90)], 500.0)
+    assert not watch.active
+
+
+def test_a_struggle_is_followed_where_it_is_and_scored_five_times_a_second() -> None:
+    scorer = CountingScorer()
+    watch = RegionWatch(scorer)
+    play(watch, 4, [person(300), person(350)], 300.0)
+    (scored,) = watch.scored
+    x, y, side = scored.region.square_px
+    assert x <= 300
+    assert x + side >= 388
+    assert y <= 200 <= y + side
+    assert scored.region.people == 2
+    assert scored.region.closeness_heights == pytest.approx(0.5)
+    assert scored.score is not None
+    assert scored.score > 0.5
+    assert 15 <= len(scorer.stacks) <= 20
+    assert scorer.stacks[0].shape == (STACK_PX, STACK_PX, 3)
+    assert len(scored.window) <= 9
+
+
+def test_no_score_before_there_is_a_window() -> None:
+    watch = RegionWatch(CountingScorer())
+    play(watch, 0.2 * LEAST_STACKS, [person(300), person(350)], 300.0)
+    assert all(one.score is None for one in watch.scored)
+
+
+def test_a_region_outlives_the_detections_of_a_clinch_but_not_for_long() -> None:
+    watch = RegionWatch(CountingScorer())
+    play(watch, 3, [person(300), person(350)], 300.0)
+    (before,) = watch.scored
+    play(watch, 1.5, [], 300.0, 3.0)
+    assert [one.region.region_id for one in watch.scored] == [before.region.region_id]
+    play(watch, 5, [], 300.0, 4.5)
+    assert watch.scored == ()
+    assert not watch.awake
+
+
+def test_two_places_are_two_regions_and_no_more_than_the_limit() -> None:
+    finder = RegionFinder(limit=2)
+    people = np.array([person(30), person(80), person(300), person(350), person(560), person(590)], np.float32)
+    for step in range(20):
+        shown = picture(30.0, step)
+        shown[:, 250:] = picture(300.0, step)[:, 250:]
+        shown[150:246, 540:636] = picture(540.0, step)[150:246, 540:636]
+        if step % 2 == 0:
+            finder.see_people(people, step / 10)
+        finder.see_picture(shown[..., 0], step / 10)
+    assert len(finder.regions) == 2
+    assert len({region.region_id for region in finder.regions}) == 2
+
+
+def test_a_tall_picture_is_halved_and_its_region_is_given_in_its_own_pixels() -> None:
+    watch = RegionWatch(CountingScorer())
+    for step in range(30):
+        small = picture(300.0, step)
+        large = small.repeat(4, 0).repeat(4, 1)
+        watch.step(large, step / 10, np.array([person(300), person(350)]) * 4 if step % 2 == 0 else None)
+    (scored,) = watch.scored
+    x, _, side = scored.region.square_px
+    assert x / 4 <= 330 <= (x + side) / 4
+
+
+def test_another_size_of_picture_in_the_middle_of_a_run_is_borne() -> None:
+    watch = RegionWatch(CountingScorer())
+    play(watch, 2, [person(300), person(350)], 300.0)
+    for step in range(20, 24):
+        watch.step(picture(300.0, step)[::2, ::2].copy(), step / 10, np.array([person(300)]) / 2)
+    assert all(one.score is None or 0 <= one.score <= 1 for one in watch.scored)
+
+
+def test_cutting_at_the_edge_moves_inside_and_pads_what_does_not_fit() -> None:
+    grey = np.arange(100 * 200, dtype=np.uint32).reshape(100, 200).astype(np.uint8)
+    assert np.array_equal(cut(grey, (-30.0, 0.0, 50.0), 50), grey[:50, :50])
+    padded = cut(np.zeros((100, 200), np.uint8), (0.0, -50.0, 200.0), 200)
+    assert padded[0, 0] == 114
+    assert padded[100, 100] == 0
+
+
+def test_the_summary_is_mean_spread_and_maximum() -> None:
+    assert summary([[1.0, 0.0], [3.0, 0.0]]).tolist() == [2.0, 0.0, 1.0, 0.0, 3.0, 0.0]
