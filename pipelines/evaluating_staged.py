@@ -54,7 +54,10 @@ def _row(scene: Scene, true: list[Happening], reported: list[Happening], score: 
 
 
 def _worst(delays_s: tuple[float, ...]) -> float | None:
-    return round(max(delays_s, key=lambda delay: delay * delay), 2) if delays_s else None
+    if not delays_s:
+        return None
+    early, late = min(delays_s), max(delays_s)
+    return round(early if -early > late else late, 2)
 
 
 def _play(scene: Scene, detector: Detector) -> list[Happening]:

@@ -164,6 +164,16 @@ def test_a_snapshot_that_is_not_ours_is_refused(key: str, value: object) -> None
         Engine(CAMERA).restore({**saved, key: value})
 
 
+def test_a_damaged_snapshot_is_refused_and_changes_nothing() -> None:
+    saved = half_way().snapshot()
+    del saved["rules"]["park"]["state"]["cases"][0]["place"]
+    engine = half_way()
+    before = engine.snapshot()
+    with pytest.raises(ValueError, match="damaged"):
+        engine.restore(saved)
+    assert engine.snapshot() == before
+
+
 def test_masked_detections_are_not_seen_and_double_names_count_once() -> None:
     pixels = np.random.default_rng(1).integers(0, 255, (100, 200, 3), dtype=np.uint8)
     frame = Frame("gate", "run", 1.0, pixels)

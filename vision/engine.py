@@ -199,13 +199,22 @@ class Engine:
         """Go on from a snapshot of this camera. Rules that no longer exist, or watch another zone, are passed over.
 
         Raises:
-            ValueError: the snapshot is another camera's or of another version; the engine is unchanged then.
+            ValueError: the snapshot is another camera's, of another version or damaged; the engine is unchanged then.
         """
         version, camera_id = snapshot.get("version"), snapshot.get("camera_id")
         if version != SNAPSHOT_VERSION:
             raise ValueError(f"snapshot of version {version!r}; this program reads {SNAPSHOT_VERSION}")
         if camera_id != self._camera.camera_id:
             raise ValueError(f"snapshot of camera {camera_id!r} given to the engine of {self._camera.camera_id}")
+        fresh = Engine(self._camera)
+        try:
+            fresh._take(snapshot)
+        except (KeyError, TypeError, ValueError, IndexError) as error:
+            raise ValueError(f"snapshot of camera {camera_id} is damaged: {error!r}") from error
+        self._time_s, self._tracker, self._judge = fresh._time_s, fresh._tracker, fresh._judge
+        self._behaviours = fresh._behaviours
+
+    def _take(self, snapshot: Snapshot) -> None:
         self._time_s = snapshot["time_s"]
         self._tracker.restore(snapshot["tracker"])
         self._judge.restore(snapshot["view"])
