@@ -8,10 +8,12 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from pipelines.config.build import camera_spec, unwatched
+from pipelines.config.explain import rule_kinds
 from pipelines.config.loader import load_text
 from pipelines.config.schema import Config
 from pipelines.errors import BadInput
 from vision import coco
+from vision.behaviours import BEHAVIOURS
 
 TEXT = """
 site: {timezone: Asia/Shanghai}
@@ -105,10 +107,22 @@ def test_configuration_that_was_never_checked_gives_one_clear_error() -> None:
         camera_spec(raw, "gate")
 
 
-def test_rules_that_this_version_cannot_watch_are_said_aloud_and_left_out() -> None:
-    text = TEXT.replace("    rules:\n", "    rules:\n      - {kind: possible_bullying, zone: kerb}\n")
-    said = unwatched(config(text))
-    kinds = {rule.kind for rule in camera_spec(config(text), "gate-north").rules}
-    assert ("possible_bullying" in kinds) == (said == [])
-    assert all("possible_bullying:kerb" in line for line in said)
+def test_possible_bullying_with_all_that_it_may_say() -> None:
+    text = TEXT.replace(
+        "    rules:\n",
+        "    rules:\n      - {kind: possible_bullying, zone: forecourt, sensitivity: high, cooldown: 2m, severity: 1,"
+        " exclude: [kerb]}\n",
+    )
+    parameters = camera_spec(config(text), "gate-north").rules[0].parameters
+    assert (parameters.sensitivity, parameters.cooldown_s) == ("high", 120.0)
+    assert (parameters.severity, parameters.excluded) == (1, ("kerb",))
+
+
+def test_every_kind_of_rule_is_watched_or_said_not_to_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert set(rule_kinds()) <= set(BEHAVIOURS)
     assert unwatched(config()) == []
+    monkeypatch.setattr("pipelines.config.build.BEHAVIOURS", {"illegal_parking": None})
+    assert unwatched(config()) == [
+        "cameras.gate-north: rule crowding:forecourt is not watched: this version has no crowding"
+    ]
+    assert [rule.kind for rule in camera_spec(config(), "gate-north").rules] == ["illegal_parking"] * 2

@@ -16,6 +16,7 @@ from pipelines.doctor.findings import Finding, Level
 from pipelines.events.embedded import EmbeddedValkey
 from pipelines.events.redis_streams import connect
 from pipelines.media.ffmpeg import Ffmpeg
+from pipelines.store.database import Database, sqlite_url
 
 FFMPEG = Ffmpeg.find()
 
@@ -233,6 +234,26 @@ def test_redis_on_the_network_without_a_password_is_told_apart() -> None:
             ["redis://127.0.0.1/0", "redis://localhost:6380/0", "unix:///x.sock", "redis://[::1]/"],
         )
     )
+
+
+def test_database_is_asked_and_never_made(tmp_path: Path) -> None:
+    assert only(site.check_database(None, tmp_path)).said == "sqlite, made at the first start"
+    assert list(tmp_path.iterdir()) == []
+    database = Database(sqlite_url(tmp_path))
+    database.migrate()
+    assert only(site.check_database(None, tmp_path)).said == "sqlite answers"
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    (broken / "gatewatch.db").write_bytes(b"no database at all" * 1000)
+    assert only(site.check_database(None, broken)).level is Level.FAIL
+
+
+def test_database_that_cannot_be_reached_fails_without_its_password() -> None:
+    finding = only(
+        site.check_database("postgresql+psycopg://gatewatch:hunter2@127.0.0.1:1/gatewatch", Path("/nowhere"))
+    )
+    assert finding.level is Level.FAIL
+    assert "hunter2" not in repr(finding)
 
 
 # The command

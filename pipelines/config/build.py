@@ -11,7 +11,7 @@ from pipelines.config.schedule import Schedule, SchoolCalendar, parse, parse_dat
 from pipelines.config.schema import Config
 from pipelines.errors import BadInput
 from vision import coco
-from vision.behaviours import crowding, illegal_parking, possible_bullying
+from vision.behaviours import BEHAVIOURS, crowding, illegal_parking, possible_bullying
 from vision.camera import CameraSpec, RuleSpec
 from vision.ground import Ground
 from vision.zone import Zone
@@ -56,7 +56,7 @@ def camera_spec(config: Config, camera_id: str) -> CameraSpec:
         return CameraSpec(
             camera_id=camera_id,
             zones={name: Zone(name, tuple(zone.polygon)) for name, zone in camera.zones.items()},
-            rules=tuple(spec for rule in camera.rules if (spec := _rule_spec(config, rule)) is not None),
+            rules=tuple(_rule_spec(config, rule) for rule in camera.rules if rule.kind in BEHAVIOURS),
             masks=tuple(tuple(mask) for mask in camera.masks),
             ground=_ground(camera),
         )
@@ -70,7 +70,7 @@ def unwatched(config: Config) -> list[str]:
         f"cameras.{camera_id}: rule {rule.rule_id(rule.kind)} is not watched: this version has no {rule.kind}"
         for camera_id, camera in config.cameras.items()
         for rule in camera.rules
-        if _parameters(rule) is None
+        if rule.kind not in BEHAVIOURS
     ]
 
 
@@ -78,17 +78,14 @@ def _ground(camera: Camera) -> Ground | None:
     return Ground.fit([(point.picture, point.metres) for point in camera.ground]) if camera.ground else None
 
 
-def _rule_spec(config: Config, rule: Rule) -> RuleSpec | None:
-    parameters = _parameters(rule)
-    if parameters is None:
-        return None
+def _rule_spec(config: Config, rule: Rule) -> RuleSpec:
     exception = None if rule.except_ is None else schedule(config, rule.except_)
     active = InForce(schedule(config, rule.schedule), exception)
-    return RuleSpec(rule.rule_id(rule.kind), rule.kind, rule.zone, parameters, active)
+    return RuleSpec(rule.rule_id(rule.kind), rule.kind, rule.zone, _parameters(rule), active)
 
 
 def _parameters(rule: Rule) -> Any:
-    """The `Parameters` of the rule's behaviour; None for a kind that `vision` does not have yet."""
+    """The `Parameters` of the rule's behaviour."""
     match rule:
         case ParkingRule():
             return illegal_parking.Parameters(

@@ -26,4 +26,5 @@ def examine(config: Config) -> Iterator[Finding]:
     yield site.check_disk(config.data, config.recording.reserve_free, records=bool(config.cameras))
     yield from site.check_ports(config)
     yield from site.check_redis(config.redis.url)
+    yield from site.check_database(config.database.url, config.data)
     yield from site.check_cameras(config)

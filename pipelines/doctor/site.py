@@ -153,3 +153,21 @@ def leads_elsewhere(url: str) -> bool:
     """Whether an address leads off this machine."""
     host = urlsplit(url).hostname
     return host is not None and host != "localhost" and not host.startswith("127.") and host != "::1"
+
+
+def check_database(url: str | None, data: Path) -> Iterator[Finding]:
+    """The database of the record answers a query; an SQLite file that is not there yet is none missing."""
+    from pipelines.store.database import Database, sqlite_url
+
+    try:
+        database = Database(url or sqlite_url(data))
+        if database.exists():
+            # A connection alone says nothing: SQLite reads the file at the first query.
+            tables = "sqlite_master" if database.is_sqlite else "information_schema.tables"
+            with database.read() as connection:
+                connection.exec_driver_sql(f"SELECT count(*) FROM {tables}")
+    except GatewatchError as error:
+        yield fail("Database", str(error), "start it, or mend database.url; leave it out for SQLite in data")
+        return
+    kind = database.dialect.name
+    yield ok("Database", f"{kind} answers" if database.exists() else f"{kind}, made at the first start")

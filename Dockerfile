@@ -1,0 +1,36 @@
+# One stage installs, one builds the model with torch, the run-time image has neither torch nor the sample footage.
+FROM python:3.11-slim-bookworm AS base
+ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PYTHONUNBUFFERED=1 \
+    GATEWATCH_HOME=/opt/gatewatch/home \
+    PATH=/opt/gatewatch/venv/bin:$PATH
+WORKDIR /opt/gatewatch/app
+RUN python -m venv /opt/gatewatch/venv
+COPY pyproject.toml README* LICENSE ./
+COPY vision ./vision
+COPY pipelines ./pipelines
+COPY console ./console
+# Editable: sample_streams/ is looked for beside the packages.
+RUN pip install -e ".[samples,onnx]"
+
+FROM base AS model
+COPY models ./models
+COPY sample_streams ./sample_streams
+RUN gatewatch samples pull
+RUN gatewatch models build yolov8n-int8
+
+FROM base
+COPY sample_streams ./sample_streams
+COPY --from=model /opt/gatewatch/home/models/yolov8n-int8 /opt/gatewatch/home/models/yolov8n-int8
+COPY configs/gatewatch.yaml /etc/gatewatch/gatewatch.yaml
+# Of these two only, so that volumes that are mounted there belong to it too.
+RUN useradd --system --uid 10001 --home-dir /var/lib/gatewatch --create-home gatewatch \
+    && mkdir -p /opt/gatewatch/home/samples \
+    && chown gatewatch: /var/lib/gatewatch /opt/gatewatch/home/samples
+USER gatewatch
+WORKDIR /var/lib/gatewatch
+VOLUME /var/lib/gatewatch
+# The worker's page; compose.yaml says the others'.
+HEALTHCHECK --interval=30s --timeout=5s --start-period=60s \
+    CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:9464/livez', timeout=3)"]
+ENTRYPOINT ["gatewatch"]
+CMD ["worker", "-c", "/etc/gatewatch/gatewatch.yaml"]
