@@ -109,7 +109,8 @@ def test_a_case_outlives_the_worker_the_bus_and_a_bad_configuration(site: Site) 
     assert ids(site.events("warned")) == subjects, "no warning twice"
     for event in site.events("opened"):
         data = event["data"]
-        assert data["opened_s"] - data["first_seen_s"] == pytest.approx(12.0, abs=2.0)
+        # Not before the limit; after it by no more than the time in which nobody looked (start and lease of the second).
+        assert 11.8 <= data["opened_s"] - data["first_seen_s"] <= 40.0
         assert {picture["role"] for picture in data["pictures"]} >= {"first_seen", "limit"}
         for picture in data["pictures"]:
             assert (site.data / "pictures" / picture["path"]).is_file()

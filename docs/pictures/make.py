@@ -1,6 +1,6 @@
 """Makes the README's picture of an incident from the staged sample clip, people's heads blurred.
 
-    .venv/bin/python docs/pictures/make.py
+.venv/bin/python docs/pictures/make.py
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+from pipelines.commands.options import add_config, load_config
 from pipelines.errors import BadInput
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser = commands.add_parser("analyse", help="incidents of one video file or URL, as JSON lines")
     parser.add_argument("video", help="a video file, or an rtsp:// or http:// URL")
     parser.add_argument("--camera", required=True, metavar="ID", help="whose zones and rules apply")
-    parser.add_argument("-c", "--config", type=Path, metavar="CONFIG")
+    add_config(parser)
     parser.add_argument("--fps", type=_positive, default=5.0, help="analysed frames a second (default: 5)")
     parser.add_argument(
         "--out", type=Path, metavar="FILE.jsonl", help="write incidents there instead of standard output"
@@ -41,13 +42,12 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Analyse and print. Returns 0; faults are raised as BadInput."""
-    from pipelines import config as configuration
     from pipelines.aggression import load_scorer
     from pipelines.analysis_of_file import FileAnalysis
     from pipelines.clock import SystemClock
     from pipelines.detector import load_detector
 
-    loaded = configuration.load(args.config)
+    loaded = load_config(args)
     cameras = loaded.config.cameras
     if args.camera not in cameras:
         known = ", ".join(cameras) or "none"

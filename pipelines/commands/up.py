@@ -10,6 +10,7 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Final
 
+from pipelines.commands.options import add_config, load_config
 from pipelines.errors import BadInput
 
 if TYPE_CHECKING:
@@ -22,13 +23,12 @@ PROCESSES: Final = ("record", "dispatch", "worker")
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Declare the command's arguments."""
     parser = commands.add_parser("up", help="the whole site on this machine, until Ctrl-C")
-    parser.add_argument("-c", "--config", type=Path, metavar="CONFIG")
+    add_config(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Run until SIGINT or SIGTERM. Raises BadInput for a configuration that cannot be used."""
-    from pipelines import config as configuration
     from pipelines import logs
     from pipelines.clock import SystemClock
     from pipelines.config.secrets import secrets
@@ -37,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
     from pipelines.lifecycle import stop_on_signals
     from pipelines.workers.supervisor import Supervisor
 
-    loaded = configuration.load(args.config)
+    loaded = load_config(args)
     if loaded.path is None or not loaded.config.cameras:
         where = loaded.path or "no configuration was given (-c CONFIG) and there is no gatewatch.yaml here"
         raise BadInput(f"{where}: names no camera; describe at least one under `cameras:`")

@@ -7,9 +7,10 @@ import logging
 import socket
 from contextlib import ExitStack
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 from typing import TYPE_CHECKING, Final
 
+from pipelines.commands.options import add_config, load_config
 from pipelines.errors import BadInput
 
 if TYPE_CHECKING:
@@ -31,14 +32,13 @@ _WORKERS_PER_MACHINE: Final = 8
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Declare the command's arguments."""
     parser = commands.add_parser("worker", help="analyse cameras and publish incidents")
-    parser.add_argument("-c", "--config", type=Path, metavar="CONFIG")
+    add_config(parser)
     parser.add_argument("--cameras", metavar="A,B", help="only these cameras (default: every one in the configuration)")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Work until SIGTERM or SIGINT. Raises BadInput for what cannot be used."""
-    from pipelines import config as configuration
     from pipelines import logs
     from pipelines.clock import SystemClock
     from pipelines.config.secrets import secrets
@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
     from pipelines.workers.state import saved_cameras
 
     stop = stop_on_signals()
-    loaded = configuration.load(args.config)
+    loaded = load_config(args)
     config = loaded.config
     only = _chosen(args.cameras, loaded)
     logs.configure(secrets=secrets(config))
@@ -92,26 +92,39 @@ def run(args: argparse.Namespace) -> int:
         )
         page = config.worker.metrics
         stack.enter_context(
-            HealthServer(metrics, _ready(worker), host=page.host, port=_free_port(page.host, page.port, log))
+            HealthServer(metrics, _ready(worker, url), host=page.host, port=_free_port(page.host, page.port, log))
         )
         threads = [Thread(target=publisher.run, args=(stop,), name="spool")]
         if loaded.path is not None:
             reloader = Reloader(loaded.path, clock, worker.reload, lambda faults: _refused(log, faults), loaded)
             reload_on_sighup(reloader)
             threads.append(Thread(target=reloader.run, args=(stop,), name="reload"))
-        for thread in threads:
-            thread.start()
         for camera_id in saved_cameras(config.data / "state"):
             if camera_id not in config.cameras and HeldLease(CameraLease(client, camera_id, owner)).hold():
                 CameraAnalysis(camera_id, loaded, around).close_orphan()
+        _tell_bus(url, log)
         log.info("worker is up", extra=logs.fields(detector=detector.name, config_version=loaded.version))
-        try:
-            worker.run(stop)
-        finally:
-            stop.set()
-            for thread in threads:
-                thread.join(5.0)
+        _run_with(threads, worker, stop)
     return 0
+
+
+def _run_with(threads: list[Thread], worker: AnalysisWorker, stop: Event) -> None:
+    for thread in threads:
+        thread.start()
+    try:
+        worker.run(stop)
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join(5.0)
+
+
+def _tell_bus(url: str, log: logging.Logger) -> None:
+    from pipelines.events.server import answers
+
+    reached, why = answers(url)
+    if not reached:
+        log.warning("no camera is analysed before the bus answers: %s", why)
 
 
 def _scorer(config: Config, log: logging.Logger) -> RegionScorer | None:
@@ -185,9 +198,11 @@ def _refused(log: logging.Logger, faults: list[str]) -> None:
     log.error("the new configuration has faults; the old one stays in force: %s", "; ".join(faults))
 
 
-def _ready(worker: AnalysisWorker) -> dict[str, Check]:
+def _ready(worker: AnalysisWorker, url: str) -> dict[str, Check]:
+    from pipelines.events.server import answers
+
     def cameras() -> tuple[bool, str]:
         late = worker.unwatched(_UNWATCHED_S)
         return (not late, f"no fresh frame of {', '.join(late)}" if late else "every camera is watched")
 
-    return {"cameras": cameras}
+    return {"cameras": cameras, "bus": lambda: answers(url)}

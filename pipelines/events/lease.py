@@ -11,7 +11,8 @@ import redis
 
 from pipelines.events.connection import mapped
 
-DEFAULT_TTL_S: Final = 10.0
+#: Short, because a killed worker's cameras wait for it; a living one renews every two seconds.
+DEFAULT_TTL_S: Final = 6.0
 
 #: KEYS lease. ARGV owner, ttl_ms. Free or our own: take it (again).
 _TAKE: Final = """

@@ -49,3 +49,16 @@ def server_state(url: str) -> ServerState:
         evicts=None if policy == "noeviction" or not info.get("maxmemory") else policy,
         with_password=bool(client.connection_pool.connection_kwargs.get("password")),
     )
+
+
+def answers(url: str) -> tuple[bool, str]:
+    """Does the bus answer now, and if not, why: for a readiness check."""
+    client = connect(url)
+    try:
+        with mapped("the bus does not answer"):
+            client.ping()
+    except Unavailable as error:
+        return False, str(error)
+    finally:
+        client.close()
+    return True, "the bus answers"

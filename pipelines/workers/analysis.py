@@ -19,7 +19,7 @@ from vision.frame import Frame
 from vision.incident import Phase
 
 _IDLE_S: Final = 0.01
-_LEASE_EVERY_S: Final = 3.0
+_LEASE_EVERY_S: Final = 2.0
 
 
 class Lease(Protocol):
