@@ -38,7 +38,7 @@ from vision.geometry import (
     overlap_of_smaller,
     points_in_polygon,
 )
-from vision.incident import Phase, PictureRequest
+from vision.incident import Phase, PictureRequest, Quantity
 from vision.scene import Scene
 
 #: A detection this sure may begin a case; any that the detector gives may confirm one that exists.
@@ -116,7 +116,7 @@ class IllegalParking:
         self._end(scene, out)
         taken = set(pairs.values())
         free = [c for c in range(len(boxes)) if c not in taken]
-        self._begin(free, boxes, ids, columns, scene, matched_rows=set(pairs), out=out)
+        self._begin(free, boxes, ids, columns, scene)
         for case in self._cases:
             self._advance(case, scene, out)
         return out
@@ -130,8 +130,6 @@ class IllegalParking:
         ids: Int64Array,
         columns: Int64Array,
         scene: Scene,
-        matched_rows: set[int],
-        out: Outcome,
     ) -> None:
         """New candidates from vehicles that belong to no case."""
         zone = scene.zones[self._rule.zone_id]
@@ -157,7 +155,8 @@ class IllegalParking:
                 key, self._camera_id, self._rule.kind, self._rule.rule_id, self._rule.zone_id, scene.time_s,
                 self._parameters.severity,
             )  # fmt: skip
-            case = Case(episode, box, scene.time_s, scene.time_s, scene.time_s, track_id, frames=1)
+            now_s = scene.time_s
+            case = Case(episode, box, now_s, now_s, now_s, track_id, frames=1, arrival=[(now_s, box)])
             case.vote(int(scene.detections.class_id[columns[column]]), confidence)
             self._cases.append(case)
 
@@ -178,7 +177,7 @@ class IllegalParking:
             if case.suspect_s >= _SUSPECT_S:
                 self._close(case, scene, "replaced", case.suspect_since_s, out)
             elif case.empty_s >= (_EMPTY_LEFT_S if quick else _EMPTY_S):
-                self._close(case, scene, "left", case.empty_since_s, out)
+                self._close(case, scene, "left", case.left_s(DOUBT_AFTER_S), out)
             elif (case.state is CaseState.CANDIDATE and scene.time_s - case.present_s > _FORGET_CANDIDATE_S) or (
                 not told and not points_in_polygon(bottom_centres([case.place]), polygon)[0]
             ):
@@ -189,17 +188,7 @@ class IllegalParking:
 
     def _close(self, case: Case, scene: Scene, reason: str, ended_s: float | None, out: Outcome) -> None:
         if case.episode.phase is not None:
-            out.incidents.append(
-                case.episode.tell(
-                    Phase.CLOSED,
-                    scene.time_s,
-                    box_norm=case.place,
-                    track_ids=_track_ids(case),
-                    evidence=case.evidence(scene.time_s if ended_s is None else ended_s, on_ground(case, scene)),
-                    close_reason=reason,
-                    ended_s=ended_s,
-                )
-            )
+            self._tell(case, Phase.CLOSED, scene.time_s, on_ground(case, scene), out, reason, ended_s)
             out.pictures.append(self._picture(case, "cleared", scene.time_s))
         out.changed = out.changed or case.state is not CaseState.CANDIDATE
 
@@ -224,6 +213,7 @@ class IllegalParking:
                 return
             out.changed = True
             case.state = CaseState.STANDING
+            case.come_to_rest()
         if case.first_picture_s is None:
             case.first_picture_s = time_s
             out.pictures.append(self._picture(case, "first_seen", time_s))
@@ -242,7 +232,7 @@ class IllegalParking:
         case.episode.score = max(case.episode.score, case.confidence)
         if may_tell and not case.episode.is_open and standing_s >= p.after_s - 1e-6:
             self._rename(case, scene, CaseState.VIOLATION)
-            self._tell(case, Phase.OPENED, scene, out)
+            self._tell(case, Phase.OPENED, time_s, on_ground(case, scene), out)
             out.pictures.append(self._picture(case, "limit", time_s))
         elif (
             may_tell
@@ -251,15 +241,15 @@ class IllegalParking:
             and standing_s >= p.warn_after_s - 1e-6
         ):
             self._rename(case, scene, CaseState.WARNED)
-            self._tell(case, Phase.WARNED, scene, out)
+            self._tell(case, Phase.WARNED, time_s, on_ground(case, scene), out)
         else:
             before = case.state
-            self._rename(case, scene, _base_state(case))
+            self._rename(case, scene, case.base_state)
             crossed = (before is CaseState.UNKNOWN) != (case.state is CaseState.UNKNOWN)
             if crossed:
                 out.changed = True
                 if case.episode.is_open:
-                    self._tell(case, Phase.UPDATED, scene, out)
+                    self._tell(case, Phase.UPDATED, time_s, on_ground(case, scene), out)
 
     def _rename(self, case: Case, scene: Scene, base: CaseState) -> None:
         unseen_s = scene.time_s - case.present_s
@@ -270,15 +260,26 @@ class IllegalParking:
         else:
             case.state = CaseState.OCCLUDED if unseen_s > DOUBT_AFTER_S else base
 
-    def _tell(self, case: Case, phase: Phase, scene: Scene, out: Outcome) -> None:
+    def _tell(
+        self,
+        case: Case,
+        phase: Phase,
+        time_s: float,
+        ground: dict[str, Quantity],
+        out: Outcome,
+        close_reason: str | None = None,
+        ended_s: float | None = None,
+    ) -> None:
         out.changed = True
         out.incidents.append(
             case.episode.tell(
                 phase,
-                scene.time_s,
+                time_s,
                 box_norm=case.place,
-                track_ids=_track_ids(case),
-                evidence=case.evidence(scene.time_s, on_ground(case, scene)),
+                track_ids=(case.track_id,) if case.track_id >= 0 else (),
+                evidence=case.evidence(time_s if ended_s is None else ended_s, ground),
+                close_reason=close_reason,
+                ended_s=ended_s,
             )
         )
 
@@ -291,12 +292,7 @@ class IllegalParking:
         out = Outcome(changed=bool(self._cases))
         for case in self._cases:
             if case.episode.phase is not None:
-                out.incidents.append(
-                    case.episode.tell(
-                        Phase.CLOSED, time_s, box_norm=case.place, track_ids=_track_ids(case),
-                        evidence=case.evidence(time_s, {}), close_reason=reason,
-                    )
-                )  # fmt: skip
+                self._tell(case, Phase.CLOSED, time_s, {}, out, reason)
         self._cases = []
         return out
 
@@ -311,13 +307,3 @@ class IllegalParking:
         self._cases = [Case.from_snapshot(case) for case in state["cases"]]
         self._number = state["number"]
         self._active_since_s = state["active_since_s"]
-
-
-def _base_state(case: Case) -> CaseState:
-    if case.episode.is_open:
-        return CaseState.VIOLATION
-    return CaseState.WARNED if case.episode.phase is Phase.WARNED else CaseState.STANDING
-
-
-def _track_ids(case: Case) -> tuple[int, ...]:
-    return (case.track_id,) if case.track_id >= 0 else ()

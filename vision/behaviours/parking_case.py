@@ -11,11 +11,13 @@ import numpy as np
 from vision import coco
 from vision.episodes import Episode
 from vision.geometry import BoolArray, Box, displacement
-from vision.incident import Quantity
+from vision.incident import Phase, Quantity
 from vision.looks import Likeness, Looks, likeness
 
 #: How far a box may stray from its place, in its own widths or heights, before the vehicle counts as moved.
 MOVED: Final = 0.18
+#: How far, when it comes to rest.
+AT_REST: Final = 0.06
 _MOST_LOOKS: Final = 4
 _ANCHOR_SAMPLES: Final = 30
 _LEARN_EVERY_S: Final = 2.0
@@ -36,10 +38,10 @@ class CaseState(StrEnum):
 class Case:
     """What is known of one vehicle at one place (`place`, 0..1 of the picture).
 
-    `stopped_s`: since when it stands here. `present_s`: when it was last seen or its looks recognised. `doubted`:
-    since then something spoke against it (place unlike it, long unseen), so the next vehicle here must look like it.
-    `empty_s`: for how long the place has been observed empty, `empty_since_s` from when. `frames` counts pictures in
-    which it could be seen.
+    `stopped_s`: since when it stands here; `arrival`: its boxes until that is known. `present_s`: when it was last
+    seen or its looks recognised. `doubted`: since then something spoke against it (place unlike it, long unseen), so
+    the next vehicle here must look like it. `empty_s`: for how long the place has been observed empty, `empty_since_s`
+    from when. `frames` counts pictures in which it could be seen.
     """
 
     episode: Episode
@@ -50,6 +52,7 @@ class Case:
     track_id: int = -1
     state: CaseState = CaseState.CANDIDATE
     samples: int = 1
+    arrival: list[tuple[float, Box]] = field(default_factory=list)
     hits: int = 0
     frames: int = 0
     confidence_sum: float = 0.0
@@ -85,6 +88,19 @@ class Case:
     def confidence(self) -> float:
         return self.confidence_sum / self.hits if self.hits else 0.0
 
+    @property
+    def base_state(self) -> CaseState:
+        """The state while the vehicle is in sight."""
+        if self.episode.is_open:
+            return CaseState.VIOLATION
+        return CaseState.WARNED if self.episode.phase is Phase.WARNED else CaseState.STANDING
+
+    def left_s(self, soon_s: float) -> float | None:
+        """When it left: the last sight of it, when its place was seen empty `soon_s` after that; else when that was."""
+        if self.empty_since_s is not None and self.empty_since_s - self.present_s <= soon_s:
+            return self.present_s
+        return self.empty_since_s
+
     def vote(self, class_id: int, confidence: float) -> None:
         self.votes[class_id] = self.votes.get(class_id, 0.0) + confidence
         self.hits += 1
@@ -99,9 +115,25 @@ class Case:
             share = 1.0 / self.samples
             self.place = tuple(old + share * (new - old) for old, new in zip(self.place, box, strict=True))  # type: ignore[assignment]
 
+    def come_to_rest(self) -> None:
+        """Now that it stands: where exactly, and since when. While it braked, its box was already near its place."""
+        boxes = np.array([box for _, box in self.arrival])
+        rest = np.median(boxes[len(boxes) // 2 :], axis=0)
+        place = (float(rest[0]), float(rest[1]), float(rest[2]), float(rest[3]))
+        if displacement(self.place, place) > AT_REST / 2:
+            self.looks, self.last_look = [], None
+        self.place, self.samples = place, 1
+        for time_s, box in reversed(self.arrival):
+            if displacement(place, box) > AT_REST:
+                break
+            self.stopped_s = time_s
+        self.arrival = []
+
     def move(self, box: Box, time_s: float) -> None:
         """The vehicle stands somewhere else now."""
-        self.place, self.samples, self.stopped_s = box, 1, time_s
+        self.place, self.samples, self.stopped_s, self.arrival = box, 1, time_s, [(time_s, box)]
+        if self.episode.phase is None:
+            self.state = CaseState.CANDIDATE
         self.looks, self.last_look = [], None
         self.moved_since_s, self.moved_to = None, None
         self.forget_doubts()
@@ -166,6 +198,7 @@ class Case:
             "track_id": self.track_id,
             "state": self.state.value,
             "samples": self.samples,
+            "arrival": [[time_s, list(box)] for time_s, box in self.arrival],
             "hits": self.hits,
             "frames": self.frames,
             "confidence_sum": self.confidence_sum,
@@ -190,6 +223,7 @@ class Case:
         values["episode"] = Episode.from_snapshot(state["episode"])
         values["place"] = tuple(state["place"])
         values["state"] = CaseState(state["state"])
+        values["arrival"] = [(time_s, tuple(box)) for time_s, box in state["arrival"]]
         values["votes"] = {int(class_id): weight for class_id, weight in state["votes"].items()}
         values["looks"] = [Looks.from_text(text) for text in state["looks"]]
         values["last_look"] = None if state["last_look"] is None else Looks.from_text(state["last_look"])

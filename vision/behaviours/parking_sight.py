@@ -10,7 +10,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from vision import coco
-from vision.behaviours.parking_case import MOVED, Case
+from vision.behaviours.parking_case import MOVED, Case, CaseState
 from vision.detection import Int64Array
 from vision.geometry import Box, FloatArray, bottom_centres, displacement, intersections, iou
 from vision.incident import Quantity
@@ -26,6 +26,7 @@ _LIKE: Final = 0.65
 _UNLIKE: Final = 0.5
 _LEAST_VISIBLE: Final = 0.35
 _SETTLED_S: Final = 3.0
+_MOST_ARRIVAL: Final = 60
 _LONGEST_STEP_S: Final = 1.5  # evidence that one picture can carry, however long ago the last was
 DOUBT_AFTER_S: Final = 3.0
 
@@ -99,6 +100,8 @@ def seen(case: Case, box: Box, track_id: int, sight: Sight, scene: Scene) -> Non
         _moving(case, box, time_s)
         return
     case.moved_since_s, case.moved_to = None, None
+    if case.state is CaseState.CANDIDATE:
+        case.arrival = [*case.arrival[-_MOST_ARRIVAL:], (time_s, box)]
     case.settle(box)
     now = scene.looks.get(case.key)
     if now is not None and sight.visible >= 0.85 and not case.doubted and case.may_learn(time_s):
