@@ -24,7 +24,7 @@ from vision.scene import Scene
 
 #: Density in people per square metre -> severity.
 LEVELS: Final = ((5.0, 1), (3.5, 2), (2.0, 3))
-_SMOOTH_S: Final = 1.0
+_SMOOTH_S: Final = 0.6
 _GROWTH_S: Final = 60.0
 _GROWTH_LEAST_S: Final = 10.0
 _LONGEST_STEP_S: Final = 3.0  # a longer silence between scenes is a gap: nothing was observed
@@ -142,7 +142,7 @@ class Crowding:
         )
 
     def _steady(self, time_s: float) -> tuple[int, float]:
-        """Medians over the last second: one picture's error moves nothing."""
+        """Medians of three pictures at 5 a second: one picture's error moves nothing."""
         recent = [(count, density) for at_s, count, density in self._history if at_s > time_s - _SMOOTH_S]
         counts = sorted(count for count, _ in recent)
         densities = sorted(density for _, density in recent)
