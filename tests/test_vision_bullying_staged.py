@@ -247,6 +247,9 @@ def test_a_situation_that_agrees_needs_fewer_windows_and_makes_it_graver() -> No
     assert alone == []
     assert [m.severity for m in surrounded] == [1]
     assert surrounded[0].evidence["encircled_by"].value == 4
+    said, in_chinese = (str(surrounded[0].evidence[f"in_words_{language}"].value) for language in ("en", "zh"))
+    assert said.startswith("Possible bullying: 4 people around 1 for 8 s, contact score 0.95")
+    assert in_chinese.startswith("疑似欺凌，待人工判断：4人围住1人8秒，肢体冲突评分0.95")
 
 
 def test_cooldown_keeps_the_same_place_quiet_and_another_place_loud() -> None:

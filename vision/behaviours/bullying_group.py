@@ -6,6 +6,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from vision.behaviours.bullying_words import in_chinese, in_english
 from vision.camera import RuleSpec
 from vision.episodes import Episode
 from vision.geometry import Box
@@ -186,7 +187,7 @@ class Group:
         )
 
     def evidence(self, time_s: float) -> dict[str, Quantity]:
-        """Numbers with units, from which `pipelines.wording` makes a sentence."""
+        """Numbers with units, and a sentence made of them in two languages."""
         told: dict[str, Quantity] = {"people": Quantity(self.people, "people")}
         scores = [s for past in self.windows.values() for _, s in past]
         if scores:
@@ -201,7 +202,8 @@ class Group:
             told["gathered"] = Quantity(self.gathered, "people")
         if self.fleeing:
             told["fleeing"] = Quantity(self.fleeing, "people")
-        return told
+        sentences = {"in_words_en": in_english(told), "in_words_zh": in_chinese(told)}
+        return told | {name: Quantity(text, "") for name, text in sentences.items()}
 
     def snapshot(self) -> dict[str, Any]:
         return {
