@@ -137,7 +137,7 @@ class Head:
     def value(self, summarised: npt.ArrayLike) -> float:
         """The uncalibrated judgement of one summary (3 D,)."""
         standard = (np.asarray(summarised, np.float64) - self.mean) / self.scale
-        place = self.projection.astype(np.float64) @ standard
+        place = self.projection @ standard.astype(np.float32)
         linear = float(self.linear @ place) + self.bias
         apart = np.sum(np.square(self.support - place), axis=1)
         kernel = float(self.weights @ np.exp(-self.gamma * apart)) + self.offset

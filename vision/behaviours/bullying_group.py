@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 #: How long a situation must have held to agree with a score.
 _AGREES_S: Final = 2.0
 _GRAVE_SCORE: Final = 0.9
+#: A situation that ended longer ago than this is no evidence of what happens now.
+_FORGOTTEN_S: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,8 +182,11 @@ class Group:
             return 1
         return 2 if self.fought or SituationKind.DOWN in holding else 3
 
-    def begin(self, camera_id: str, rule: RuleSpec, severity: int) -> None:
-        """The evidence is enough: an incident of record."""
+    def begin(self, camera_id: str, rule: RuleSpec, severity: int, bounds: Bounds, time_s: float) -> None:
+        """The evidence is enough: an incident of record, first seen when that evidence began."""
+        since = [s.since_s for s in self._holding(time_s).values()]
+        since += [t for past in self.windows.values() for t, score in past if score >= bounds.score]
+        self.first_s = min(since, default=time_s)
         self.episode = Episode(
             self.incident_id, camera_id, rule.kind, rule.rule_id, rule.zone_id, self.first_s, severity, self.score
         )
@@ -194,6 +199,8 @@ class Group:
             told["contact_score"] = Quantity(round(max(self.score, *scores), 2), "")
             told["suddenness"] = Quantity(round(self.surprise, 1), "times")
         for kind, (at_s, s) in sorted(self.situations.items()):
+            if time_s - at_s > _FORGOTTEN_S:
+                continue
             told[f"{kind}_for"] = Quantity(round(s.lasted_s, 1), "s")
             told[f"{kind}_by"] = Quantity(len(s.others), "people")
             if time_s - at_s > 0.5:

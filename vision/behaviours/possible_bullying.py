@@ -40,9 +40,9 @@ class Bounds:
 
 #: Bound to measured false alarms: see docs/behaviours/possible_bullying.md.
 SENSITIVITY: Final[Mapping[Sensitivity, Bounds]] = {
-    "low": Bounds(0.85, 14, 16, 8, 15.0, 40.0, 6.0),
-    "normal": Bounds(0.75, 11, 14, 6, 8.0, 20.0, 3.0),
-    "high": Bounds(0.6, 8, 12, 4, 5.0, 12.0, 2.0),
+    "low": Bounds(0.85, 12, 12, 8, 15.0, 40.0, 6.0),
+    "normal": Bounds(0.75, 12, 12, 6, 8.0, 20.0, 3.0),
+    "high": Bounds(0.65, 10, 12, 4, 5.0, 12.0, 2.0),
 }
 
 _QUIET_S: Final = 10.0
@@ -150,7 +150,9 @@ class PossibleBullying:
         grounds = group.grounds(p.bounds, scene.time_s)
         if group.episode is None:
             if grounds and not self._resting(group, p.severity or group.severity(scene.time_s)):
-                group.begin(self._camera_id, self._rule, p.severity or group.severity(scene.time_s))
+                group.begin(
+                    self._camera_id, self._rule, p.severity or group.severity(scene.time_s), p.bounds, scene.time_s
+                )
                 self._tell(group, Phase.OPENED, scene, out)
                 self._picture(group, "peak", scene.time_s, out)
             elif scene.time_s - group.last_s > _BLIND_S:
