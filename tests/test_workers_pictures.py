@@ -78,3 +78,15 @@ def test_a_later_picture_of_the_same_role_replaces_the_earlier(tmp_path: Path) -
     later = store.save(a_request("peak"), a_frame(320, 240), a_place())
     assert later["width"] == 320
     assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == ["peak.jpg", "peak.json"]
+
+
+def test_what_is_discarded_leaves_nothing_and_spares_the_neighbours(tmp_path: Path) -> None:
+    store = PictureStore(tmp_path)
+    gone = [store.save(a_request(role), a_frame(), a_place()) for role in ("first_seen", "limit")]
+    other = PictureRequest("case-2", "crowding", "forecourt", "limit", TIME_S, None)
+    kept = store.save(other, a_frame(), a_place())
+    store.discard(gone)
+    store.discard(gone)
+    assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == ["limit.jpg", "limit.json"]
+    assert (tmp_path / kept["path"]).is_file()
+    assert not (tmp_path / "2026-08-31" / "case-1").exists()

@@ -174,6 +174,10 @@ class Engine:
         self._camera, self._behaviours, self._kinds = camera, fresh._behaviours, fresh._kinds
         return Step(tuple(outcome.incidents), tuple(outcome.pictures), None, outcome.changed)
 
+    def cases(self) -> frozenset[str]:
+        """Incident ids of every case that runs. What was kept for another (a picture, say) will not be needed again."""
+        return frozenset().union(*(behaviour.cases() for behaviour in self._behaviours.values()))
+
     def finish(self) -> None:
         """The pictures end. Nothing closes: absence needs evidence."""
 

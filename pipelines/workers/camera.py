@@ -25,7 +25,7 @@ from vision.camera import CameraSpec
 from vision.detection import Detections
 from vision.engine import Engine, Step
 from vision.frame import Frame
-from vision.incident import Incident, Phase, PictureRequest
+from vision.incident import Incident, PictureRequest
 
 #: The state is also saved now and then without a change, so that a restart knows how far the stream had come.
 _SAVE_AT_LEAST_EVERY_S: Final = 10.0
@@ -186,9 +186,15 @@ class CameraAnalysis:
         elif since_saved_s >= _SAVE_AT_LEAST_EVERY_S:
             self._save(durable=False)
         self._publish()
-        for incident in step.incidents:
-            if incident.phase == Phase.CLOSED:
-                self._pictures.pop(incident.incident_id, None)
+        if step.changed or step.incidents:
+            self._forget_pictures({incident.incident_id for incident in step.incidents})
+
+    def _forget_pictures(self, told: set[str]) -> None:
+        """A case that ended has its pictures in its messages; one that never became an incident leaves none on the disk."""
+        for incident_id in self._pictures.keys() - self._engine.cases():
+            records = self._pictures.pop(incident_id)
+            if incident_id not in told:
+                self._around.pictures.discard(list(records.values()))
 
     def _publish(self) -> None:
         """In order; what neither the bus nor the spool takes stays in the saved state and is tried at the next frame."""

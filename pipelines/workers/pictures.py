@@ -7,6 +7,7 @@ hash, size and source, and says when it is too small to be evidence under that s
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from dataclasses import dataclass
@@ -72,6 +73,15 @@ class PictureStore:
         write_atomically(path, content, durable=False)
         write_atomically(path.with_suffix(".json"), json.dumps(record, ensure_ascii=False).encode(), durable=False)
         return record
+
+    def discard(self, records: list[dict[str, Any]]) -> None:
+        """Delete the pictures of a case that never became an incident. What is gone already is no fault."""
+        for record in records:
+            path = self._folder / record["path"]
+            path.unlink(missing_ok=True)
+            path.with_suffix(".json").unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # not empty: another role's picture is in it
+                path.parent.rmdir()
 
 
 def stamp(frame: Frame, request: PictureRequest, place: Place) -> Pixels:

@@ -32,6 +32,10 @@ class Behaviour(Protocol):
         """Places (0..1 of the picture) whose looks the next scene shall hold, by key."""
         ...
 
+    def cases(self) -> frozenset[str]:
+        """Incident ids of every case that runs, told already or not."""
+        ...
+
     def reconfigure(self, rule: RuleSpec) -> None:
         """Go on with other parameters; what is known of running cases stays."""
         ...

@@ -263,6 +263,9 @@ class Crowding:
 
     # --- the rule ends, the worker restarts --------------------------------------------------------------------------
 
+    def cases(self) -> frozenset[str]:
+        return frozenset() if self._episode is None else frozenset({self._episode.incident_id})
+
     def close(self, time_s: float, reason: str) -> Outcome:
         out = Outcome()
         if self._episode is not None:

@@ -288,6 +288,9 @@ class IllegalParking:
 
     # --- the rule ends, the worker restarts --------------------------------------------------------------------------
 
+    def cases(self) -> frozenset[str]:
+        return frozenset(case.episode.incident_id for case in self._cases)
+
     def close(self, time_s: float, reason: str) -> Outcome:
         out = Outcome(changed=bool(self._cases))
         for case in self._cases:

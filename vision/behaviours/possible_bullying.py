@@ -209,6 +209,9 @@ class PossibleBullying:
         self._state.groups.remove(group)
         self._state.rests.append(_Rest(group.box_norm, group.episode.severity, time_s + self._parameters.cooldown_s))
 
+    def cases(self) -> frozenset[str]:
+        return frozenset(group.incident_id for group in self._state.groups)
+
     def close(self, time_s: float, reason: str) -> Outcome:
         out = Outcome()
         for group in list(self._state.groups):

@@ -1,0 +1,124 @@
+"""One camera of a worker without its process: drawn pictures, detections given, a publisher that can refuse."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipelines.config import load
+from pipelines.errors import GatewatchError
+from pipelines.events.envelope import Event
+from pipelines.testing import FakeClock
+from pipelines.workers.camera import CameraAnalysis, Surroundings
+from pipelines.workers.pictures import PictureStore
+from vision import coco
+from vision.detection import Detections
+from vision.frame import Frame
+
+START_S = 1_790_000_000.0
+LOT = """
+data: {data}
+cameras:
+  gate:
+    main: {{url: "rtsp://127.0.0.1:1/none"}}
+    zones: {{kerb: {{polygon: [[0.0, 0.5], [1.0, 0.5], [1.0, 1.0], [0.0, 1.0]]}}}}
+    rules: [{{kind: illegal_parking, zone: kerb, after: 20s}}]
+"""
+
+
+class Silent:
+    """A camera that gives nothing by itself: the tests hand frames to the analysis."""
+
+    fps = 5.0
+
+    def run(self, stop: threading.Event) -> None:
+        stop.wait()
+
+    def take(self, timeout_s: float) -> Frame | None:
+        return None
+
+
+class Refusing:
+    """A bus and a spool that take nothing until told otherwise."""
+
+    def __init__(self) -> None:
+        self.refuses = False
+        self.events: list[Event] = []
+
+    def publish(self, event: Event) -> None:
+        if self.refuses:
+            raise GatewatchError("the spool is full")
+        self.events.append(event)
+
+
+class Bench:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.publisher = Refusing()
+        path = folder / "site.yaml"
+        path.write_text(LOT.format(data=folder))
+        self.loaded = load(path)
+        around = Surroundings(
+            FakeClock(),
+            self.publisher,
+            PictureStore(folder / "pictures"),
+            lambda *_: Silent(),
+            logging.getLogger("test.camera"),
+        )
+        self.camera = CameraAnalysis("gate", self.loaded, around)
+        self.camera.start()
+        # Ground with some structure, and a sensor with noise: an even or repeated picture would not be believed.
+        self._random = np.random.default_rng(5)
+        rough = self._random.integers(60, 140, (12, 16, 3), dtype=np.uint8)
+        self._lot = np.kron(rough, np.ones((20, 20, 1), np.uint8))
+
+    def show(self, from_s: float, to_s: float, *, car: bool) -> None:
+        for tenth in range(round(from_s * 5), round(to_s * 5)):
+            pixels, found = self._lot + self._random.integers(0, 4, self._lot.shape, dtype=np.uint8), Detections.empty()
+            if car:
+                pixels[120:200, 100:220] = (235, 235, 240)
+                pixels[130:150, 110:210:9] = 20
+                box = np.array([[100, 120, 220, 200]], np.float32)
+                found = Detections(box, np.array([0.8], np.float32), np.array([coco.CAR]))
+            self.camera.analyse(Frame("gate", "run-1", START_S + tenth / 5, pixels), found)
+
+    def pictures(self) -> list[str]:
+        return sorted(path.name for path in (self.folder / "pictures").rglob("*.jpg"))
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path)
+
+
+def test_a_stop_shorter_than_the_limit_leaves_no_message_and_no_picture(bench: Bench) -> None:
+    bench.show(0, 3, car=False)
+    bench.show(3, 10, car=True)
+    assert bench.pictures() != [], "kept in case it becomes an incident"
+    bench.show(10, 60, car=False)
+    assert bench.publisher.events == []
+    assert bench.pictures() == []
+
+
+def test_an_incident_keeps_its_pictures_after_it_closed(bench: Bench) -> None:
+    bench.show(0, 3, car=False)
+    bench.show(3, 40, car=True)
+    bench.show(40, 80, car=False)
+    phases = [event.data["phase"] for event in bench.publisher.events]
+    assert (phases[0], phases[-1]) == ("opened", "closed")
+    assert set(bench.pictures()) >= {"first_seen.jpg", "limit.jpg", "cleared.jpg"}
+
+
+def test_what_neither_bus_nor_spool_takes_is_kept_and_told_in_order_later(bench: Bench) -> None:
+    bench.publisher.refuses = True
+    bench.show(0, 3, car=False)
+    bench.show(3, 40, car=True)
+    assert bench.publisher.events == []
+    again = Bench(bench.folder)  # the process died meanwhile
+    again.show(41, 43, car=True)
+    assert [event.data["phase"] for event in again.publisher.events][:1] == ["opened"]
+    assert len({event.id for event in again.publisher.events}) == len(again.publisher.events)
