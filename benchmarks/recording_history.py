@@ -38,13 +38,13 @@ LIMIT_S = {"plan_s": 5.0, "coverage_of_a_day_s": 0.2, "clip_s": 1.0}
 
 def fill(index: Index, rows: int, now_ms: int) -> None:
     """Rows without files, ending 100 s ago; every 500th is left out."""
-    each = rows // CAMERAS
+    each = -(-rows // CAMERAS) * 501 // 500 + 1
     blob = bytes(32)
     with index.transaction() as cursor:
         for camera in range(CAMERAS):
             name = f"camera-{camera:02d}"
             begin_ms = now_ms - 100_000 - each * SEGMENT_MS
-            starts = (begin_ms + number * SEGMENT_MS for number in range(each + each // 500) if number % 500)
+            starts = (begin_ms + number * SEGMENT_MS for number in range(each) if number % 500)
             cursor.executemany(
                 "INSERT INTO segments (camera, day, seq, run, start_ms, end_ms, size_bytes, mtime_ns, sha256, link)"
                 " VALUES (?, ?, ?, '0a1b2c3d', ?, ?, 2500000, 0, ?, ?)",

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import argparse
 import logging
+import signal
 import threading
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipelines.commands import options
+
+if TYPE_CHECKING:
+    from pipelines.config import LoadedConfig
+    from pipelines.recording.recorder import Recorder
 
 
 def add(commands: Any) -> None:
@@ -35,7 +40,8 @@ def run(args: argparse.Namespace) -> int:
     from pipelines.recording.recorder import Recorder
     from pipelines.recording.segments import Segment
 
-    config = options.load_config(args).config
+    loaded = options.load_config(args)
+    config = loaded.config
     logs.configure()
     only = frozenset(args.cameras.split(",")) if args.cameras else None
     cameras = settings.cameras(config, only)
@@ -75,9 +81,34 @@ def run(args: argparse.Namespace) -> int:
         timer.start()
     ready = {"volume": lambda: (volume.check() is None, volume.check() or ""), "cameras": recorder.health}
     thread = threading.Thread(target=keeper.run, args=(stop,), name="keeper", daemon=True)
+    log = logging.getLogger(__name__)
+    _follow(loaded, recorder, only, stop)
     with HealthServer(metrics, ready, host=page.host, port=page.port):
         thread.start()
-        logging.getLogger(__name__).info("recording %d cameras to %s", len(cameras), volume.root)
+        log.info("recording %d cameras to %s", len(cameras), volume.root)
         recorder.run(stop)
         thread.join(30.0)
     return 0
+
+
+def _follow(loaded: LoadedConfig, recorder: Recorder, only: frozenset[str] | None, stop: threading.Event) -> None:
+    """Cameras follow the configuration's file; the volume, limits and keys change at the next start."""
+    from pipelines.clock import SystemClock
+    from pipelines.config.watch import Reloader
+    from pipelines.recording import settings
+
+    if loaded.path is None:
+        return
+    log = logging.getLogger(__name__)
+
+    def changed(new: LoadedConfig) -> None:
+        wanted = settings.cameras(new.config, None if only is None else only & frozenset(new.config.cameras))
+        recorder.reconfigure(wanted)
+        log.info("new configuration %s: %d cameras", new.version, len(wanted))
+
+    def refused(faults: list[str]) -> None:
+        log.error("the configuration stays as it was: %s", "; ".join(faults))
+
+    reloader = Reloader(loaded.path, SystemClock(), changed, refused, loaded)
+    threading.Thread(target=reloader.run, args=(stop,), name="reloader", daemon=True).start()
+    signal.signal(signal.SIGHUP, lambda _number, _frame: reloader.wake())

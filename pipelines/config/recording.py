@@ -75,5 +75,5 @@ class Recording(Section):
         default=None, description="Private key (PEM). Left out: made in `keys` in `data`, readable by its owner only."
     )
     head_channel: HeadChannelModel | None = Field(
-        default=None, description="Where daily heads are sent. Left out: nowhere, and `doctor` warns."
+        default=None, description="Where daily heads are sent. Left out: nowhere."
     )

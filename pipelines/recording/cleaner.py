@@ -15,6 +15,7 @@ from pipelines.clock import Clock
 from pipelines.errors import Unavailable
 from pipelines.recording import guard, holds, ledger
 from pipelines.recording.alarms import Faults
+from pipelines.recording.clipcleaning import clean_clips
 from pipelines.recording.coverage import Span
 from pipelines.recording.index import DELETING, MISSING, PRESENT, QUARANTINED, Index
 from pipelines.recording.journal import Journal
@@ -97,6 +98,8 @@ class Cleaner:
             self._finish(index)
             decided = self._plan(index)
             count, size = self._delete(index, decided.deletions)
+            now_ms = round(self._clock.now_s() * 1000)
+            clean_clips(index, self._volume, self._records, self._settings.of, now_ms)
             ahead = self._forecast(index)
             self._floor(faults, decided, ahead)
             return Outcome(None, decided, count, size, ahead)
