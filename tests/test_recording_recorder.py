@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -25,7 +27,7 @@ from pipelines.recording.recorder import Recorder
 from pipelines.recording.segments import sha256_file
 from pipelines.recording.stream import CameraSettings
 from pipelines.recording.verify import Verifier
-from pipelines.samples.cameras import RtspServer
+from pipelines.samples.cameras import RtspServer, free_port
 
 
 class SteppedClock(SystemClock):
@@ -278,3 +280,46 @@ def test_clock_steps_both_ways_are_noted_and_lose_nothing(volume: Volume, clips:
     small = [jump for jump in jumps if abs(jump) < 60_000]
     assert all(abs(jump) <= 60 for jump in small)
     assert sorted(round(jump / 3_600_000) for jump in jumps if abs(jump) >= 60_000) == [-1, 1]
+
+
+@pytest.mark.slow
+def test_the_command_records_follows_its_configuration_and_shows_coverage(clips: Path, tmp_path: Path) -> None:
+    program = [sys.executable, "-m", "pipelines.cli"]
+    config = tmp_path / "site.yaml"
+
+    def write(*names: str) -> None:
+        cameras = "".join(f"  {name}: {{main: {{url: '{camera.url('clip.mp4')}'}}}}\n" for name in names)
+        config.write_text(
+            f"data: {tmp_path / 'data'}\ncameras:\n{cameras}recording: {{segment: 2s, reserve_free: 0}}\n"
+            f"recorder: {{metrics: {{port: {free_port()}}}}}\n"
+        )
+
+    with server(clips) as camera:
+        write("one")
+        process = subprocess.Popen([*program, "record", "-c", str(config)], stderr=subprocess.PIPE, text=True)
+        volume = tmp_path / "data" / "recordings"
+        try:
+            until(lambda: list(volume.glob("one/*/*/*/*/*.mp4")))
+            write("one", "two")
+            until(lambda: list(volume.glob("two/*/*/*/*/*.mp4")))
+            shown = subprocess.run(
+                [*program, "footage", "coverage", "-c", str(config), "--json"],
+                capture_output=True,
+                text=True,
+                check=True,
+            )
+        finally:
+            process.send_signal(signal.SIGTERM)
+            said = process.communicate(timeout=30)[1]
+    assert process.returncode == 0, said
+    days = json.loads(shown.stdout)
+    assert {day["camera"] for day in days} == {"one", "two"}
+    for day in days:
+        assert set(day) >= {"completeness", "gaps", "achieved_retention_s"}
+        assert all(set(gap) >= {"from", "to", "cause"} for gap in day["gaps"])
+        assert {gap["cause"] for gap in day["gaps"]} <= {"restart", "configuration"}
+        assert day["achieved_retention_s"] > 0
+    verified = subprocess.run(
+        [*program, "footage", "verify", "-c", str(config)], capture_output=True, text=True, check=False
+    )
+    assert verified.returncode == 0, verified.stdout

@@ -46,7 +46,7 @@ def footage(draw: st.DrawFn) -> CameraFootage:
         Row(number, start, start + draw(st.integers(1, 3 * DAY)), draw(st.integers(1, 10**9)))
         for number, start in enumerate(starts, 1)
     ]
-    spans = st.tuples(st.integers(NOW - 220 * DAY, NOW), st.integers(0, 20 * DAY)).map(
+    spans = st.tuples(st.integers(NOW - 220 * DAY, NOW), st.integers(1, 20 * DAY)).map(
         lambda t: Span(t[0], t[0] + t[1])
     )
     return CameraFootage(draw(limits()), rows, draw(st.lists(spans, max_size=4)), draw(st.lists(spans, max_size=4)))

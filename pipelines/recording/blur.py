@@ -39,7 +39,7 @@ class Box:
 Finder = Callable[[Pixels], Sequence[Box]]
 
 #: A box stays hidden this long before and after the pictures in which it was seen.
-_LINGER_S: Final = 0.5
+LINGER_S: Final = 0.5
 _BLOCKS: Final = 3
 _MARGIN: Final = 0.15
 
@@ -50,17 +50,22 @@ class Blurred:
     boxes: int
 
 
+def hidden_region(box: Box, size: tuple[int, int]) -> tuple[int, int, int, int]:
+    """(x1, y1, x2, y2) of what is hidden of a box, in whole pixels inside a picture of `size` (height, width)."""
+    w, h = box.x2_px - box.x1_px, box.y2_px - box.y1_px
+    if box.kind == "person":
+        top, bottom = box.y1_px - _MARGIN * h, box.y1_px + 0.35 * h
+    else:
+        top, bottom = box.y1_px + 0.35 * h, box.y2_px + 0.05 * h
+    x1, x2 = max(0, int(box.x1_px - _MARGIN * w)), min(size[1], int(box.x2_px + _MARGIN * w) + 1)
+    return x1, max(0, int(top)), x2, min(size[0], int(bottom) + 1)
+
+
 def hide(picture: Pixels, boxes: Sequence[Box]) -> None:
     """Replace heads and plates in place by a mosaic of 3 x 3 blocks of their mean."""
-    height, width = picture.shape[:2]
+    size = (picture.shape[0], picture.shape[1])
     for box in boxes:
-        w, h = box.x2_px - box.x1_px, box.y2_px - box.y1_px
-        if box.kind == "person":
-            top, bottom = box.y1_px - _MARGIN * h, box.y1_px + 0.35 * h
-        else:
-            top, bottom = box.y1_px + 0.35 * h, box.y2_px + 0.05 * h
-        x1, x2 = max(0, int(box.x1_px - _MARGIN * w)), min(width, int(box.x2_px + _MARGIN * w) + 1)
-        y1, y2 = max(0, int(top)), min(height, int(bottom) + 1)
+        x1, y1, x2, y2 = hidden_region(box, size)
         if x2 <= x1 or y2 <= y1:
             continue
         xs, ys = np.linspace(x1, x2, _BLOCKS + 1).astype(int), np.linspace(y1, y2, _BLOCKS + 1).astype(int)
@@ -97,7 +102,7 @@ def blur(source: Path, target: Path, find: Finder) -> Blurred:
 
 
 def _with_neighbours(reader: Any, video: Any, find: Finder) -> Iterator[tuple[float, int, Pixels, list[Box]]]:
-    """(time, pts, picture, boxes of this picture and of those within `_LINGER_S`)."""
+    """(time, pts, picture, boxes of this picture and of those within `LINGER_S`)."""
     window: deque[tuple[float, int, Pixels, list[Box]]] = deque()
     ready = 0
     for frame in reader.decode(video):
@@ -105,10 +110,10 @@ def _with_neighbours(reader: Any, video: Any, find: Finder) -> Iterator[tuple[fl
             continue
         picture = frame.to_ndarray(format="bgr24")
         window.append((float(frame.pts * video.time_base), int(frame.pts), picture, list(find(picture))))
-        while ready < len(window) and window[-1][0] - window[ready][0] >= _LINGER_S:
+        while ready < len(window) and window[-1][0] - window[ready][0] >= LINGER_S:
             yield _shown(window, ready)
             ready += 1
-            while window[ready][0] - window[0][0] > _LINGER_S:
+            while window[ready][0] - window[0][0] > LINGER_S:
                 window.popleft()
                 ready -= 1
     while ready < len(window):
@@ -118,6 +123,6 @@ def _with_neighbours(reader: Any, video: Any, find: Finder) -> Iterator[tuple[fl
 
 def _shown(window: deque[tuple[float, int, Pixels, list[Box]]], place: int) -> tuple[float, int, Pixels, list[Box]]:
     time_s, pts, picture, _ = window[place]
-    near = [box for other in window if abs(other[0] - time_s) <= _LINGER_S for box in other[3]]
+    near = [box for other in window if abs(other[0] - time_s) <= LINGER_S for box in other[3]]
     # `picture` itself may still be looked at by a neighbour's turn: only boxes are, so hiding in place is safe.
     return time_s, pts, picture, near

@@ -125,24 +125,25 @@ class Cleaner:
                 for camera in hold.cameras:
                     held.setdefault(camera, []).append(hold.span)
         marked = holds.marks(index)
-        return {
-            camera: CameraFootage(
-                self._settings.of(camera),
-                list(
-                    map(
-                        Row._make,
-                        index.read(
-                            "SELECT id, start_ms, end_ms, size_bytes FROM segments INDEXED BY segments_time"
-                            f" WHERE camera = ? AND state IN ({PRESENT}, {MISSING}, {QUARANTINED}) ORDER BY start_ms",
-                            (camera,),
-                        ),
-                    )
-                ),
-                held.get(camera, ()),
-                marked.get(camera, ()),
+        states = f"state IN ({PRESENT}, {MISSING}, {QUARANTINED})"
+        found: dict[str, CameraFootage] = {}
+        for camera in ledger.cameras(index):
+            limits = self._settings.of(camera)
+            old = (camera, now_ms - limits.floor_ms)
+            rows = index.read(
+                "SELECT id, start_ms, end_ms, size_bytes FROM segments INDEXED BY segments_time"
+                f" WHERE camera = ? AND start_ms <= ? AND {states} ORDER BY start_ms",
+                old,
             )
-            for camera in ledger.cameras(index)
-        }
+            (others,) = index.read(
+                "SELECT count(*) FROM segments INDEXED BY segments_time"
+                f" WHERE camera = ? AND start_ms > ? AND {states}",
+                old,
+            ).fetchone()
+            found[camera] = CameraFootage(
+                limits, list(map(Row._make, rows)), held.get(camera, ()), marked.get(camera, ()), int(others)
+            )
+        return found
 
     def _plan(self, index: Index) -> Plan:
         return plan(

@@ -77,13 +77,13 @@ class Coverage:
         return max(self.gaps, key=lambda gap: gap.duration_s, default=None)
 
 
-def union(spans: Iterable[Span]) -> list[Span]:
-    """Sorted, merged where they touch, overlap, or are apart by rounding only."""
+def union(spans: Iterable[Span], apart_ms: int = ROUNDING_MS) -> list[Span]:
+    """Sorted, merged where they touch, overlap, or are at most `apart_ms` apart (by default: by rounding only)."""
     merged: list[Span] = []
     for span in sorted(spans):
         if span.to_ms <= span.from_ms:
             continue
-        if merged and span.from_ms - merged[-1].to_ms <= ROUNDING_MS:
+        if merged and span.from_ms - merged[-1].to_ms <= apart_ms:
             if span.to_ms > merged[-1].to_ms:
                 merged[-1] = Span(merged[-1].from_ms, span.to_ms)
         else:

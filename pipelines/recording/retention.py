@@ -7,7 +7,7 @@ UTC milliseconds.
 from __future__ import annotations
 
 import bisect
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
@@ -55,12 +55,14 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class CameraFootage:
-    """Everything of one camera that the plan needs. `rows` in order of `start_ms`."""
+    """Everything of one camera that the plan needs. `rows` in order of `start_ms`; `others` counts segments that are not
+    among them because they began under the floor, which the plan would leave alone anyway."""
 
     limits: Limits
     rows: Sequence[Row]
     holds: Sequence[Span] = ()
     incidents: Sequence[Span] = ()
+    others: int = 0
 
 
 class Deletion(NamedTuple):
@@ -87,13 +89,37 @@ class _Spans:
     """Does any of these spans touch a segment?"""
 
     def __init__(self, spans: Iterable[Span]) -> None:
-        merged = union(spans)
+        merged = union(spans, 0)
         self._starts = [span.from_ms for span in merged]
         self._ends = [span.to_ms for span in merged]
 
     def touch(self, row: Row) -> bool:
         place = bisect.bisect_left(self._starts, row.end_ms)
         return place > 0 and self._ends[place - 1] > row.start_ms
+
+
+def _candidates(cameras: Mapping[str, CameraFootage], now_ms: int) -> Iterator[tuple[str, Row | None, bool]]:
+    """(camera, row, whether it is an incident's) of everything above its floor; the row is None when it is held."""
+    for camera, footage in cameras.items():
+        holds = _Spans(footage.holds) if footage.holds else None
+        incidents = _Spans(footage.incidents) if footage.incidents else None
+        floor = now_ms - footage.limits.floor_ms
+        for row in footage.rows:
+            if row[2] > floor:
+                continue
+            if holds is not None and holds.touch(row):
+                yield camera, None, False
+            else:
+                yield camera, row, incidents is not None and incidents.touch(row)
+
+
+def _rule(limits: Limits, age_ms: int, *, marked: bool) -> Rule | None:
+    """By which rule a segment of that age goes, without looking at the disk; None when it may stay."""
+    if age_ms >= limits.ceiling_ms:
+        return Rule.CEILING
+    if marked:
+        return Rule.INCIDENT if age_ms >= limits.incidents_ms else None
+    return Rule.TARGET if age_ms >= limits.target_ms else None
 
 
 def plan(
@@ -106,40 +132,29 @@ def plan(
 ) -> Plan:
     """Decide. `cap_share` is the greatest share of all segments that one run deletes (but always at least one)."""
     due: list[Deletion] = []
-    spare: list[tuple[bool, Deletion]] = []
-    held = considered = 0
-    for camera, footage in cameras.items():
-        limits = footage.limits
-        holds, incidents = _Spans(footage.holds), _Spans(footage.incidents)
-        has_holds, has_incidents = bool(footage.holds), bool(footage.incidents)
-        floor, ceiling = now_ms - limits.floor_ms, now_ms - limits.ceiling_ms
-        target, kept = now_ms - limits.target_ms, now_ms - limits.incidents_ms
-        considered += len(footage.rows)
-        for row in footage.rows:
-            end_ms = row[2]
-            if end_ms > floor:
-                continue
-            if has_holds and holds.touch(row):
-                held += 1
-                continue
-            marked = has_incidents and incidents.touch(row)
-            if end_ms <= ceiling:
-                due.append(Deletion(camera, row, Rule.CEILING))
-            elif marked and end_ms <= kept:
-                due.append(Deletion(camera, row, Rule.INCIDENT))
-            elif not marked and end_ms <= target:
-                due.append(Deletion(camera, row, Rule.TARGET))
-            else:
-                spare.append((marked, Deletion(camera, row, Rule.PRESSURE)))
-    due.sort(key=lambda deletion: (deletion.rule is not Rule.CEILING, deletion.row.start_ms))
-    missing = reserve_bytes - free_bytes - sum(deletion.row.size_bytes for deletion in due)
+    held = 0
+    considered = sum(len(footage.rows) + footage.others for footage in cameras.values())
+    for camera, row, marked in _candidates(cameras, now_ms):
+        if row is None:
+            held += 1
+            continue
+        rule = _rule(cameras[camera].limits, now_ms - row.end_ms, marked=marked)
+        if rule is not None:
+            due.append(Deletion(camera, row, rule))
+    due.sort(key=lambda deletion: (deletion[2] is not Rule.CEILING, deletion[1][1]))
+    missing = reserve_bytes - free_bytes - sum(deletion[1][3] for deletion in due)
     if missing > 0:
-        spare.sort(key=lambda item: (item[0], item[1].row.start_ms))  # ordinary footage before incidents', oldest first
-        for _, deletion in spare:
+        spare = [
+            (marked, row.start_ms, camera, row)
+            for camera, row, marked in _candidates(cameras, now_ms)
+            if row is not None and _rule(cameras[camera].limits, now_ms - row.end_ms, marked=marked) is None
+        ]
+        spare.sort(key=lambda item: item[:2])  # ordinary footage before incidents', oldest first
+        for _, _, camera, row in spare:
             if missing <= 0:
                 break
-            due.append(deletion)
-            missing -= deletion.row.size_bytes
+            due.append(Deletion(camera, row, Rule.PRESSURE))
+            missing -= row.size_bytes
     cap = max(1, int(considered * cap_share))
     now, later = due[:cap], due[cap:]
     by_rule: dict[Rule, int] = {}
