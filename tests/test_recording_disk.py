@@ -70,7 +70,7 @@ class Running:
     """A recorder at work in a thread."""
 
     def __init__(self, volume: Volume, url: str, room_bytes: int) -> None:
-        settings = CameraSettings("gate", url, segment_s=2.0)
+        settings = CameraSettings("gate", url, segment_s=1.0)
         self.volume = volume
         self._recorder = Recorder(
             [settings], volume, SystemClock(), Ffmpeg.find(), alarm_after_s=2.0, ledger_room_bytes=room_bytes
@@ -146,7 +146,7 @@ def test_really_full_to_the_last_byte_loses_nothing_that_was_there(small: Path, 
         until(lambda: recorder.segments() >= 2)
         ballast = fill(small, leave_bytes=0)
         before = recorder.segments()
-        time.sleep(6.0)  # full for a while
+        time.sleep(4.0)  # full for a while
         ballast.unlink()
         until(lambda: recorder.segments() >= before + 3)
     assert_sound(recorder.volume)
@@ -163,7 +163,7 @@ def test_under_pressure_the_oldest_goes_and_recording_goes_on(small: Path, camer
     cleaner = Cleaner(volume, Settings({}, limits, reserve_bytes=16 << 20, cap_share=1.0), SystemClock())
     with Running(volume, camera, room_bytes=1 << 20) as recorder:
         until(lambda: recorder.segments() >= 4)
-        fill(small, leave_bytes=15 << 20)
+        fill(small, leave_bytes=(16 << 20) - 300_000)
         with Index.open(volume.index, durable=True) as index:
             oldest = index.read("SELECT min(start_ms) FROM segments").fetchone()[0]
             outcome = cleaner.run_once(index)
@@ -183,7 +183,7 @@ def test_read_only_is_a_gap_of_the_disk_and_ends_when_it_is_writable_again(small
         if not mount("-o", "remount,ro", str(small)):
             assert mount("--bind", str(small), str(small))
             assert mount("-o", "remount,bind,ro", str(small))
-        time.sleep(6.0)
+        time.sleep(4.0)
         if not mount("-o", "remount,bind,rw", str(small)):
             assert mount("-o", "remount,rw", str(small))
         again = recorder.segments()

@@ -70,7 +70,7 @@ def recording(
     volume: Volume, cameras: dict[str, str], clock: SystemClock | None = None, **options: object
 ) -> Iterator[Recorder]:
     """A recorder at work on `cameras` (id -> URL) in a thread of this process, stopped in order at the end."""
-    chosen = [CameraSettings(name, url, segment_s=2.0, audio=name == "sound") for name, url in cameras.items()]
+    chosen = [CameraSettings(name, url, segment_s=1.0, audio=name == "sound") for name, url in cameras.items()]
     recorder = Recorder(chosen, volume, clock or SystemClock(), Ffmpeg.find(), **options)  # type: ignore[arg-type]
     stop, failed = threading.Event(), []
 
@@ -151,7 +151,7 @@ def test_records_h264_h265_and_sound_without_touching_them(volume: Volume, clips
         with Index.open(volume.index) as index:
             segments = ledger.segments(index, name, Span(0, 2**62))
         assert all(a.end_ms == b.start_ms for a, b in itertools.pairwise(segments))
-        assert all(1.9 <= segment.duration_s <= 3.1 for segment in segments[:-1])
+        assert all(0.9 <= segment.duration_s <= 2.1 for segment in segments[:-1])
         for segment in segments:
             assert sha256_file(volume.root / segment.path) == segment.sha256
             said = decodes(volume.root / segment.path)
