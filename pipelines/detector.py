@@ -28,7 +28,7 @@ def load_detector(config: Config) -> Detector:
             key and what to do.
     """
     wanted = config.detector
-    path, label = _find(wanted.model, config.data)
+    path, label = find(wanted.model, config.data)
     if wanted.backend == "ultralytics":
         _keep_ultralytics_quiet()
     try:
@@ -46,7 +46,8 @@ def load_detector(config: Config) -> Detector:
         raise BadInput(f"detector.{error.key}: {error}") from error
 
 
-def _find(model: str, data: Path) -> tuple[Path, str]:
+def find(model: str, data: Path) -> tuple[Path, str]:
+    """The file that `detector.model` means, by path or by name, and its label. Raises BadInput when it is not there."""
     path = Path(model).expanduser()
     if path.suffix in _FILES or len(path.parts) > 1:
         if not path.is_file():

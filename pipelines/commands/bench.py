@@ -1,10 +1,12 @@
-"""`gatewatch bench bus`: what is claimed about speed, measured on this machine."""
+"""`gatewatch bench bus | detector`: what is claimed about speed, measured on this machine."""
 
 from __future__ import annotations
 
 import argparse
 import json
 from typing import Any
+
+from pipelines.commands.bench_detector import add_detector
 
 
 def add(commands: Any) -> None:
@@ -19,6 +21,7 @@ def add(commands: Any) -> None:
     bus.add_argument("--dispatchers", type=int, default=1, metavar="N", help="processes (default 1)")
     bus.add_argument("--json", action="store_true", help="one JSON object on standard output")
     bus.set_defaults(run=run_bus)
+    add_detector(actions)
 
 
 def run_bus(args: argparse.Namespace) -> int:

@@ -7,6 +7,8 @@ import json
 import sys
 from pathlib import Path
 
+from pipelines.commands.options import add_config
+
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Declare the command."""
@@ -31,7 +33,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     build.set_defaults(run=_build)
 
     for action in (listing, pull, build):
-        action.add_argument("-c", "--config", type=Path, help="the configuration (not needed here)")
+        add_config(action)
 
 
 def _say(text: str) -> None:
