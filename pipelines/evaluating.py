@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 #: Where the truth of `vtest.avi` lies in the data folder.
 _PEOPLE_TRUTH: Final = "pets09/gt_keyframes_1-266.txt"
 #: On single pictures there is no time to confirm anything, so the detector must be this sure.
-STILL_CONFIDENCE: Final = 0.2
+STILL_CONFIDENCE: Final = 0.15
 #: An administrator draws every bay: the lists of PKLot leave out those at the ends of a row: (end bay, its neighbour).
 _ROWS_GO_ON: Final = {"ufpr05": ((37, 38), (39, 38))}
 
