@@ -26,6 +26,7 @@ COMMANDS: Final = (
     "worker",
     "dispatch",
     "record",
+    "janitor",
     "footage",
     "incidents",
     "alerts",

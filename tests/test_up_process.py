@@ -67,6 +67,7 @@ def test_a_site_comes_up_tells_an_incident_and_goes_without_a_trace(config: Path
             [*GATEWATCH, "incidents", "list", "-c", str(config), "--json"], capture_output=True, check=True, text=True
         )
         assert [row["kind"] for row in json.loads(listed.stdout)] == ["illegal_parking", "illegal_parking"]
+        until(lambda: list((config.with_name("data") / "recordings").rglob("*clip*/**/*.mp4")), 90, "a clip is made")
         segments = config.with_name("data")
         until(lambda: list(segments.rglob("*.part")) or list(segments.rglob("*.mp4")), 60, "footage is written")
 

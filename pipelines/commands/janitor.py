@@ -1,0 +1,69 @@
+"""`gatewatch janitor`: clips and longer keeping for incidents, the recorder's own alarms onto the bus."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from typing import Any
+
+from pipelines.commands.options import add_config, load_config
+
+
+def add(commands: Any) -> None:
+    """Declare the command's arguments."""
+    parser = commands.add_parser("janitor", help="clips of incidents, their footage kept, the recorder's alarms told")
+    add_config(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Until SIGTERM or SIGINT."""
+    from threading import Thread
+
+    from pipelines.clock import SystemClock
+    from pipelines.commands.site import database_of, set_up_logs
+    from pipelines.events.locate import redis_url
+    from pipelines.events.redis_streams import RedisPublisher
+    from pipelines.janitor import Janitor
+    from pipelines.lifecycle import stop_on_signals
+    from pipelines.recording.footage import Footage
+    from pipelines.store.queries import IncidentFilter, list_incidents
+
+    loaded = load_config(args)
+    config = loaded.config
+    stop = stop_on_signals()
+    set_up_logs(config)
+    clock, database = SystemClock(), database_of(config)
+
+    def incidents_since(time_s: float) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = []
+        cursor = None
+        if not database.exists():
+            return rows  # no dispatcher has made it yet
+        with database.read() as connection:
+            while True:
+                page = list_incidents(connection, IncidentFilter(since_s=time_s, drills=False), 500, cursor)
+                rows += page.rows
+                cursor = page.cursor
+                if cursor is None:
+                    return rows
+
+    publisher = RedisPublisher(redis_url(config), config.data / "spool" / "janitor", clock)
+    publisher.open()
+    janitor = Janitor(
+        lambda: Footage.open(config, clock),
+        incidents_since,
+        publisher,
+        loaded.version,
+        clock,
+        logging.getLogger("gatewatch.janitor"),
+    )
+    spool = Thread(target=publisher.run, args=(stop,), name="spool")
+    spool.start()
+    try:
+        janitor.run(stop)
+    finally:
+        stop.set()
+        spool.join(5.0)
+        publisher.close()
+    return 0
