@@ -35,7 +35,7 @@ def _detector(args: argparse.Namespace) -> int:
     from dataclasses import asdict
 
     from pipelines.bench.detector import detector_costs, gate_cost_ms
-    from pipelines.detector import find
+    from pipelines.detector import find, use_one_opencv_thread
     from pipelines.errors import BadInput, GatewatchError
     from pipelines.models.footage import spread_pictures
     from pipelines.paths import samples_dir
@@ -56,6 +56,7 @@ def _detector(args: argparse.Namespace) -> int:
     if not video.is_file():
         raise BadInput(f"{video} is not there: run `gatewatch samples pull`, or name a --video")
     pictures = spread_pictures(video, args.pictures, phase=0.5)
+    use_one_opencv_thread()
     costs: list[Cost] = []
     try:
         for cost in detector_costs(models, sizes, pictures, backend=args.backend):
