@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 DEMO_SECONDS ?= 120
 
 .DEFAULT_GOAL := help
-.PHONY: help venv setup demo test check
+.PHONY: help venv setup demo test check bench
 help:
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
 
@@ -34,3 +34,8 @@ check: venv ## ruff, mypy --strict, import-linter, the tests
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(MAKE) --no-print-directory test
+
+bench: setup ## what is claimed about speed, measured on this machine
+	@$(BIN)/gatewatch bench detector
+	@$(BIN)/gatewatch bench bus
+	@$(BIN)/python benchmarks/recording_history.py

@@ -144,7 +144,13 @@ def test_every_command_in_compose_exists_and_reads_the_mounted_configuration(nam
 
 
 def test_the_processes_of_a_site_are_all_there() -> None:
-    assert {service["command"][0] for service in OURS.values()} == {"samples", "record", "worker", "dispatch"}
+    assert {service["command"][0] for service in OURS.values()} == {
+        "samples",
+        "record",
+        "worker",
+        "dispatch",
+        "janitor",
+    }
     assert {"redis", "prometheus"} <= set(SERVICES)
 
 

@@ -182,6 +182,9 @@ class AnalysisWorker:
         return [result for pair in due for result in self._detect([pair])]
 
     def _step(self, camera: CameraAnalysis, frame: Frame, detections: Detections) -> None:
+        # How old the picture is when its detections are there: what a guard waits for before any rule's own time.
+        age_s = max(0.0, self._clock.now_s() - frame.time_s)
+        self._metrics.stage_duration.labels(stage="age").observe(age_s)
         with self._metrics.stage("rules"):
             step = camera.analyse(frame, detections)
         self._analysed_at_s[camera.camera_id] = self._clock.monotonic_s()
