@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import os
-import signal
-import threading
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from pipelines.clock import SystemClock
 from pipelines.config import LoadedConfig, load
-from pipelines.config.watch import Reloader, reload_on_sighup
-from pipelines.testing import FakeClock, until
+from pipelines.config.watch import Reloader
+from pipelines.testing import FakeClock
 
 GOOD = "site: {name: North}\n"
 
@@ -101,23 +100,34 @@ def test_waking_looks_again_at_variables(path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_runs_until_stopped_and_sighup_wakes_it(path: Path) -> None:
-    heard = Heard()
-    stop = threading.Event()
-    reloader = Reloader(path, SystemClock(), heard.changes.append, heard.faults.append, load(path))
-    before = signal.getsignal(signal.SIGHUP)
-    reload_on_sighup(reloader)
-    thread = threading.Thread(target=reloader.run, args=(stop,))
-    thread.start()
-    try:
-        path.write_text("site: {nam: South}\n")
-        until(lambda: len(heard.faults) >= 1, what="the fault")
-        os.kill(os.getpid(), signal.SIGHUP)
-        # Woken by a person, the same fault is told again.
-        until(lambda: len(heard.faults) >= 2, what="the answer to SIGHUP")
-        path.write_text("site: {name: South}\n")
-        until(lambda: heard.changes, what="the change")
-    finally:
-        stop.set()
-        thread.join(10)
-        signal.signal(signal.SIGHUP, before)
-    assert not thread.is_alive()
+    # In a process of its own: a test runner that has run the detector is no place to send signals to.
+    code = (
+        "import os, signal, sys, threading\n"
+        "from pathlib import Path\n"
+        "from pipelines.clock import SystemClock\n"
+        "from pipelines.config import load\n"
+        "from pipelines.config.watch import Reloader, reload_on_sighup\n"
+        "from pipelines.testing import until\n"
+        "path, changes, faults = Path(sys.argv[1]), [], []\n"
+        "reloader = Reloader(path, SystemClock(), changes.append, faults.append, load(path))\n"
+        "reload_on_sighup(reloader)\n"
+        "stop = threading.Event()\n"
+        "thread = threading.Thread(target=reloader.run, args=(stop,))\n"
+        "thread.start()\n"
+        "try:\n"
+        "    path.write_text('site: {nam: South}\\n')\n"
+        "    until(lambda: len(faults) >= 1, what='the fault')\n"
+        "    os.kill(os.getpid(), signal.SIGHUP)\n"
+        "    until(lambda: len(faults) >= 2, what='the answer to SIGHUP: told again, since a person asked')\n"
+        "    path.write_text('site: {name: South}\\n')\n"
+        "    until(lambda: changes, what='the change')\n"
+        "finally:\n"
+        "    stop.set()\n"
+        "    thread.join(10)\n"
+        "assert not thread.is_alive()\n"
+        "print('woken', changes[0].config.site.name)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (done.returncode, done.stdout) == (0, "woken South\n"), done.stderr
