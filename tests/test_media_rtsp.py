@@ -227,7 +227,9 @@ def test_garbage_in_the_middle_of_a_stream_ends_in_a_reconnect(relay: Relay) -> 
         "ended",
         "failed",
         "timeout",
-        "unreachable",  # garbage in answer to the next connection, as libav names it now and then
+        # Seen once, on a busy machine: `reason_of` calls every OSError it does not know unreachable, so a garbled answer
+        # to the next connection can be told under the wrong name. That is a fault of the naming, not yet mended.
+        "unreachable",
     }
 
 
