@@ -227,9 +227,8 @@ def test_garbage_in_the_middle_of_a_stream_ends_in_a_reconnect(relay: Relay) -> 
         "ended",
         "failed",
         "timeout",
-        # Seen once, on a busy machine: `reason_of` calls every OSError it does not know unreachable, so a garbled answer
-        # to the next connection can be told under the wrong name. That is a fault of the naming, not yet mended.
-        "unreachable",
+        # What libav says of a peer whose answer to the next connection it cannot read.
+        "io_error",
     }
 
 

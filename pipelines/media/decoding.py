@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from typing import Any, Final
 
 import av
@@ -30,12 +31,18 @@ _REASONS: Final[tuple[tuple[type[BaseException], str], ...]] = (
     (av.error.ProtocolNotFoundError, "not_supported"),
     (av.error.DemuxerNotFoundError, "not_supported"),
     (av.error.DecoderNotFoundError, "not_supported"),
-    (OSError, "unreachable"),
+    # libav says EIO both for a name that does not resolve and for a peer whose words it cannot read.
+    (OSError, "io_error"),
 )
+
+#: The system's own words for a host or a network that cannot be reached.
+_UNREACHABLE: Final = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EHOSTDOWN})
 
 
 def reason_of(error: BaseException) -> str:
     """One word for what went wrong: bounded, fit for a metric's label."""
+    if isinstance(error, OSError) and error.errno in _UNREACHABLE:
+        return "unreachable"
     return next((reason for kind, reason in _REASONS if isinstance(error, kind)), "failed")
 
 

@@ -61,7 +61,7 @@ class RtspReader:
     taken is converted to BGR. A picture that was not taken before the next is dropped: `on_event("drop", reason)` with
     `superseded` (analysis is slower than `fps`), `stale` (older than 1 s when taken: the stream is behind its own live
     edge, see `capture_time`), `no_pts`, `corrupt`, `undecodable`, `unconvertible`. At the end of each session
-    `on_event("reconnect", reason)`: `refused`, `unreachable`, `unauthorised`, `not_found`, `timeout`, `no_data`,
+    `on_event("reconnect", reason)`: `refused`, `unreachable`, `io_error`, `unauthorised`, `not_found`, `timeout`, `no_data`,
     `connection_lost`, `ended`, `garbage`, `no_video`, `undecodable`, `stale`, `not_supported`, `server_error`, `failed`.
     `on_event` is called in both threads and must be quick.
     """
