@@ -186,6 +186,10 @@ def _plan(desk: Desk) -> int:
         "postponed": plan.postponed,
         "held": plan.held,
         "considered": plan.considered,
+        "incident_files": [
+            {"kind": file.kind, "incident_id": file.incident_id, "camera": file.camera, "name": file.path.name}
+            for file in outcome.files
+        ],
         "short_bytes": plan.short_bytes,
         "days_to_full": None if ahead is None else ahead.days_to_full,
         "floor_in_danger": ahead is not None and ahead.floor_in_danger,
@@ -198,6 +202,8 @@ def _plan(desk: Desk) -> int:
         f"{len(deletions)} of {plan.considered} segments ({plan.bytes / 1e9:.2f} GB) would be deleted now,"
         f" {plan.postponed} in later runs; {plan.held} past their floor are held"
     )
+    if outcome.files:
+        lines.append(f"{len(outcome.files)} clips and pictures of incidents would be deleted now")
     if plan.short_bytes:
         lines.append(f"the floor is reached: {plan.short_bytes / 1e9:.2f} GB are missing of reserve_free")
     if ahead is not None and ahead.days_to_full is not None:

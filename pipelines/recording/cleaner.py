@@ -9,14 +9,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 from typing import Any, Final
 
 from pipelines.clock import Clock
 from pipelines.errors import Unavailable
-from pipelines.recording import guard, holds, ledger
+from pipelines.recording import guard, holds, incidentfiles, ledger
 from pipelines.recording.alarms import Faults
-from pipelines.recording.clipcleaning import clean_clips
 from pipelines.recording.coverage import Span
+from pipelines.recording.incidentfiles import IncidentFile
 from pipelines.recording.index import DELETING, MISSING, PRESENT, QUARANTINED, Index
 from pipelines.recording.journal import Journal
 from pipelines.recording.layout import Volume, segment_path
@@ -30,12 +31,14 @@ _DAY_MS: Final = 86_400_000
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`limits` of every camera that may be cleaned; footage of cameras that are not in it falls under `default`."""
+    """`limits` of every camera that may be cleaned; footage of cameras that are not in it falls under `default`.
+    `pictures` is the folder of incidents' evidence pictures, None when there is none here."""
 
     limits: Mapping[str, Limits]
     default: Limits
     reserve_bytes: int
     cap_share: float = 0.1
+    pictures: Path | None = None
 
     def of(self, camera: str) -> Limits:
         return self.limits.get(camera, self.default)
@@ -43,10 +46,12 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a run did. With `refused` nothing was planned; `deleted` counts what really went."""
+    """What a run did. With `refused` nothing was planned; `deleted` counts what really went. `files`: the clips and
+    pictures of incidents that are due besides."""
 
     refused: str | None
     plan: Plan | None
+    files: tuple[IncidentFile, ...] = ()
     deleted: int = 0
     deleted_bytes: int = 0
     forecast: Forecast | None = None
@@ -79,7 +84,8 @@ class Cleaner:
         refused = guard.refusal(index, self._volume, self._clock, self._boot)
         if refused is not None:
             return Outcome(refused, None)
-        return Outcome(None, self._plan(index), forecast=self._forecast(index))
+        files = tuple(self._incident_files(index))
+        return Outcome(None, self._plan(index), files, forecast=self._forecast(index))
 
     def run_once(self, index: Index) -> Outcome:
         """Plan and delete. Raises Unavailable."""
@@ -98,11 +104,11 @@ class Cleaner:
             self._finish(index)
             decided = self._plan(index)
             count, size = self._delete(index, decided.deletions)
-            now_ms = round(self._clock.now_s() * 1000)
-            clean_clips(index, self._volume, self._records, self._settings.of, now_ms)
+            files = tuple(self._incident_files(index))
+            incidentfiles.delete(index, files, (self._records, self._audit), round(self._clock.now_s() * 1000))
             ahead = self._forecast(index)
             self._floor(faults, decided, ahead)
-            return Outcome(None, decided, count, size, ahead)
+            return Outcome(None, decided, files, count, size, ahead)
 
     @contextmanager
     def _alone(self) -> Iterator[bool]:
@@ -117,13 +123,21 @@ class Cleaner:
         except OSError as error:
             raise Unavailable(f"{self._volume.root}: cannot be written: {error.strerror}") from error
 
+    def _incident_files(self, index: Index) -> list[IncidentFile]:
+        """Clips and pictures that are due. Raises Unavailable."""
+        now_ms, wanted = round(self._clock.now_s() * 1000), self._settings
+        files = incidentfiles.clips_on(index, self._volume)
+        if wanted.pictures is not None:
+            since_ms = incidentfiles.oldest_day_kept([wanted.default, *wanted.limits.values()], now_ms)
+            try:
+                files += incidentfiles.pictures_in(wanted.pictures, since_ms, index)
+            except OSError as error:
+                log.error("%s: old pictures cannot be looked for: %s", wanted.pictures, error.strerror)
+        return incidentfiles.due(files, wanted.of, holds.spans_in_force(index, now_ms), now_ms)
+
     def _footage(self, index: Index) -> dict[str, CameraFootage]:
         now_ms = round(self._clock.now_s() * 1000)
-        held: dict[str, list[Span]] = {}
-        for hold in holds.read(index):
-            if hold.in_force(now_ms):
-                for camera in hold.cameras:
-                    held.setdefault(camera, []).append(hold.span)
+        held = holds.spans_in_force(index, now_ms)
         marked = holds.marks(index)
         states = f"state IN ({PRESENT}, {MISSING}, {QUARANTINED})"
         found: dict[str, CameraFootage] = {}

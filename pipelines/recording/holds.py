@@ -173,16 +173,28 @@ def read(index: Index) -> list[Hold]:
     ]
 
 
-def held(cursor: sqlite3.Connection, camera: str, span: Span, now_ms: int) -> bool:
-    """Whether a hold in force touches `span`: asked again inside the transaction that marks a row for deletion."""
+def held(cursor: sqlite3.Connection, camera: str | None, span: Span, now_ms: int) -> bool:
+    """Whether a hold in force touches `span`: asked again inside the transaction that marks a row for deletion. `camera`
+    None: whose it is is not known, so any camera's hold counts."""
+    which = "" if camera is None else "camera = ?4 AND "
     return (
         cursor.execute(
-            "SELECT 1 FROM hold_spans JOIN holds USING (hold_id) WHERE camera = ? AND from_ms < ? AND to_ms > ?"
-            " AND released_ms IS NULL AND (expires_ms IS NULL OR expires_ms > ?) LIMIT 1",
-            (camera, span.to_ms, span.from_ms, now_ms),
+            f"SELECT 1 FROM hold_spans JOIN holds USING (hold_id) WHERE {which}from_ms < ?1 AND to_ms > ?2"
+            " AND released_ms IS NULL AND (expires_ms IS NULL OR expires_ms > ?3) LIMIT 1",
+            (span.to_ms, span.from_ms, now_ms, *([] if camera is None else [camera])),
         ).fetchone()
         is not None
     )
+
+
+def spans_in_force(index: Index, now_ms: int) -> dict[str, list[Span]]:
+    """What is held now, by camera."""
+    found: dict[str, list[Span]] = {}
+    for hold in read(index):
+        if hold.in_force(now_ms):
+            for camera in hold.cameras:
+                found.setdefault(camera, []).append(hold.span)
+    return found
 
 
 def mark_incident(index: Index, incident_id: str, camera: str, span: Span) -> None:

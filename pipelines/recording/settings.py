@@ -77,7 +77,13 @@ def _keeping(model: RetentionModel) -> Keeping:
 def cleaning(config: Config) -> Settings:
     """Raises BadInput, as `limits`."""
     recording = config.recording
-    return Settings(limits(config), _limits(config, None), recording.reserve_free, recording.max_delete_share)
+    return Settings(
+        limits(config),
+        _limits(config, None),
+        recording.reserve_free,
+        recording.max_delete_share,
+        pictures=config.data / "pictures",
+    )
 
 
 def signer(config: Config) -> Signer:

@@ -47,7 +47,7 @@ class PictureStore:
         self._folder = folder
 
     def save(self, request: PictureRequest, frame: Frame, place: Place) -> dict[str, Any]:
-        """Write one picture; returns its record (`role, path, sha256, width, height, source, captured_at, ...`).
+        """Write one picture; returns its record (`role, camera, path, sha256, width, height, source, captured_at, ...`).
 
         `path` is relative to the store's folder. A picture of the same incident and role is replaced.
         Raises OSError when the disk refuses.
@@ -62,6 +62,7 @@ class PictureStore:
         content = jpeg.tobytes()
         record: dict[str, Any] = {
             "role": request.role,
+            "camera": place.camera_id,
             "path": relative.as_posix(),
             "sha256": hashlib.sha256(content).hexdigest(),
             "source": "analysed stream",
