@@ -1,13 +1,22 @@
-"""What several test files need: real footage as ffmpeg makes it, and a recording volume filled with it."""
+"""What several test files need: real footage as ffmpeg makes it, a recording volume filled with it, and the store on both
+of its databases."""
 
 from __future__ import annotations
 
+import fcntl
+import os
+import shutil
 import subprocess
+import tempfile
+import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from sqlalchemy import NullPool, create_engine
 
+from pipelines.bench.postgres import TemporaryPostgres, find_programs
 from pipelines.media.ffmpeg import find_binary
 from pipelines.recording import ledger
 from pipelines.recording.chain import next_place
@@ -15,6 +24,7 @@ from pipelines.recording.fmp4 import Fragment, Init, StreamParser
 from pipelines.recording.index import Index
 from pipelines.recording.layout import Volume
 from pipelines.recording.segments import Segment, SegmentWriter
+from pipelines.store.database import Database, sqlite_url
 
 #: 2026-03-02 08:00:00 UTC.
 MORNING_MS = 1_772_438_400_000
@@ -83,3 +93,88 @@ class FilledVolume:
 @pytest.fixture
 def filled(tmp_path: Path, stream: Stream) -> FilledVolume:
     return FilledVolume(tmp_path / "volume", stream)
+
+
+def _install_postgres() -> str | None:
+    """Debian's server, where root may install it; returns why it cannot be had."""
+    if os.geteuid() != 0 or shutil.which("apt-get") is None:
+        return "PostgreSQL's server programs are missing and cannot be installed here: apt-get install postgresql"
+    # Two processes of one run, and two runs, do not disturb each other.
+    with (Path(tempfile.gettempdir()) / "gatewatch-tests-apt.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if find_programs() is not None:
+            return None
+        quiet = {"DEBIAN_FRONTEND": "noninteractive"} | os.environ
+        for command in (["update"], ["install", "-y", "--no-install-recommends", "postgresql"]):
+            done = subprocess.run(
+                ["apt-get", "-qq", *command], env=quiet, capture_output=True, text=True, timeout=280, check=False
+            )
+    if find_programs() is None:
+        return f"apt-get install postgresql failed: {done.stderr.strip()[-300:]}"
+    return None
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[TemporaryPostgres]:
+    """A server of this run's own, with a database `migrated` to copy from. Skipped where it cannot be had; never in CI."""
+    missing = None if find_programs() is not None else _install_postgres()
+    if missing is not None:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(missing)
+    # Nothing in it survives the run, so nothing needs to reach the disk.
+    careless = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+    with TemporaryPostgres(careless) as server:
+        _on_server(server, "CREATE DATABASE migrated")
+        template = Database(server.url("migrated"))
+        template.migrate()
+        template.close()
+        yield server
+
+
+def _on_server(server: TemporaryPostgres, statement: str) -> None:
+    engine = create_engine(server.url(), isolation_level="AUTOCOMMIT", poolclass=NullPool)
+    with engine.connect() as connection:
+        connection.exec_driver_sql(statement)
+
+
+@dataclass(frozen=True)
+class Postgres:
+    """Makes databases of one test on the run's server."""
+
+    server: TemporaryPostgres
+    made: list[str]
+
+    def url(self, template: str = "migrated") -> str:
+        """A new database; `template0`: an empty one."""
+        name = f"t{uuid.uuid4().hex}"
+        _on_server(self.server, f"CREATE DATABASE {name} TEMPLATE {template}")
+        self.made.append(name)
+        return self.server.url(name)
+
+
+@pytest.fixture
+def postgres(postgres_server: TemporaryPostgres) -> Iterator[Postgres]:
+    made = Postgres(postgres_server, [])
+    yield made
+    for name in made.made:
+        _on_server(postgres_server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A store of each kind, with its tables: what both must keep is tested on both."""
+    if request.param == "postgresql":
+        postgres: Postgres = request.getfixturevalue("postgres")
+        return postgres.url()
+    url = sqlite_url(tmp_path)
+    database = Database(url)
+    database.migrate()
+    database.close()
+    return url
+
+
+@pytest.fixture
+def store(store_url: str) -> Iterator[Database]:
+    """Such a store, opened."""
+    database = Database(store_url)
+    yield database
+    database.close()

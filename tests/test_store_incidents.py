@@ -24,9 +24,8 @@ from vision.incident import Phase
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    made = Database(sqlite_url(tmp_path))
-    made.migrate()
+def database(store_url: str) -> Iterator[Database]:
+    made = Database(store_url)
     yield made
     made.close()
 
@@ -135,6 +134,9 @@ def test_warnings_and_cases_that_never_opened_are_no_incidents(database: Databas
         ({"evidence": []}, "evidence"),
         ({"camera": None}, "camera"),
         ({"time_s": float("inf")}, "time_s"),
+        ({"camera": "c" * 65}, "camera has 65 characters"),
+        ({"camera_name": "half of a pair \ud83d"}, "camera_name holds a character"),
+        ({"rule": "no\0thing"}, "rule holds a character"),
     ],
 )
 def test_what_cannot_be_stored_is_refused_before_the_transaction(change: dict[str, Any], reason: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,7 +13,7 @@ from alembic import command
 from alembic.config import Config as AlembicConfig
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Dialect, Engine, create_engine, event, text
+from sqlalchemy import URL, Connection, Dialect, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, NoSuchModuleError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -48,8 +48,12 @@ class Database:
             options: dict[str, Any] = {"pool_pre_ping": not self.is_sqlite, "pool_size": 8}
             if self.is_sqlite:
                 options["connect_args"] = {"timeout": busy_timeout_s, "check_same_thread": False}
+            elif parsed.get_backend_name() == "postgresql":
+                parsed, options["connect_args"] = _for_postgres(parsed, busy_timeout_s)
             self._engine: Engine = create_engine(parsed, **options)
         except (ArgumentError, NoSuchModuleError, ImportError) as error:
+            if isinstance(error, ModuleNotFoundError) and error.name == "psycopg":
+                raise BadInput("PostgreSQL needs the package psycopg: pip install 'gatewatch[postgres]'") from error
             raise BadInput(
                 f"database.url {mask_urls(url)!r} cannot be used ({error}); "
                 "expected sqlite:///PATH or postgresql+psycopg://USER:PASSWORD@HOST/NAME"
@@ -70,9 +74,12 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A consistent view. Raises Unavailable when the store is away."""
-        with mapped(), self._engine.connect() as connection, connection.begin():
-            yield connection
+        """A consistent view: all its queries see the same moment. Raises Unavailable when the store is away."""
+        with mapped(), self._engine.connect() as connection:
+            if not self.is_sqlite:
+                connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+            with connection.begin():
+                yield connection
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -90,7 +97,7 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """One transaction: all of it or nothing. Raises Unavailable (locked, away, full) or Refused (bad values)."""
-        with mapped(), self._writer, self._engine.connect() as plain:
+        with mapped(), self._writer if self.is_sqlite else nullcontext(), self._engine.connect() as plain:
             connection = plain.execution_options(gatewatch_write=True)
             with connection.begin():
                 yield connection
@@ -107,6 +114,8 @@ class Database:
                 raise BadInput(f"the store's folder {self._path.parent} cannot be made: {error.strerror}") from error
         with self.write() as connection:
             if not self.is_sqlite:
+                # Another process may be making an index over years of rows: that is waited for, however long it takes.
+                connection.execute(text("SET LOCAL lock_timeout = 0"))
                 connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
             found = MigrationContext.configure(connection).get_current_revision()
             script = _scripts()
@@ -129,6 +138,22 @@ class Database:
 
     def close(self) -> None:
         self._engine.dispose()
+
+
+def _for_postgres(url: URL, busy_timeout_s: float) -> tuple[URL, dict[str, Any]]:
+    """The driver that is meant by `postgresql://`, and what libpq is told unless the address says otherwise."""
+    if "+" not in url.drivername:
+        url = url.set(drivername="postgresql+psycopg")
+    told: dict[str, Any] = {
+        "application_name": "gatewatch",
+        "connect_timeout": max(2, round(busy_timeout_s)),
+        # A server that lost its power does not say so.
+        "keepalives_idle": 30,
+        "keepalives_interval": 10,
+        "keepalives_count": 3,
+        "options": f"-c lock_timeout={round(1000 * busy_timeout_s)}",
+    }
+    return url, {name: value for name, value in told.items() if name not in url.query}
 
 
 def _alembic() -> AlembicConfig:

@@ -7,13 +7,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, Insert, Table, func, select
+from sqlalchemy import Connection, Insert, Table, func, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 
 from pipelines.events.envelope import EnvelopeError, Event
 from pipelines.store.schema import alerts, incident_events, incidents
 
 _PHASES: Final = ("warned", "opened", "updated", "closed")
+#: As the columns are.
+_LONGEST: Final = {"incident_id": 64, "camera": 64, "kind": 64}
+#: In one order for all, so that two transactions do not wait for each other.
+_LOCK: Final = text(
+    "SELECT pg_advisory_xact_lock(key) FROM (SELECT DISTINCT hashtextextended(id, 0) AS key"
+    " FROM unnest(CAST(:ids AS text[])) AS id ORDER BY key) AS keys"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +73,7 @@ def notice_of(event: Event) -> Notice:
             phase=_text(data, "phase"),
             camera=_text(data, "camera"),
             kind=_text(data, "kind"),
-            zone=str(data.get("zone", "")),
+            zone=_words(data, "zone"),
             severity=_whole(data, "severity", 1, 4),
             time_s=_number(data, "time_s"),
             opened_s=None if data.get("opened_s") is None else _number(data, "opened_s"),
@@ -95,6 +102,7 @@ def apply(connection: Connection, notices: Sequence[Notice], now_s: float) -> li
     changes nothing and is not returned.
     """
     ids = sorted({notice.incident_id for notice in notices})
+    lock(connection, ids)
     known = _known(connection, ids)
     changes: list[Change] = []
     newest: dict[str, Notice] = {}
@@ -111,6 +119,14 @@ def apply(connection: Connection, notices: Sequence[Notice], now_s: float) -> li
     if newest:
         connection.execute(_upsert(connection), [_incident_row(notice, now_s) for notice in newest.values()])
     return changes
+
+
+def lock(connection: Connection, incident_ids: Sequence[str]) -> None:
+    """Until the transaction ends no other one decides about these incidents: what it knows of them stays true, and their
+    deliveries are numbered in the order in which they were decided. SQLite has one writer anyway.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(_LOCK, {"ids": list(incident_ids)})
 
 
 def insert_or_ignore(connection: Connection, table: Table) -> Insert:
@@ -174,9 +190,9 @@ def _incident_row(notice: Notice, now_s: float) -> dict[str, Any]:
         "revision": notice.revision,
         "phase": notice.phase,
         "camera": notice.camera,
-        "camera_name": str(data.get("camera_name", notice.camera)),
+        "camera_name": _words(data, "camera_name", notice.camera),
         "kind": notice.kind,
-        "rule": str(data.get("rule", "")),
+        "rule": _words(data, "rule"),
         "zone": notice.zone,
         "severity": notice.severity,
         "score": _number(data, "score"),
@@ -184,8 +200,8 @@ def _incident_row(notice: Notice, now_s: float) -> dict[str, Any]:
         "opened_s": notice.opened_s,
         "updated_s": notice.time_s,
         "closed_s": None if data.get("closed_s") is None else _number(data, "closed_s"),
-        "close_reason": None if data.get("close_reason") is None else str(data["close_reason"]),
-        "config_version": notice.event.config_version,
+        "close_reason": None if data.get("close_reason") is None else _words(data, "close_reason"),
+        "config_version": _storable("config_version", notice.event.config_version),
         "drill": notice.drill,
         "box_norm": data.get("box_norm"),
         "evidence": data.get("evidence", {}),
@@ -199,6 +215,19 @@ def _text(data: Mapping[str, Any], name: str) -> str:
     value = data[name]
     if not isinstance(value, str) or not value:
         raise EnvelopeError(f"{name} is no text: {value!r:.80}")
+    if len(value) > _LONGEST.get(name, len(value)):
+        raise EnvelopeError(f"{name} has {len(value)} characters, at most {_LONGEST[name]} are stored: {value!r:.80}")
+    return _storable(name, value)
+
+
+def _words(data: Mapping[str, Any], name: str, otherwise: str = "") -> str:
+    return _storable(name, str(data.get(name, otherwise)))
+
+
+def _storable(name: str, value: str) -> str:
+    """No database of ours takes half of a surrogate pair, and PostgreSQL no NUL."""
+    if "\0" in value or any("\ud800" <= char <= "\udfff" for char in value):
+        raise EnvelopeError(f"{name} holds a character that cannot be stored: {value!r:.80}")
     return value
 
 
