@@ -123,8 +123,10 @@ def friends_walking() -> list[Path]:
     return [walk((0, 1 + dx, 6 + dy), (16, 17 + dx, 6 + dy)) for dx, dy in [(0, 0), (0.8, 0.5), (0.8, -0.5), (-0.9, 0)]]
 
 
-def scenes(paths: Sequence[Path], seconds: float, score: Callable[[float], float] | None = None) -> list[Scene]:
-    """What the engine would show a behaviour, five times a second."""
+def scenes(
+    paths: Sequence[Path], seconds: float, score: Callable[[float], float] | None = None, where: Path | None = None
+) -> list[Scene]:
+    """What the engine would show a behaviour, five times a second; its region is at `where`, or follows the first."""
     made: list[Scene] = []
     scored: list[tuple[float, float]] = []
     for step in range(int(seconds * FPS)):
@@ -132,9 +134,9 @@ def scenes(paths: Sequence[Path], seconds: float, score: Callable[[float], float
         tracks = tuple(_track(index + 1, place, t) for index, path in enumerate(paths) if (place := path(t)))
         regions: tuple[ScoredRegion, ...] = ()
         if score is not None:
-            x, y = _px(paths[0](t))
+            x, y = _px((paths[0] if where is None else where)(t))
             scored.append((t, score(t)))
-            region = Region(1, (x - 70, y - 115, 140), 0.0, t, 2, 0.5, 5.0, 1.5)
+            region = Region(1, (x - 70, y - 115, 140), 0.0, t, 0, 0.5, 5.0, 1.5)
             regions = (ScoredRegion(region, scored[-1][1], tuple(scored[-50:])),)
         made.append(
             Scene(
@@ -250,6 +252,31 @@ def test_a_situation_that_agrees_needs_fewer_windows_and_makes_it_graver() -> No
     said, in_chinese = (str(surrounded[0].evidence[f"in_words_{language}"].value) for language in ("en", "zh"))
     assert said.startswith("Possible bullying: 4 people around 1 for 8 s, contact score 0.95")
     assert in_chinese.startswith("疑似欺凌，待人工判断：4人围住1人8秒，肢体冲突评分0.95")
+
+
+def test_a_group_inherits_nothing_from_those_who_passed_before() -> None:
+    """Five pass through a place, wildly but too short; two who come to it later are two, and answer for themselves."""
+    crowd = [walk((0, 7 + 0.4 * i, 6), (9, 16 + 0.8 * i, 6)) for i in range(5)]
+    later = [walk((5, 10 + 0.6 * i, 0.2), (10, 10 + 0.6 * i, 6)) for i in range(2)]
+
+    def score(t: float) -> float:
+        return 0.99 if 2 <= t < 3.4 else 0.9 if t >= 12 else 0.1
+
+    found = opened(incidents(scenes([*crowd, *later], 30, score, where=stand(10, 6))))
+    assert len(found) == 1
+    assert found[0].evidence["people"].value == 2
+    assert found[0].evidence["contact_score"].value == 0.9
+    assert found[0].opened_s is not None
+    assert found[0].opened_s >= 14.0
+
+
+def test_windows_of_people_who_were_seen_to_leave_do_not_count_for_the_next() -> None:
+    """Neither pair lasts long enough for an incident; a region that goes on under both must not add them up."""
+    first = [walk((0, 10 + 0.4 * i, 6), (3.5, 10 + 0.4 * i, 6), (4.3, 16, 6 + i)) for i in range(2)]
+    second = [walk((0, 5, 2 + i), (3.7, 5, 2 + i), (4.5, 10 + 0.4 * i, 6)) for i in range(2)]
+    together = scenes([*first, *second], 20, lambda t: 0.95 if 2.4 <= t < 5.8 else 0.1, where=stand(10, 6))
+    assert opened(incidents(together)) == []
+    assert len(opened(incidents(scenes(first[:1] + second[:1], 20, lambda t: 0.95 if 2.4 <= t < 5.8 else 0.1)))) == 1
 
 
 def test_cooldown_keeps_the_same_place_quiet_and_another_place_loud() -> None:

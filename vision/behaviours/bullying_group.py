@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
+from vision.behaviours.bullying_finding import Finding
 from vision.behaviours.bullying_words import in_chinese, in_english
 from vision.camera import RuleSpec
 from vision.episodes import Episode
 from vision.geometry import Box
 from vision.incident import Quantity
-from vision.places import Person, people_of
-from vision.scene import Scene
-from vision.situation import Situation, SituationKind, SituationWatch
+from vision.situation import Situation, SituationKind
 
 if TYPE_CHECKING:
     from vision.behaviours.possible_bullying import Bounds
@@ -23,80 +22,29 @@ _AGREES_S: Final = 2.0
 _GRAVE_SCORE: Final = 0.9
 #: A situation that ended longer ago than this is no evidence of what happens now.
 _FORGOTTEN_S: Final = 10.0
+#: Before there is an incident, what is older than this was perhaps done by somebody else: a gate is passed all day.
+_RECENT_S: Final = 4.0
+_STEP_S: Final = 0.3  # one window comes every 0.2 s, on a slow machine a little later
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """What one moment says of one place: a region's new window, or a situation."""
+class _Glimpse:
+    """The numbers of one finding that the sentence is made of."""
 
     time_s: float
-    box_norm: Box
-    track_ids: tuple[int, ...]
-    region_id: int | None = None
-    score: float | None = None
-    scored_s: float | None = None
-    people: int = 0
-    surprise: float = 0.0
-    situation: Situation | None = None
-    gathered: int = 0
-    fleeing: int = 0
-
-
-def findings(scene: Scene, watch: SituationWatch) -> list[Finding]:
-    """Everything that a scene says, regions first."""
-    people = people_of(scene)
-    boxes = {t.track_id: box for t, box in zip(scene.tracks, scene.track_boxes_norm().tolist(), strict=True)}
-    found = []
-    for scored in scene.regions:
-        if scored.score is None or not scored.scores:
-            continue
-        box = scored.region.box_norm(scene.width_px, scene.height_px)
-        inside = tuple(p.track_id for p in people if _touches(box, boxes[p.track_id]))
-        found.append(
-            Finding(
-                scene.time_s,
-                box,
-                inside,
-                region_id=scored.region.region_id,
-                score=scored.score,
-                scored_s=scored.scores[-1][0],
-                people=max(scored.region.people, len(inside)),
-                surprise=scored.region.surprise,
-            )
-        )
-    for situation in watch.step(people, scene.time_s):
-        found.append(_of_situation(situation, people, boxes, watch, scene.time_s))
-    return found
-
-
-def _of_situation(
-    situation: Situation,
-    people: tuple[Person, ...],
-    boxes: dict[int, list[float]],
-    watch: SituationWatch,
-    time_s: float,
-) -> Finding:
-    known = {p.track_id for p in people}
-    ids = tuple(i for i in (situation.subject, *situation.others) if i in known)
-    held = [boxes[i] for i in ids] or [[0.0, 0.0, 1.0, 1.0]]
-    box = (
-        max(0.0, min(b[0] for b in held)),
-        max(0.0, min(b[1] for b in held)),
-        min(1.0, max(b[2] for b in held)),
-        min(1.0, max(b[3] for b in held)),
-    )
-    gathered, fleeing = watch.gathered(situation.place, time_s)
-    return Finding(time_s, box, ids, people=len(ids), situation=situation, gathered=gathered, fleeing=fleeing)
-
-
-def _touches(box: Box, other: list[float]) -> bool:
-    x, y = (other[0] + other[2]) / 2, (other[1] + other[3]) / 2
-    return box[0] <= x <= box[2] and box[1] <= y <= box[3]
+    people: int
+    surprise: float
+    gathered: int
+    fleeing: int
 
 
 @dataclass(slots=True)
 class Group:
-    """What is known of one group. `last_s` is when anything was found, `moved_s` when evidence last counted."""
+    """What is known of one group. `last_s` is when anything was found, `moved_s` when evidence last counted.
+
+    Until there is an incident only what was seen lately counts, and nothing that people did who have been seen to go:
+    the same place is passed by others all day. From then on the most of everything is kept.
+    """
 
     incident_id: str
     first_s: float
@@ -105,11 +53,8 @@ class Group:
     moved_s: float = 0.0
     track_ids: tuple[int, ...] = ()
     score: float = 0.0
-    people: int = 0
-    surprise: float = 0.0
-    gathered: int = 0
-    fleeing: int = 0
     fought: bool = False
+    glimpses: deque[_Glimpse] = field(default_factory=deque)
     windows: dict[int, deque[tuple[float, float]]] = field(default_factory=dict)
     situations: dict[SituationKind, tuple[float, Situation]] = field(default_factory=dict)
     episode: Episode | None = None
@@ -127,22 +72,74 @@ class Group:
         return width > 0 and height > 0 and width * height >= 0.3 * smaller
 
     def see(self, finding: Finding, bounds: Bounds) -> None:
+        if self.episode is None and self._are_others(finding):
+            self._forget()
         self.last_s = finding.time_s
         self.box_norm = finding.box_norm
         self.track_ids = finding.track_ids or self.track_ids
-        self.people = max(self.people, finding.people)
+        self._note(finding)
         if finding.region_id is not None and finding.score is not None and finding.scored_s is not None:
             past = self.windows.setdefault(finding.region_id, deque(maxlen=bounds.of))
             if past.maxlen != bounds.of:
                 past = self.windows[finding.region_id] = deque(past, maxlen=bounds.of)
             if not past or past[-1][0] < finding.scored_s:
                 past.append((finding.scored_s, finding.score))
-            self.surprise = max(self.surprise, finding.surprise)
             if finding.score >= bounds.score:
                 self.moved_s = finding.time_s
         if finding.situation is not None:
             self.situations[finding.situation.kind] = (finding.time_s, finding.situation)
-            self.gathered, self.fleeing = finding.gathered, max(self.fleeing, finding.fleeing)
+        if self.episode is None:
+            self._let_go(finding.time_s, bounds)
+
+    def _are_others(self, finding: Finding) -> bool:
+        """Whether everybody whom the group knows is seen somewhere else now. People whom the detector loses, as it does
+        with two in a clinch, are not seen elsewhere.
+        """
+        mine = set(self.track_ids)
+        return bool(mine) and bool(finding.track_ids) and mine <= finding.elsewhere
+
+    def _forget(self) -> None:
+        self.windows.clear()
+        self.situations.clear()
+        self.glimpses.clear()
+        self.score, self.fought = 0.0, False
+
+    def _note(self, finding: Finding) -> None:
+        """Keep the finding's numbers; of an incident, which may last for minutes, only the most so far."""
+        now = _Glimpse(finding.time_s, finding.people, finding.surprise, finding.gathered, finding.fleeing)
+        if finding.situation is None and self.glimpses:
+            now = replace(now, gathered=self.glimpses[-1].gathered)
+        if self.episode is not None:
+            most = self._most()
+            now = replace(
+                now,
+                people=max(now.people, most.people),
+                surprise=max(now.surprise, most.surprise),
+                fleeing=max(now.fleeing, most.fleeing),
+            )
+            self.glimpses.clear()
+        self.glimpses.append(now)
+
+    def _most(self) -> _Glimpse:
+        if not self.glimpses:
+            return _Glimpse(self.last_s, 0, 0.0, 0, 0)
+        return _Glimpse(
+            self.glimpses[-1].time_s,
+            max(g.people for g in self.glimpses),
+            max(g.surprise for g in self.glimpses),
+            self.glimpses[-1].gathered,
+            max(g.fleeing for g in self.glimpses),
+        )
+
+    def _let_go(self, time_s: float, bounds: Bounds) -> None:
+        """Drop what is too old to be evidence of what happens now."""
+        while self.glimpses and time_s - self.glimpses[0].time_s > _RECENT_S:
+            self.glimpses.popleft()
+        for past in self.windows.values():
+            while past and time_s - past[0][0] > _STEP_S * bounds.of:
+                past.popleft()
+        self.windows = {region: past for region, past in self.windows.items() if past}
+        self.situations = {k: held for k, held in self.situations.items() if time_s - held[0] <= _RECENT_S}
 
     def _holding(self, time_s: float) -> dict[SituationKind, Situation]:
         return {kind: s for kind, (at_s, s) in self.situations.items() if time_s - at_s <= 0.5}
@@ -154,9 +151,13 @@ class Group:
         needed = bounds.windows_with_situation if agrees else bounds.windows
         best: list[float] = []
         for past in self.windows.values():
-            counted = sorted((s for t, s in past if s >= bounds.score and time_s - t <= 0.3 * bounds.of), reverse=True)
+            counted = sorted(
+                (s for t, s in past if s >= bounds.score and time_s - t <= _STEP_S * bounds.of), reverse=True
+            )
             if len(counted) >= needed and len(counted) > len(best):
                 best = counted
+        if self.episode is None:
+            self.score, self.fought = 0.0, False
         if best:
             self.fought = True
             self.score = max(self.score, sum(best) / len(best))
@@ -193,11 +194,12 @@ class Group:
 
     def evidence(self, time_s: float) -> dict[str, Quantity]:
         """Numbers with units, and a sentence made of them in two languages."""
-        told: dict[str, Quantity] = {"people": Quantity(self.people, "people")}
+        most = self._most()
+        told: dict[str, Quantity] = {"people": Quantity(most.people, "people")}
         scores = [s for past in self.windows.values() for _, s in past]
         if scores:
             told["contact_score"] = Quantity(round(max(self.score, *scores), 2), "")
-            told["suddenness"] = Quantity(round(self.surprise, 1), "times")
+            told["suddenness"] = Quantity(round(most.surprise, 1), "times")
         for kind, (at_s, s) in sorted(self.situations.items()):
             if time_s - at_s > _FORGOTTEN_S:
                 continue
@@ -205,10 +207,10 @@ class Group:
             told[f"{kind}_by"] = Quantity(len(s.others), "people")
             if time_s - at_s > 0.5:
                 told[f"{kind}_ended"] = Quantity(round(time_s - at_s, 1), "s ago")
-        if self.gathered:
-            told["gathered"] = Quantity(self.gathered, "people")
-        if self.fleeing:
-            told["fleeing"] = Quantity(self.fleeing, "people")
+        if most.gathered:
+            told["gathered"] = Quantity(most.gathered, "people")
+        if most.fleeing:
+            told["fleeing"] = Quantity(most.fleeing, "people")
         sentences = {"in_words_en": in_english(told), "in_words_zh": in_chinese(told)}
         return told | {name: Quantity(text, "") for name, text in sentences.items()}
 
@@ -221,7 +223,7 @@ class Group:
             "moved_s": self.moved_s,
             "track_ids": list(self.track_ids),
             "score": self.score,
-            "people": self.people,
+            "people": self._most().people,
             "fought": self.fought,
             "episode": None if self.episode is None else self.episode.snapshot(),
         }
@@ -237,7 +239,7 @@ class Group:
             float(state["moved_s"]),
             tuple(int(i) for i in state["track_ids"]),
             float(state["score"]),
-            int(state["people"]),
             fought=bool(state["fought"]),
+            glimpses=deque([_Glimpse(float(state["last_s"]), int(state["people"]), 0.0, 0, 0)]),
             episode=None if state["episode"] is None else Episode.from_snapshot(state["episode"]),
         )

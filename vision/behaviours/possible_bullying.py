@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from vision.behaviours.behaviour import Outcome
-from vision.behaviours.bullying_group import Finding, Group, findings
+from vision.behaviours.bullying_finding import Finding, findings
+from vision.behaviours.bullying_group import Group
 from vision.camera import RuleSpec
 from vision.episodes import incident_id
 from vision.geometry import Box, points_in_polygon
