@@ -5,11 +5,10 @@ from typing import Any
 
 import pytest
 
-from pipelines.alerting.life import State, check_move, states_before
+from pipelines.alerting.life import Conflict, State, check_move, states_before
 from pipelines.alerting.messages import text_of
 from pipelines.alerting.routing import Plan, Policy, Recipient, alert_id, plan, route
 from pipelines.alerting.sender import Retries
-from pipelines.errors import BadInput
 from pipelines.events.envelope import incident_event
 from pipelines.store.incidents import Change, Known, notice_of
 from pipelines.testing import an_incident
@@ -65,9 +64,9 @@ def test_an_alert_is_known_by_what_it_is_about() -> None:
 def test_moves_between_states() -> None:
     check_move(State.PENDING, State.SENT)
     check_move(State.ACKNOWLEDGED, State.CLOSED)
-    with pytest.raises(BadInput, match="closed cannot become sent"):
+    with pytest.raises(Conflict, match="closed cannot become sent"):
         check_move(State.CLOSED, State.SENT)
-    with pytest.raises(BadInput, match=re.escape("(it can become closed)")):
+    with pytest.raises(Conflict, match=re.escape("(it can become closed, on_site)")):
         check_move(State.ACKNOWLEDGED, State.SENT)
     assert set(states_before(State.SENT)) == {State.PENDING, State.FAILED}
 

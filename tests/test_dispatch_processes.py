@@ -20,6 +20,7 @@ import pytest
 import redis
 
 from pipelines.alerting.channels.webhook import verify
+from pipelines.cli import main
 from pipelines.clock import SystemClock
 from pipelines.events.embedded import EmbeddedValkey
 from pipelines.events.envelope import incident_event
@@ -253,6 +254,60 @@ def test_the_commands_tell_what_happened(site: Site) -> None:
         assert (done.returncode, told in done.stdout) == (0, True), done
     done = subprocess.run(site.command("incidents", "show", "nothing"), capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (2, "")
+
+
+def test_a_person_answers_by_command(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
+    def run(*words: str) -> tuple[int, str, str]:
+        """As a process would, without the second that each one takes to start."""
+        capsys.readouterr()
+        status = main([*words, "-c", str(site.config)])
+        out, err = capsys.readouterr()
+        return status, out, err
+
+    def ask(*words: str) -> tuple[int, Any]:
+        status, out, _ = run(*words, "--json")
+        return status, json.loads(out)
+
+    site.config.write_text(
+        site.config.read_text()
+        + "cameras: {gate-north: {main: {url: a.mp4}, zones: {kerb: {polygon: [[0, 0.1], [1, 0.1], [1, 1]]}},\n"
+        + "  rules: [{kind: illegal_parking, zone: kerb}]}}\n"
+    )
+    site.dispatcher()
+    until((site.folder / "gatewatch.db").exists)
+    picture = site.folder / "seen.jpg"
+    picture.write_bytes(b"\xff\xd8\xff\xe0 a picture")
+    words = ["--kind", "other", "--camera", "gate-north", "--note", "a fence is down", "--picture", str(picture)]
+    status, raised = ask("incidents", "raise", *words)
+    incident_id = raised["incident_id"]
+    until(lambda: (incident_id, 1) in {taken[1:] for taken in site.receiver.taken}, 30)
+    until(lambda: ask("incidents", "show", incident_id)[1]["thread"]["state"] == "sent", 30)
+    status, thread = ask("alerts", "acknowledge", incident_id[:12])
+    assert (status, thread["state"]) == (0, "acknowledged")
+    status, _, said = run("alerts", "acknowledge", incident_id)
+    assert (status, "was acknowledged by" in said) == (1, True)
+    assert ask("alerts", "onsite", incident_id)[1]["state"] == "on_site"
+    status, thread = ask("alerts", "close", incident_id, "--verdict", "true", "--note", "mended")
+    assert (status, thread["state"]) == (0, "closed")
+    assert ask("incidents", "verdict", incident_id, "unsure")[0] == 0
+    assert "unsure" in run("incidents", "show", incident_id)[1]
+    _, shown = ask("incidents", "show", incident_id)
+    assert [line["action"] for line in shown["log"]] == ["acknowledged", "on_site", "closed:true", "verdict:unsure"]
+    assert (shown["verdict"], shown["phase"], shown["pictures"][0]["role"]) == ("unsure", "closed", "by_hand")
+    status, made = ask("alerts", "snooze", "gate-north", "illegal_parking:kerb", "--until", "2h", "--reason", "works")
+    assert status == 0
+    assert [row["reason"] for row in ask("alerts", "snoozes")[1]] == ["works"]
+    assert ask("alerts", "unsnooze", str(made["snooze"]))[0] == 0
+    assert ask("alerts", "snoozes") == (0, [])
+    for bad in (
+        ["alerts", "snooze", "gate-south", "x", "--until", "2h", "--reason", "works"],
+        ["alerts", "snooze", "gate-north", "crowding:kerb", "--until", "2h", "--reason", "works"],
+        ["alerts", "acknowledge", "nothing"],
+        ["incidents", "raise", "--kind", "dragons", "--camera", "gate-north"],
+        ["incidents", "raise", "--kind", "other", "--camera", "gate-north", "--picture", str(site.config)],
+    ):
+        status, out, said = run(*bad)
+        assert (status, out, said.count("\n")) == (2, "", 1), said
 
 
 def test_a_dead_delivery_is_seen_and_sent_again(site: Site) -> None:

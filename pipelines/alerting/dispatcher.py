@@ -12,17 +12,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from pipelines.alerting.routing import Policy, alert_id, plan
+from pipelines.alerting.life import State
+from pipelines.alerting.routing import Circumstances, Policy, alert_id, plan
 from pipelines.clock import Clock
 from pipelines.errors import Unavailable
 from pipelines.events.bus import Consumer, Delivery
 from pipelines.events.envelope import EnvelopeError, Event
 from pipelines.logs import fields
 from pipelines.metrics import Metrics
-from pipelines.store import incidents, outbox
+from pipelines.store import incidents, outbox, snoozes, threads
 from pipelines.store.database import Database, Refused
 from pipelines.store.incidents import Notice
 from pipelines.store.outbox import NewAlert, NewDelivery
+from pipelines.store.threads import Thread
 
 _log = logging.getLogger(__name__)
 
@@ -110,9 +112,21 @@ class Dispatcher:
         now_s = self.clock.now_s()
         made: dict[str, NewAlert] = {}
         told: list[NewDelivery] = []
+        asked: dict[str, Thread] = {}
         with self.database.write() as connection:
-            for change, plans in plan(incidents.apply(connection, notices, now_s), self.policy):
+            in_force = snoozes.in_force(connection, now_s)
+            around = Circumstances({(row["camera"], row["rule"]): row["snooze_id"] for row in in_force})
+            for change, plans in plan(incidents.apply(connection, notices, now_s), self.policy, around):
                 notice = change.notice
+                if notice.of_record and notice.incident_id not in asked:
+                    asked[notice.incident_id] = Thread(
+                        notice.incident_id,
+                        State.PENDING,
+                        notice.severity,
+                        step=0 if plans else -1,
+                        silenced="" if plans else around.silence(notice),
+                        created_s=now_s,
+                    )
                 for planned in plans:
                     alert = alert_id(notice.incident_id, planned.recipient, planned.purpose)
                     if planned.first:
@@ -137,6 +151,7 @@ class Dispatcher:
                             event_s=notice.time_s,
                         )
                     )
+            threads.put(connection, list(asked.values()))
             outbox.put(connection, list(made.values()), told, now_s)
         if told:
             self.stored()

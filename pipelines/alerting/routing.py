@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Final
 
-from pipelines.store.incidents import Change
+from pipelines.store.incidents import Change, Notice
 
 #: The recipient while the configuration names no people: whoever sits in the control room.
 CONTROL_ROOM: Final = "control-room"
@@ -42,13 +42,29 @@ class Plan:
     first: bool
 
 
-def route(change: Change, policy: Policy) -> tuple[Plan, ...]:
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What the store knew when the events came. `snoozed` maps (camera, rule) to the number of the snooze."""
+
+    snoozed: Mapping[tuple[str, str], int] = field(default_factory=dict)
+
+    def silence(self, notice: Notice) -> str:
+        """Why nobody is to be told, or nothing. Level 1 is never silenced, and neither is a test."""
+        if notice.test or notice.severity == 1:
+            return ""
+        number = self.snoozed.get((notice.camera, notice.rule))
+        return "" if number is None else f"snooze {number}"
+
+
+def route(change: Change, policy: Policy, around: Circumstances = Circumstances()) -> tuple[Plan, ...]:
     """What `change` asks to be sent.
 
     An incident is told when it is first heard of, followed up when it gets more severe and when it closes; other
     updates change the record only. A warning is told once and only if the policy says so; a test is told to everybody.
     """
     notice, known = change.notice, change.known
+    if not known.alerts and around.silence(notice):
+        return ()
     if notice.test:
         purpose = "test"
     elif notice.phase == "warned":
@@ -73,7 +89,9 @@ def alert_id(incident_id: str, recipient: str, purpose: str) -> str:
     return str(uuid.uuid5(_NAMESPACE, "\n".join((incident_id, recipient, purpose))))
 
 
-def plan(changes: Sequence[Change], policy: Policy) -> list[tuple[Change, tuple[Plan, ...]]]:
+def plan(
+    changes: Sequence[Change], policy: Policy, around: Circumstances = Circumstances()
+) -> list[tuple[Change, tuple[Plan, ...]]]:
     """`route` over a batch in which a later change may follow up on an alert that an earlier one makes."""
     made: dict[str, frozenset[tuple[str, str]]] = {}
     planned: list[tuple[Change, tuple[Plan, ...]]] = []
@@ -81,7 +99,7 @@ def plan(changes: Sequence[Change], policy: Policy) -> list[tuple[Change, tuple[
         incident_id = change.notice.incident_id
         known = change.known
         seen = Change(change.notice, replace(known, alerts=known.alerts | made.get(incident_id, frozenset())))
-        plans = route(seen, policy)
+        plans = route(seen, policy, around)
         made[incident_id] = seen.known.alerts | {(plan.recipient, plan.purpose) for plan in plans}
         planned.append((change, plans))
     return planned

@@ -1,4 +1,7 @@
-"""`gatewatch alerts list | test | dead | resend`: what was told to whom, and what could not be."""
+"""`gatewatch alerts list | test | dead | resend`: what was told to whom, and what could not be.
+
+Answers and snoozes are in `alert_actions`.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +11,16 @@ import sys
 import uuid
 from typing import TYPE_CHECKING, Any
 
+from pipelines.commands import alert_actions
 from pipelines.commands.options import add_config, load_config
 from pipelines.commands.site import database_of, moment, shown_time, table, who_am_i
 
 if TYPE_CHECKING:
     from pipelines.config.schema import Config
     from pipelines.events.envelope import Event
+
+#: As in `pipelines.alerting.life`, which a parser need not import.
+STATES = ("pending", "sent", "escalated", "acknowledged", "on_site", "closed", "failed", "expired")
 
 
 def add(commands: Any) -> None:
@@ -26,7 +33,7 @@ def add(commands: Any) -> None:
         "--from", dest="since", metavar="TIME", help="made at or after: 2026-09-01, 2026-09-01T07:30, 7d"
     )
     listing.add_argument("--to", dest="until", metavar="TIME", help="made before")
-    listing.add_argument("--state", choices=("pending", "sent", "acknowledged", "closed", "failed", "expired"))
+    listing.add_argument("--state", choices=STATES)
     listing.add_argument("--recipient")
     listing.add_argument("--incident", metavar="ID")
     listing.add_argument("--limit", type=int, default=50, metavar="N")
@@ -44,6 +51,7 @@ def add(commands: Any) -> None:
     again.add_argument("delivery", nargs="*", type=int, metavar="N", help="numbers from `alerts dead`")
     again.add_argument("--all", action="store_true", help="every dead delivery")
     again.set_defaults(run=run_resend)
+    alert_actions.add(actions)
     for parser in (listing, testing, dead, again):
         parser.add_argument("--json", action="store_true", help="JSON on standard output")
         add_config(parser)

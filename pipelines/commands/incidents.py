@@ -1,4 +1,4 @@
-"""`gatewatch incidents list | show`: ask the record."""
+"""`gatewatch incidents list | show`: ask the record. `verdict` and `raise` are in `incident_actions`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 import sys
 from typing import Any
 
+from pipelines.commands import incident_actions
 from pipelines.commands.options import add_config, load_config
 from pipelines.commands.site import database_of, moment, shown_time, table
 
@@ -38,6 +39,7 @@ def add(commands: Any) -> None:
     showing.set_defaults(run=run_show)
     for parser in (listing, showing):
         add_config(parser)
+    incident_actions.add(actions)
 
 
 def run_list(args: argparse.Namespace) -> int:
@@ -134,4 +136,15 @@ def _for_people(found: dict[str, Any], zone: str) -> str:
         for sent in alert["deliveries"]:
             reason = f"  {sent['reason']}" if sent["reason"] else ""
             lines.append(f"    {sent['channel']:<10}{sent['state']} after {sent['attempts']} tries{reason}")
+    if (thread := found["thread"]) is not None:
+        lines.append(f"  answer      {thread['state'].replace('_', ' ')}" + _silenced(thread["silenced"]))
+        if thread["deadline_s"] is not None and thread["acknowledged_s"] is None:
+            lines.append(f"    by        {shown_time(thread['deadline_s'], zone)}")
+    for line in found["log"]:
+        note = f": {line['note']}" if line["note"] else ""
+        lines.append(f"    {shown_time(line['at_s'], zone)}  {line['who']}  {line['action']}{note}")
     return "\n".join(lines) + "\n"
+
+
+def _silenced(why: str) -> str:
+    return f" (nobody was told: {why})" if why else ""

@@ -23,6 +23,8 @@ from pipelines.logs import mask_urls
 
 #: How long a writer waits for another process's transaction before it says that the store is away.
 DEFAULT_BUSY_TIMEOUT_S: Final = 15.0
+#: What the functions of the store work in, for those who put several into one.
+Transaction = Connection
 _MIGRATIONS: Final = Path(__file__).with_name("migrations")
 #: Any number; the same in every Gatewatch, so that migrations of one PostgreSQL wait for each other.
 _MIGRATION_LOCK: Final = 0x67617465

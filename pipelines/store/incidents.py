@@ -33,6 +33,7 @@ class Notice:
     phase: str
     camera: str
     kind: str
+    rule: str
     zone: str
     severity: int
     time_s: float
@@ -73,6 +74,7 @@ def notice_of(event: Event) -> Notice:
             phase=_text(data, "phase"),
             camera=_text(data, "camera"),
             kind=_text(data, "kind"),
+            rule=_words(data, "rule"),
             zone=_words(data, "zone"),
             severity=_whole(data, "severity", 1, 4),
             time_s=_number(data, "time_s"),
@@ -192,7 +194,7 @@ def _incident_row(notice: Notice, now_s: float) -> dict[str, Any]:
         "camera": notice.camera,
         "camera_name": _words(data, "camera_name", notice.camera),
         "kind": notice.kind,
-        "rule": _words(data, "rule"),
+        "rule": notice.rule,
         "zone": notice.zone,
         "severity": notice.severity,
         "score": _number(data, "score"),

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 from sqlalchemy import Connection, and_, bindparam, exists, func, insert, select, update
 
 from pipelines.store.incidents import insert_or_ignore
-from pipelines.store.schema import alert_transitions, alerts, attempts, deliveries, incident_events
+from pipelines.store.schema import alert_transitions, alerts, attempts, deliveries, incident_events, threads
+from pipelines.store.threads import SYSTEM
 
 Outcome = Literal["sent", "failed", "dead"]
-_SYSTEM: Final = "gatewatch"
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,14 +238,24 @@ def finish(connection: Connection, results: Sequence[Result], owner: str, now_s:
             rows,
         )
     sent = {result.alert_id for result in results if result.outcome == "sent"}
-    move(connection, sorted(sent), ("pending", "failed"), "sent", now_s=now_s, who=_SYSTEM, note="", sent_s=now_s)
+    first = move(
+        connection, sorted(sent), ("pending", "failed"), "sent", now_s=now_s, who=SYSTEM, note="", sent_s=now_s
+    )
+    if first:
+        # The first receipt of any alert is the thread's.
+        told = select(alerts.c.incident_id).where(alerts.c.alert_id.in_(first), alerts.c.purpose == "incident")
+        connection.execute(
+            update(threads)
+            .where(threads.c.incident_id.in_(told), threads.c.state.in_(("pending", "failed")))
+            .values(state="sent", sent_s=func.coalesce(threads.c.sent_s, now_s))
+        )
     dead = {result.alert_id for result in results if result.outcome == "dead"} - sent
     if dead:
         hopeful = select(deliveries.c.alert_id).where(
             deliveries.c.alert_id.in_(dead), deliveries.c.state.in_(("ready", "sent"))
         )
         dead -= set(connection.scalars(hopeful))
-        move(connection, sorted(dead), ("pending",), "failed", now_s=now_s, who=_SYSTEM, note="no channel got through")
+        move(connection, sorted(dead), ("pending",), "failed", now_s=now_s, who=SYSTEM, note="no channel got through")
 
 
 def move(

@@ -6,12 +6,13 @@ import base64
 import binascii
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Table, and_, func, or_, select, tuple_, update
 
 from pipelines.errors import BadInput
+from pipelines.store import threads
 from pipelines.store.schema import (
     alert_transitions,
     alerts,
@@ -101,7 +102,8 @@ def list_alerts(connection: Connection, wanted: AlertFilter, limit: int = 50, cu
 
 
 def show_incident(connection: Connection, incident_id: str) -> dict[str, Any] | None:
-    """One incident with its events, alerts, their deliveries and transitions, and verdicts; None: there is none.
+    """One incident with its events, alerts, their deliveries and transitions, verdicts, thread and what happened to it (`log`);
+    None: there is none.
 
     The beginning of an id is enough when only one incident begins so. Raises BadInput when several do.
     """
@@ -129,6 +131,9 @@ def show_incident(connection: Connection, incident_id: str) -> dict[str, Any] | 
         for alert in _rows(connection, alerts, alerts.c.incident_id == name, "created_s")
     ]
     found["verdicts"] = _rows(connection, verdicts, verdicts.c.incident_id == name, "verdict_id")
+    thread = threads.get(connection, name)
+    found["thread"] = None if thread is None else asdict(thread)
+    found["log"] = threads.history(connection, name)
     return found
 
 

@@ -109,6 +109,72 @@ alert_transitions: Final = Table(
     Index("alert_transitions_by_alert", "alert_id", "transition_id"),
 )
 
+#: One row per incident of record that somebody is told of (or would be): where the answer to it stands. `deadline_s` is by
+#: when a person must answer the step that was told last, `due_s` when a dispatcher has to look at it again.
+threads: Final = Table(
+    "threads",
+    metadata,
+    Column("incident_id", String(64), primary_key=True),
+    Column("state", String(16), nullable=False),
+    Column("severity", Integer, nullable=False),
+    Column("chain", String(64), nullable=False),
+    # 0 is the first step of the chain; -1: nobody was told yet, or nobody is to be (`silenced` says why).
+    Column("step", Integer, nullable=False),
+    Column("silenced", Text, nullable=False),
+    Column("created_s", Double, nullable=False),
+    Column("due_s", Double),
+    Column("deadline_s", Double),
+    Column("sent_s", Double),
+    Column("acknowledged_s", Double),
+    Column("acknowledged_by", String(128)),
+    Column("on_site_s", Double),
+    Column("on_site_by", String(128)),
+    Column("closed_s", Double),
+    Column("closed_by", String(128)),
+    # When an alarm was raised because it had reached nobody.
+    Column("alarmed_s", Double),
+    Index("threads_due", "due_s", sqlite_where=text("due_s IS NOT NULL"), postgresql_where=text("due_s IS NOT NULL")),
+    Index(
+        "threads_open",
+        "severity",
+        "created_s",
+        sqlite_where=text("closed_s IS NULL"),
+        postgresql_where=text("closed_s IS NULL"),
+    ),
+)
+
+#: What happened to a thread, in order: answers and notes of people, steps of the chain. `who` is `gatewatch` for the latter.
+thread_log: Final = Table(
+    "thread_log",
+    metadata,
+    Column("log_id", _RowId, primary_key=True, autoincrement=True),
+    Column("incident_id", String(64), nullable=False),
+    Column("at_s", Double, nullable=False),
+    Column("who", String(128), nullable=False),
+    Column("action", String(16), nullable=False),
+    Column("from_state", String(16), nullable=False),
+    Column("to_state", String(16), nullable=False),
+    Column("note", Text, nullable=False),
+    Index("thread_log_by_incident", "incident_id", "log_id"),
+)
+
+#: A rule that tells nobody for a while (level 1 is told all the same). Rows stay when the time is over.
+snoozes: Final = Table(
+    "snoozes",
+    metadata,
+    Column("snooze_id", _RowId, primary_key=True, autoincrement=True),
+    Column("camera", String(64), nullable=False),
+    Column("rule", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("who", String(128), nullable=False),
+    Column("from_s", Double, nullable=False),
+    Column("until_s", Double, nullable=False),
+    # Ended by hand before its time.
+    Column("ended_s", Double),
+    Column("ended_by", String(128)),
+    Index("snoozes_by_end", "until_s"),
+)
+
 #: The outbox: what is to be sent through one channel. Leased by one sender at a time; `ready` until sent or dead.
 deliveries: Final = Table(
     "deliveries",
