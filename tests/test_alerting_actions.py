@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ from pipelines.events.bus import Delivery
 from pipelines.events.envelope import Event, event_schema, incident_event
 from pipelines.metrics import Metrics
 from pipelines.store import outbox, snoozes, threads
-from pipelines.store.database import Database, Refused, sqlite_url
+from pipelines.store.database import Database, Refused
 from pipelines.store.queries import AlertFilter, list_alerts, show_incident
 from pipelines.testing import FakeClock, an_incident
 from vision.incident import Phase
@@ -81,11 +80,8 @@ class Room:
 
 
 @pytest.fixture
-def room(tmp_path: Path) -> Iterator[Room]:
-    database = Database(sqlite_url(tmp_path))
-    database.migrate()
-    yield Room(database)
-    database.close()
+def room(store: Database) -> Room:
+    return Room(store)
 
 
 def opened(incident_id: str = "case-1", **changes: Any) -> Event:

@@ -14,7 +14,7 @@ from pipelines.alerting import by_hand
 from pipelines.alerting.life import Conflict, State, Verdict, can_move, states_before
 from pipelines.errors import BadInput
 from pipelines.events.envelope import rfc3339
-from pipelines.store import outbox, snoozes, threads
+from pipelines.store import incidents, outbox, snoozes, threads
 from pipelines.store.database import Database, Transaction
 from pipelines.store.threads import Thread
 
@@ -141,7 +141,8 @@ def _find(connection: Transaction, reference: str) -> tuple[dict[str, Any], Thre
     """The incident and its thread, locked; made now for an incident that was stored before there were threads."""
     incident = threads.incident_of(connection, reference)
     incident_id = incident["incident_id"]
-    thread = threads.get(connection, incident_id, lock=True)
+    incidents.lock(connection, [incident_id])
+    thread = threads.locked(connection, [incident_id]).get(incident_id)
     if thread is None:
         sent_s = threads.first_sent_s(connection, incident_id)
         thread = Thread(

@@ -244,11 +244,15 @@ def finish(connection: Connection, results: Sequence[Result], owner: str, now_s:
     if first:
         # The first receipt of any alert is the thread's.
         told = select(alerts.c.incident_id).where(alerts.c.alert_id.in_(first), alerts.c.purpose == "incident")
-        connection.execute(
-            update(threads)
-            .where(threads.c.incident_id.in_(told), threads.c.state.in_(("pending", "failed")))
-            .values(state="sent", sent_s=func.coalesce(threads.c.sent_s, now_s))
-        )
+        unsent = threads.c.state.in_(("pending", "failed"))
+        mine = select(threads.c.incident_id).where(threads.c.incident_id.in_(told), unsent)
+        ids = list(connection.scalars(mine.order_by(threads.c.incident_id).with_for_update()))
+        if ids:
+            connection.execute(
+                update(threads)
+                .where(threads.c.incident_id.in_(ids))
+                .values(state="sent", sent_s=func.coalesce(threads.c.sent_s, now_s))
+            )
     dead = {result.alert_id for result in results if result.outcome == "dead"} - sent
     if dead:
         hopeful = select(deliveries.c.alert_id).where(

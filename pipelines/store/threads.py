@@ -49,11 +49,22 @@ class Thread:
 _COLUMNS: Final = tuple(threads.c[field.name] for field in fields(Thread))
 
 
-def get(connection: Connection, incident_id: str, *, lock: bool = False) -> Thread | None:
-    """The thread of an incident. `lock`: nobody else changes it before this transaction ends."""
-    statement = select(*_COLUMNS).where(threads.c.incident_id == incident_id)
-    row = connection.execute(statement.with_for_update() if lock else statement).first()
+def get(connection: Connection, incident_id: str) -> Thread | None:
+    """The thread of an incident."""
+    row = connection.execute(select(*_COLUMNS).where(threads.c.incident_id == incident_id)).first()
     return None if row is None else Thread(*row)
+
+
+def locked(connection: Connection, incident_ids: Sequence[str]) -> dict[str, Thread]:
+    """The threads of these incidents; nobody else changes them or their alerts before this transaction ends."""
+    ids = sorted(set(incident_ids))
+    if connection.dialect.name == "postgresql":
+        # Everybody takes an incident's alerts first and its thread after them, each kind in one order: no two ever wait
+        # for each other. SQLite has one writer anyway.
+        told = select(alerts.c.alert_id).where(alerts.c.incident_id.in_(ids)).order_by(alerts.c.alert_id)
+        connection.execute(told.with_for_update())
+    chosen = select(*_COLUMNS).where(threads.c.incident_id.in_(ids)).order_by(threads.c.incident_id)
+    return {row.incident_id: Thread(*row) for row in connection.execute(chosen.with_for_update())}
 
 
 def put(connection: Connection, made: Sequence[Thread]) -> None:
