@@ -17,6 +17,7 @@ from vision.geometry import Box, FloatArray, bottom_centres, iou, points_in_poly
 from vision.incident import Incident, PictureRequest, Snapshot
 from vision.looks import Looks
 from vision.scene import Scene
+from vision.status import RuleStatus
 from vision.tracking import Tracker
 from vision.view import ViewJudge
 
@@ -177,6 +178,12 @@ class Engine:
     def cases(self) -> frozenset[str]:
         """Incident ids of every case that runs. What was kept for another (a picture, say) will not be needed again."""
         return frozenset().union(*(behaviour.cases() for behaviour in self._behaviours.values()))
+
+    def status(self) -> tuple[RuleStatus, ...]:
+        """What the rules are watching since the last step, for a screen; changes nothing."""
+        if self._time_s is None:
+            return ()
+        return tuple(one for behaviour in self._behaviours.values() for one in behaviour.status(self._time_s))
 
     def finish(self) -> None:
         """The pictures end. Nothing closes: absence needs evidence."""

@@ -44,6 +44,7 @@ def run(args: argparse.Namespace) -> int:
     from pipelines.config.secrets import secrets
     from pipelines.config.watch import Reloader, reload_on_sighup
     from pipelines.detector import load_detector
+    from pipelines.events.live import LivePublisher
     from pipelines.events.locate import redis_url
     from pipelines.events.redis_streams import CameraLease, RedisPublisher, connect, process_name
     from pipelines.health import HealthServer
@@ -52,6 +53,7 @@ def run(args: argparse.Namespace) -> int:
     from pipelines.workers.analysis import AnalysisWorker
     from pipelines.workers.camera import CameraAnalysis, Surroundings
     from pipelines.workers.leases import HeldLease
+    from pipelines.workers.live import LiveView
     from pipelines.workers.pictures import PictureStore
     from pipelines.workers.state import saved_cameras
 
@@ -66,6 +68,8 @@ def run(args: argparse.Namespace) -> int:
     url = redis_url(config)
     client = connect(url)
     owner = process_name()
+    # A connection of its own: a slow picture must not make a lease late.
+    live = LiveView(LivePublisher(connect(url)), clock)
 
     with ExitStack() as stack:
         publisher = _first_free(
@@ -79,6 +83,7 @@ def run(args: argparse.Namespace) -> int:
             _reader_factory(metrics, clock, log),
             log,
             scorer=_scorer(config, log),
+            live=live,
         )
         worker = AnalysisWorker(
             loaded,
@@ -94,7 +99,10 @@ def run(args: argparse.Namespace) -> int:
         stack.enter_context(
             HealthServer(metrics, _ready(worker, url), host=page.host, port=_free_port(page.host, page.port, log))
         )
-        threads = [Thread(target=publisher.run, args=(stop,), name="spool")]
+        threads = [
+            Thread(target=publisher.run, args=(stop,), name="spool"),
+            Thread(target=live.run, args=(stop,), name="live"),
+        ]
         if loaded.path is not None:
             reloader = Reloader(loaded.path, clock, worker.reload, lambda faults: _refused(log, faults), loaded)
             reload_on_sighup(reloader)

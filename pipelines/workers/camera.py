@@ -18,6 +18,7 @@ from pipelines.errors import GatewatchError
 from pipelines.events.bus import Publisher
 from pipelines.events.envelope import Event, incident_event
 from pipelines.logs import fields
+from pipelines.workers.live import LiveView
 from pipelines.workers.pictures import PictureStore, Place
 from pipelines.workers.state import CameraState, StateError, StateFile
 from vision.aggression import RegionScorer
@@ -56,6 +57,7 @@ class Surroundings:
     open_reader: ReaderFactory
     log: logging.Logger
     scorer: RegionScorer | None = None
+    live: LiveView | None = None
 
 
 class CameraAnalysis:
@@ -131,6 +133,9 @@ class CameraAnalysis:
         if self._run_id != frame.run_id:
             self._run_id, self._run_started_s = frame.run_id, frame.time_s
         self._last_s = frame.time_s
+        live = self._around.live
+        if live is not None and step.scene is not None and live.wants(self.camera_id):
+            live.offer(frame, step.scene, self._engine.status())
         wanted = self._engine.wanted_fps
         if self._reader is not None and (wanted is not None) != self._quick:
             self._quick = wanted is not None

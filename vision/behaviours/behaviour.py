@@ -10,6 +10,7 @@ from vision.camera import RuleSpec
 from vision.geometry import Box
 from vision.incident import Incident, PictureRequest
 from vision.scene import Scene
+from vision.status import RuleStatus
 
 
 @dataclass(slots=True)
@@ -34,6 +35,10 @@ class Behaviour(Protocol):
 
     def cases(self) -> frozenset[str]:
         """Incident ids of every case that runs, told already or not."""
+        ...
+
+    def status(self, time_s: float) -> tuple[RuleStatus, ...]:
+        """What is being watched at `time_s` (that of the last scene), for a screen; changes nothing."""
         ...
 
     def reconfigure(self, rule: RuleSpec) -> None:

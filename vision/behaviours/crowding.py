@@ -21,6 +21,7 @@ from vision.geometry import Box, bottom_centres, points_in_polygon
 from vision.incident import Phase, PictureRequest, Quantity
 from vision.observation import Observation
 from vision.scene import Scene
+from vision.status import RuleStatus
 
 #: Density in people per square metre -> severity.
 LEVELS: Final = ((5.0, 1), (3.5, 2), (2.0, 3))
@@ -265,6 +266,23 @@ class Crowding:
 
     def cases(self) -> frozenset[str]:
         return frozenset() if self._episode is None else frozenset({self._episode.incident_id})
+
+    def status(self, time_s: float) -> tuple[RuleStatus, ...]:
+        rule, p = self._rule, self._parameters
+        if not rule.active(time_s):
+            return (RuleStatus(rule.rule_id, rule.kind, rule.zone_id, "off"),)
+        evidence: dict[str, Quantity] = {}
+        if any(at_s > time_s - _SMOOTH_S for at_s, _, _ in self._history):  # else nothing is known of this moment
+            count, density = self._steady(time_s)
+            evidence["people"] = Quantity(count, "people")
+            if p.density_per_m2 is not None:
+                evidence["density"] = Quantity(round(density, 2), "people/m2")
+        if p.people is not None:
+            evidence["people_limit"] = Quantity(p.people, "people")
+        if p.density_per_m2 is not None:
+            evidence["density_limit"] = Quantity(p.density_per_m2, "people/m2")
+        state, incident = ("watching", None) if self._episode is None else ("open", self._episode.incident_id)
+        return (RuleStatus(rule.rule_id, rule.kind, rule.zone_id, state, None, incident, evidence),)
 
     def close(self, time_s: float, reason: str) -> Outcome:
         out = Outcome()

@@ -40,6 +40,7 @@ from vision.geometry import (
 )
 from vision.incident import Phase, PictureRequest, Quantity
 from vision.scene import Scene
+from vision.status import RuleStatus
 
 #: A detection this sure may begin a case; any that the detector gives may confirm one that exists.
 START_CONFIDENCE: Final = 0.35
@@ -290,6 +291,24 @@ class IllegalParking:
 
     def cases(self) -> frozenset[str]:
         return frozenset(case.episode.incident_id for case in self._cases)
+
+    def status(self, time_s: float) -> tuple[RuleStatus, ...]:
+        rule, limit = self._rule, Quantity(self._parameters.after_s, "s")
+        if not rule.active(time_s):
+            return (RuleStatus(rule.rule_id, rule.kind, rule.zone_id, "off"),)
+        return tuple(
+            RuleStatus(
+                rule.rule_id,
+                rule.kind,
+                rule.zone_id,
+                case.state.value,
+                case.place,
+                case.key if case.episode.phase is not None else None,
+                {"standing": case.standing(time_s, self._active_since_s), "standing_limit": limit},
+            )
+            for case in self._cases
+            if case.state is not CaseState.CANDIDATE
+        )
 
     def close(self, time_s: float, reason: str) -> Outcome:
         out = Outcome(changed=bool(self._cases))

@@ -101,6 +101,11 @@ class Case:
             return self.present_s
         return self.empty_since_s
 
+    def standing(self, time_s: float, active_since_s: float | None) -> Quantity:
+        """How long it has stood; where a rule came into force later, since then."""
+        since_s = self.stopped_s if active_since_s is None else max(self.stopped_s, active_since_s)
+        return Quantity(round(max(0.0, time_s - since_s), 1), "s")
+
     def vote(self, class_id: int, confidence: float) -> None:
         self.votes[class_id] = self.votes.get(class_id, 0.0) + confidence
         self.hits += 1

@@ -17,9 +17,10 @@ from vision.behaviours.bullying_group import Group
 from vision.camera import RuleSpec
 from vision.episodes import incident_id
 from vision.geometry import Box, points_in_polygon
-from vision.incident import Phase, PictureRequest
+from vision.incident import Phase, PictureRequest, Quantity
 from vision.scene import Scene
 from vision.situation import SituationWatch
+from vision.status import RuleStatus
 
 Sensitivity = Literal["low", "normal", "high"]
 
@@ -212,6 +213,23 @@ class PossibleBullying:
 
     def cases(self) -> frozenset[str]:
         return frozenset(group.incident_id for group in self._state.groups)
+
+    def status(self, time_s: float) -> tuple[RuleStatus, ...]:
+        rule = self._rule
+        if not rule.active(time_s):
+            return (RuleStatus(rule.rule_id, rule.kind, rule.zone_id, "off"),)
+        return tuple(
+            RuleStatus(
+                rule.rule_id,
+                rule.kind,
+                rule.zone_id,
+                "watching" if group.episode is None else "open",
+                group.box_norm,
+                None if group.episode is None else group.incident_id,
+                {"score": Quantity(round(group.score, 2), "0..1")},
+            )
+            for group in self._state.groups
+        )
 
     def close(self, time_s: float, reason: str) -> Outcome:
         out = Outcome()
