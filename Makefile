@@ -38,4 +38,5 @@ check: venv ## ruff, mypy --strict, import-linter, the tests
 bench: setup ## what is claimed about speed, measured on this machine
 	@$(BIN)/gatewatch bench detector
 	@$(BIN)/gatewatch bench bus
+	@$(BIN)/gatewatch bench cameras --find-limit
 	@$(BIN)/python benchmarks/recording_history.py

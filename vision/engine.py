@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from vision.incident import Incident, PictureRequest, Snapshot
 from vision.looks import Looks
 from vision.scene import Scene
 from vision.status import RuleStatus
-from vision.tracking import Tracker
+from vision.tracking import Tracker, Tracking
 from vision.view import ViewJudge
 
 SNAPSHOT_VERSION: Final = 1
@@ -36,6 +36,13 @@ class Step:
     pictures: tuple[PictureRequest, ...]
     scene: Scene | None
     changed: bool
+
+
+class Tracked(NamedTuple):
+    """What is `seen` in one picture, and which tracks took it."""
+
+    seen: Detections
+    tracking: Tracking
 
 
 class Engine:
@@ -98,26 +105,34 @@ class Engine:
         self._kinds[rule.rule_id] = (rule.kind, rule.zone_id)
 
     def step(self, frame: Frame, detections: Detections) -> Step:
-        """Judge one picture with what the detector found in it.
+        """Judge one picture with what the detector found in it: `track`, then `judge`.
 
         Raises:
             ValueError: the frame is another camera's, or its `time_s` is not later than the last one's.
         """
+        return self.judge(frame, self.track(frame, detections))
+
+    def track(self, frame: Frame, detections: Detections) -> Tracked:
+        """The first half of `step`: detections that no mask hides, and the tracks that took them. Raises as `step`."""
         if frame.camera_id != self._camera.camera_id:
             raise ValueError(f"frame of camera {frame.camera_id} given to the engine of {self._camera.camera_id}")
         if self._time_s is not None and frame.time_s <= self._time_s:
             raise ValueError(f"camera {frame.camera_id}: time_s must grow: {frame.time_s} after {self._time_s}")
-        scene = self._scene(frame, detections)
+        seen = detections.where(self._not_masked(frame, detections))
+        seen = seen.where(_once(seen))
+        return Tracked(seen, self._tracker.update(seen, frame.time_s))
+
+    def judge(self, frame: Frame, tracked: Tracked) -> Step:
+        """The second half of `step`: what the rules make of the picture and its tracks, which `track` gave."""
+        scene = self._scene(frame, tracked)
         self._time_s = frame.time_s
         outcome = Outcome()
         for behaviour in self._behaviours.values():
             _join(outcome, behaviour.step(scene))
         return Step(tuple(outcome.incidents), tuple(outcome.pictures), scene, outcome.changed)
 
-    def _scene(self, frame: Frame, detections: Detections) -> Scene:
-        seen = detections.where(self._not_masked(frame, detections))
-        seen = seen.where(_once(seen))
-        tracking = self._tracker.update(seen, frame.time_s)
+    def _scene(self, frame: Frame, tracked: Tracked) -> Scene:
+        seen, tracking = tracked.seen, tracked.tracking
         return Scene(
             camera_id=self._camera.camera_id,
             time_s=frame.time_s,

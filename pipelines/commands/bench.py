@@ -1,4 +1,4 @@
-"""`gatewatch bench bus | detector`: what is claimed about speed, measured on this machine."""
+"""`gatewatch bench bus | cameras | detector`: what is claimed about speed, measured on this machine."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 import json
 from typing import Any
 
+from pipelines.commands.bench_cameras import add_cameras
 from pipelines.commands.bench_detector import add_detector
 
 
@@ -21,6 +22,7 @@ def add(commands: Any) -> None:
     bus.add_argument("--dispatchers", type=int, default=1, metavar="N", help="processes (default 1)")
     bus.add_argument("--json", action="store_true", help="one JSON object on standard output")
     bus.set_defaults(run=run_bus)
+    add_cameras(actions)
     add_detector(actions)
 
 

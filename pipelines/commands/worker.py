@@ -84,6 +84,7 @@ def run(args: argparse.Namespace) -> int:
             log,
             scorer=_scorer(config, log),
             live=live,
+            stage=metrics.stage,
         )
         worker = AnalysisWorker(
             loaded,
@@ -154,7 +155,15 @@ def _reader_factory(metrics: Metrics, clock: Clock, log: logging.Logger) -> Read
                 metrics.reconnects.labels(camera=camera_id, reason=reason).inc()
                 log.warning("the stream ended; connecting again", extra=fields(camera=camera_id, reason=reason))
 
-        return RtspReader(camera_id, address, fps=fps, clock=clock, not_before_s=not_before_s, on_event=on_event)
+        return RtspReader(
+            camera_id,
+            address,
+            fps=fps,
+            clock=clock,
+            not_before_s=not_before_s,
+            on_event=on_event,
+            on_cpu=metrics.stage_cpu.labels(stage="decode").inc,
+        )
 
     return open_reader
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -50,7 +51,15 @@ class _Picked:
     edge_s: float
 
 
+#: (address, options of libav, (open, read) time-out in seconds) -> (container, stream), as `decoding.open_video`.
+OpenVideo = Callable[[str, dict[str, str], tuple[float, float]], tuple[Any, Any]]
+
+
 def _nothing(_kind: str, _reason: str) -> None:
+    pass
+
+
+def _uncounted(_cpu_s: float) -> None:
     pass
 
 
@@ -63,7 +72,8 @@ class RtspReader:
     edge, see `capture_time`), `no_pts`, `corrupt`, `undecodable`, `unconvertible`. At the end of each session
     `on_event("reconnect", reason)`: `refused`, `unreachable`, `io_error`, `unauthorised`, `not_found`, `timeout`, `no_data`,
     `connection_lost`, `ended`, `garbage`, `no_video`, `undecodable`, `stale`, `not_supported`, `server_error`, `failed`.
-    `on_event` is called in both threads and must be quick.
+    `on_event` is called in both threads and must be quick; `on_cpu` gets the processor seconds that reading and decoding
+    took, after each packet.
     """
 
     def __init__(
@@ -75,6 +85,8 @@ class RtspReader:
         clock: Clock,
         not_before_s: float = 0.0,
         on_event: Callable[[str, str], None] = _nothing,
+        on_cpu: Callable[[float], None] = _uncounted,
+        open_stream: OpenVideo = open_video,
         jitter: random.Random | None = None,
         open_timeout_s: float = OPEN_TIMEOUT_S,
         read_timeout_s: float = READ_TIMEOUT_S,
@@ -91,6 +103,8 @@ class RtspReader:
         self._timeouts_s = (open_timeout_s, read_timeout_s)
         self._clock = clock
         self._on_event = on_event
+        self._on_cpu = on_cpu
+        self._open_stream = open_stream
         self._jitter = random.Random() if jitter is None else jitter
         self._time = CaptureTime(not_before_s)
         self._pace = Pace(fps)
@@ -172,7 +186,7 @@ class RtspReader:
             options |= _RTSP | {"timeout": str(int(max(self._timeouts_s) * 1_000_000))}
         began_s = self._clock.monotonic_s()
         try:
-            container, stream = open_video(self._url, options, self._timeouts_s)
+            container, stream = self._open_stream(self._url, options, self._timeouts_s)
         except LookupError as error:
             self.last_error = "the stream holds no video"
             raise SessionEnded("no_video") from error
@@ -200,6 +214,7 @@ class RtspReader:
         run_id = f"{self.camera_id}@{datetime.fromtimestamp(self._clock.now_s(), UTC):%Y%m%dT%H%M%S.%fZ}"
         packets = container.demux(stream)
         picture_s = fresh_s = self._clock.monotonic_s()
+        spent_s = time.thread_time()
         while not stop.is_set():
             try:
                 packet = next(packets)
@@ -215,6 +230,8 @@ class RtspReader:
                 picture_s = arrival_s
                 if self._offer(picture, run_id, arrival_s):
                     fresh_s = arrival_s
+            before_s, spent_s = spent_s, time.thread_time()
+            self._on_cpu(spent_s - before_s)
             if arrival_s - picture_s > NO_PICTURE_S:
                 self.last_error = "packets arrive, but no picture can be decoded from them"
                 raise SessionEnded("undecodable")

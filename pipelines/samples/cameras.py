@@ -81,6 +81,11 @@ class RtspServer:
         return f"rtsp://{HOST}:{self.port}/{file_name}?play_count=0"
 
     @property
+    def pid(self) -> int | None:
+        """Its process, None while there is none."""
+        return None if self._process is None else self._process.pid
+
+    @property
     def running(self) -> bool:
         return self._process is not None and self._process.poll() is None
 

@@ -33,6 +33,10 @@ class Lease(Protocol):
     def release(self) -> None: ...
 
 
+def _untold(_camera_id: str, _time_s: float) -> None:
+    pass
+
+
 class AnalysisWorker:
     """Analyses the cameras whose lease it gets. `cameras` limits it to some ids; None means every camera."""
 
@@ -48,7 +52,9 @@ class AnalysisWorker:
         clock: Clock,
         log: logging.Logger,
         batch: int = 2,
+        on_analysed: Callable[[str, float], None] = _untold,
     ) -> None:
+        """`on_analysed` is told camera and time of each frame once its incidents are published."""
         self._loaded = loaded
         self._only = frozenset(cameras) if cameras is not None else None
         self._detector = detector
@@ -58,6 +64,7 @@ class AnalysisWorker:
         self._clock = clock
         self._log = log
         self._batch = batch
+        self._on_analysed = on_analysed
         self._running: dict[str, CameraAnalysis] = {}
         self._leases: dict[str, Lease] = {}
         self._analysed_at_s: dict[str, float] = {}
@@ -185,11 +192,11 @@ class AnalysisWorker:
         # How old the picture is when its detections are there: what a guard waits for before any rule's own time.
         age_s = max(0.0, self._clock.now_s() - frame.time_s)
         self._metrics.stage_duration.labels(stage="age").observe(age_s)
-        with self._metrics.stage("rules"):
-            step = camera.analyse(frame, detections)
+        step = camera.analyse(frame, detections)
         self._analysed_at_s[camera.camera_id] = self._clock.monotonic_s()
         self._metrics.frames_analysed.labels(camera=camera.camera_id).inc()
         self._metrics.last_frame_timestamp.labels(camera=camera.camera_id).set(frame.time_s)
+        self._on_analysed(camera.camera_id, frame.time_s)
         for incident in step.incidents:
             if incident.phase == Phase.OPENED:
                 self._metrics.incidents.labels(camera=camera.camera_id, behaviour=incident.kind).inc()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from threading import Event as StopEvent
 from threading import Thread
@@ -47,6 +48,10 @@ class Reader(Protocol):
 ReaderFactory = Callable[[str, str, float, float], Reader]
 
 
+def _unmeasured(_stage: str) -> AbstractContextManager[None]:
+    return nullcontext()
+
+
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """What every camera of a worker shares."""
@@ -58,6 +63,8 @@ class Surroundings:
     log: logging.Logger
     scorer: RegionScorer | None = None
     live: LiveView | None = None
+    stage: Callable[[str], AbstractContextManager[None]] = _unmeasured
+    """Measures the block that it is given a name for: `Metrics.stage` in production."""
 
 
 class CameraAnalysis:
@@ -121,15 +128,22 @@ class CameraAnalysis:
 
         While people act on each other the reader gives more pictures than that: the others are only glanced at.
         """
-        frame = self._reader.take(0.0) if self._reader is not None else None
+        if self._reader is None:
+            return None
+        with self._around.stage("decode"):
+            frame = self._reader.take(0.0)
         if frame is not None and self._quick and frame.time_s - self._last_s < 1 / self._camera.fps - _SLACK_S:
-            self._engine.glance(frame)
+            with self._around.stage("rules"):
+                self._engine.glance(frame)
             return None
         return frame
 
     def analyse(self, frame: Frame, detections: Detections) -> Step:
         """One step of the engine and all that follows from it."""
-        step = self._engine.step(frame, detections)
+        with self._around.stage("track"):
+            tracked = self._engine.track(frame, detections)
+        with self._around.stage("rules"):
+            step = self._engine.judge(frame, tracked)
         if self._run_id != frame.run_id:
             self._run_id, self._run_started_s = frame.run_id, frame.time_s
         self._last_s = frame.time_s
@@ -140,7 +154,8 @@ class CameraAnalysis:
         if self._reader is not None and (wanted is not None) != self._quick:
             self._quick = wanted is not None
             self._reader.fps = max(self._camera.fps, wanted or 0.0)
-        self._handle(step, frame)
+        with self._around.stage("publish"):
+            self._handle(step, frame)
         return step
 
     def reconfigure(self, loaded: LoadedConfig) -> None:
