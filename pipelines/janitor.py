@@ -18,6 +18,7 @@ from pipelines.events.bus import Publisher
 from pipelines.events.envelope import incident_event
 from pipelines.logs import fields
 from pipelines.recording.clips import Clip
+from pipelines.recording.clockstate import ClockGrade
 from vision.incident import Incident, Phase, Quantity
 
 _EVERY_S: Final = 5.0
@@ -35,6 +36,8 @@ class RecordedFootage(Protocol):
     def forward(self, publish: Callable[[dict[str, Any]], None]) -> int: ...
 
     def keep_incident(self, incident_id: str, camera: str, from_s: float, to_s: float) -> None: ...
+
+    def clock_grade(self, camera: str, at_s: float) -> ClockGrade: ...
 
     def clip(self, incident_id: str) -> Clip | None: ...
 
@@ -78,17 +81,18 @@ class Janitor:
     def run_once(self) -> None:
         """One round. Raises Unavailable: footage, record or bus are away."""
         footage = self._open_footage()
-        footage.forward(self._publish)
+        footage.forward(lambda body: self._publish(footage, body))
         for row in self._incidents_since(self._clock.now_s() - _LOOK_BACK_S):
             if row["camera"] and row["kind"] != "recording_gap":
                 self._keep(footage, row)
                 self._clip(footage, row)
 
-    def _publish(self, body: dict[str, Any]) -> None:
+    def _publish(self, footage: RecordedFootage, body: dict[str, Any]) -> None:
         values = {name: value for name, value in body.items() if name not in ("phase", "evidence", "track_ids")}
         evidence = {name: Quantity(one["value"], one["unit"]) for name, one in body["evidence"].items()}
         incident = Incident(**values, phase=Phase(body["phase"]), evidence=evidence, track_ids=())
-        self._publisher.publish(incident_event(incident, self._config_version, incident.camera_id))
+        clock = footage.clock_grade(incident.camera_id, incident.time_s).to_json()
+        self._publisher.publish(incident_event(incident, self._config_version, incident.camera_id, clock=clock))
 
     def _keep(self, footage: RecordedFootage, row: dict[str, Any]) -> None:
         incident_id, ended = row["incident_id"], row["closed_s"] is not None

@@ -86,6 +86,7 @@ def test_a_gap_in_the_recording_reaches_the_bus_once_and_as_an_envelope(rounds: 
     (event,) = rounds.bus.events
     assert (event.type, event.data["kind"], event.data["camera"]) == ("incident.opened", "recording_gap", "gate")
     assert event.data["evidence"] == {"gap": {"value": 15.0, "unit": "s"}}
+    assert event.data["clock"]["evidence_grade"] is False
     jsonschema.validate(json.loads(event.to_json()), event_schema())
 
 

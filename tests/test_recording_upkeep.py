@@ -16,7 +16,7 @@ from pipelines.media.ffmpeg import Ffmpeg, find_binary
 from pipelines.recording import retries
 from pipelines.recording.alarms import GapAlarms
 from pipelines.recording.cleaner import Cleaner, Settings
-from pipelines.recording.clockstate import CameraClock, HostClock, grade, host_clock
+from pipelines.recording.clockstate import CameraClock, CameraOffset, HostClock, grade, host_clock
 from pipelines.recording.coverage import Cause, Span
 from pipelines.recording.footage import Footage
 from pipelines.recording.holds import Holds
@@ -125,6 +125,7 @@ def test_a_cameras_clock_is_known_by_its_sender_reports_and_unknown_without() ->
     assert camera_clock(0.25, reports=True) == 250
     assert camera_clock(-7.0, reports=True) == -7000
     assert camera_clock(0.0, reports=False) is None
+    assert camera_clock(-1.7e9, reports=True) is None, "counts from the camera's start, which says no date"
     assert CameraClock().offset_ms() is None
 
 
@@ -136,12 +137,13 @@ def test_a_cameras_clock_is_known_by_its_sender_reports_and_unknown_without() ->
         (-1400, HostClock(True, 0.01), False, "-1.4 s off"),
         (200, HostClock(False, None), False, "not synchronised"),
         (200, HostClock(True, 3.0), False, "may be 3.0 s off"),
-        (200, HostClock(None, None), False, "not synchronised"),
+        (200, HostClock(None, None), False, "is not known"),
         (None, HostClock(True, 0.01), False, "unknown"),
     ],
 )
 def test_evidence_grade(offset_ms: int | None, host: HostClock, good: bool, why: str) -> None:
-    judged = grade(offset_ms, host)
+    camera = None if offset_ms is None else CameraOffset(offset_ms, 0, "RTCP sender reports")
+    judged = grade(camera, host)
     assert judged.evidence_grade is good
     assert why in judged.why
 

@@ -68,6 +68,7 @@ class Bench:
             PictureStore(folder / "pictures"),
             lambda *_: Silent(),
             logging.getLogger("test.camera"),
+            clock_of=lambda camera_id: {"why": f"asked for {camera_id}"},
         )
         self.camera = CameraAnalysis("gate", self.loaded, around)
         self.camera.start()
@@ -110,6 +111,7 @@ def test_an_incident_keeps_its_pictures_after_it_closed(bench: Bench) -> None:
     bench.show(40, 80, car=False)
     phases = [event.data["phase"] for event in bench.publisher.events]
     assert (phases[0], phases[-1]) == ("opened", "closed")
+    assert {event.data["clock"]["why"] for event in bench.publisher.events} == {"asked for gate"}
     assert set(bench.pictures()) >= {"first_seen.jpg", "limit.jpg", "cleared.jpg"}
 
 

@@ -126,6 +126,7 @@ def _for_people(found: dict[str, Any], zone: str) -> str:
         f"  verdict     {found['verdict'] or 'none yet'}",
         f"  config      {found['config_version']}",
     ]
+    lines.append(f"  clock       {_clock(found['clock'])}")
     lines += [f"  picture     {picture.get('role', '?')}: {picture.get('path', '?')}" for picture in found["pictures"]]
     lines += [
         f"  event       {shown_time(event['time_s'], zone)}  {event['type']} (revision {event['revision']})"
@@ -148,3 +149,13 @@ def _for_people(found: dict[str, Any], zone: str) -> str:
 
 def _silenced(why: str) -> str:
     return f" (nobody was told: {why})" if why else ""
+
+
+def _clock(clock: dict[str, Any] | None) -> str:
+    """Whether the times are good enough for evidence, and what they rest on."""
+    if clock is None:
+        return "NOT evidence grade: nobody looked at the clocks"
+    grade = "evidence grade" if clock.get("evidence_grade") else "NOT evidence grade"
+    offset, error = clock.get("camera_offset_s"), clock.get("camera_error_s") or 0.0
+    camera = "" if offset is None else f" (camera {offset:+.1f} s, known to {error:.1f} s by {clock.get('source')})"
+    return f"{grade}: {clock.get('why', '?')}{camera}"

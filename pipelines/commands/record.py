@@ -12,6 +12,7 @@ from pipelines.commands import options
 
 if TYPE_CHECKING:
     from pipelines.config import LoadedConfig
+    from pipelines.recording.clockwatch import ClockWatch
     from pipelines.recording.recorder import Recorder
 
 
@@ -35,6 +36,7 @@ def run(args: argparse.Namespace) -> int:
     from pipelines.metrics import Metrics
     from pipelines.recording import settings
     from pipelines.recording.cleaner import Cleaner
+    from pipelines.recording.clockwatch import ClockWatch
     from pipelines.recording.heads import Heads
     from pipelines.recording.keeper import Keeper
     from pipelines.recording.recorder import Recorder
@@ -73,6 +75,7 @@ def run(args: argparse.Namespace) -> int:
         metrics,
         tolerance_s=config.recording.continuous,
     )
+    watch = ClockWatch(volume, settings.clock_places(config), clock)
     page = config.recorder.metrics
     stop = stop_on_signals()
     if args.seconds is not None:
@@ -81,17 +84,21 @@ def run(args: argparse.Namespace) -> int:
         timer.start()
     ready = {"volume": lambda: (volume.check() is None, volume.check() or ""), "cameras": recorder.health}
     thread = threading.Thread(target=keeper.run, args=(stop,), name="keeper", daemon=True)
+    clocks = threading.Thread(target=watch.run, args=(stop,), name="clocks", daemon=True)
     log = logging.getLogger(__name__)
-    _follow(loaded, recorder, only, stop)
+    _follow(loaded, recorder, watch, only, stop)
     with HealthServer(metrics, ready, host=page.host, port=page.port):
         thread.start()
+        clocks.start()
         log.info("recording %d cameras to %s", len(cameras), volume.root)
         recorder.run(stop)
         thread.join(30.0)
     return 0
 
 
-def _follow(loaded: LoadedConfig, recorder: Recorder, only: frozenset[str] | None, stop: threading.Event) -> None:
+def _follow(
+    loaded: LoadedConfig, recorder: Recorder, watch: ClockWatch, only: frozenset[str] | None, stop: threading.Event
+) -> None:
     """Cameras follow the configuration's file; the volume, limits and keys change at the next start."""
     from pipelines.clock import SystemClock
     from pipelines.config.watch import Reloader
@@ -104,6 +111,7 @@ def _follow(loaded: LoadedConfig, recorder: Recorder, only: frozenset[str] | Non
     def changed(new: LoadedConfig) -> None:
         wanted = settings.cameras(new.config, None if only is None else only & frozenset(new.config.cameras))
         recorder.reconfigure(wanted)
+        watch.reconfigure(settings.clock_places(new.config))
         log.info("new configuration %s: %d cameras", new.version, len(wanted))
 
     def refused(faults: list[str]) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import logging
 import socket
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from threading import Event, Thread
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pipelines.commands.options import add_config, load_config
 from pipelines.errors import BadInput
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from pipelines.metrics import Metrics
     from pipelines.workers.analysis import AnalysisWorker
     from pipelines.workers.camera import ReaderFactory
+    from pipelines.workers.clockboard import ClockBoard
     from vision.aggression import RegionScorer
 
 #: A camera whose newest analysed frame is older than this is not being watched.
@@ -76,6 +78,7 @@ def run(args: argparse.Namespace) -> int:
             [RedisPublisher(url, folder, clock, metrics=metrics) for folder in _spools(config.data)]
         )
         stack.callback(publisher.close)
+        board = _clock_board(config, lambda: sorted(worker.analysing), clock, log)
         around = Surroundings(
             clock,
             publisher,
@@ -85,6 +88,7 @@ def run(args: argparse.Namespace) -> int:
             scorer=_scorer(config, log),
             live=live,
             stage=metrics.stage,
+            clock_of=board,
         )
         worker = AnalysisWorker(
             loaded,
@@ -103,6 +107,7 @@ def run(args: argparse.Namespace) -> int:
         threads = [
             Thread(target=publisher.run, args=(stop,), name="spool"),
             Thread(target=live.run, args=(stop,), name="live"),
+            Thread(target=board.run, args=(stop,), name="clocks", daemon=True),
         ]
         if loaded.path is not None:
             reloader = Reloader(loaded.path, clock, worker.reload, lambda faults: _refused(log, faults), loaded)
@@ -115,6 +120,18 @@ def run(args: argparse.Namespace) -> int:
         log.info("worker is up", extra=logs.fields(detector=detector.name, config_version=loaded.version))
         _run_with(threads, worker, stop)
     return 0
+
+
+def _clock_board(config: Config, cameras: Callable[[], list[str]], clock: Clock, log: logging.Logger) -> ClockBoard:
+    """What the recorder on this machine knows of the clocks."""
+    from pipelines.recording.clockstate import host_clock
+    from pipelines.recording.footage import Footage
+    from pipelines.workers.clockboard import ClockBoard
+
+    def ask(camera_id: str) -> dict[str, Any]:
+        return Footage.open(config, clock).clock_grade(camera_id, clock.now_s()).to_json()
+
+    return ClockBoard(cameras, ask, lambda: host_clock().to_json(), clock, log)
 
 
 def _run_with(threads: list[Thread], worker: AnalysisWorker, stop: Event) -> None:

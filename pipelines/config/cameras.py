@@ -20,6 +20,13 @@ Share = Annotated[float, Field(ge=0, le=1)]
 PicturePoint = tuple[Share, Share]
 Severity = Annotated[int, Field(ge=1, le=4)]
 ZoneName = Annotated[str, Field(pattern=r"^[\w-]{1,40}$")]
+#: The port is at most 65535, or it is none.
+ClockPlace = Annotated[
+    str,
+    Field(
+        pattern=r"^(auto|off|https?://([\w.-]+|\[[0-9a-fA-F:.]+\])(:([0-9]{1,4}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?(/[^\s@]*)?)$"
+    ),
+]
 RuleId = Annotated[str, Field(pattern=r"^[\w:.-]{1,80}$")]
 
 
@@ -149,4 +156,10 @@ class Camera(Section):
         default={}, description="The parts of the picture that rules speak of, by name."
     )
     rules: list[Rule] = Field(default=[], description="What must not happen, and where.")
+    clock: ClockPlace = Field(
+        default="auto",
+        description="Where the camera's own time is read, for evidence: auto (ONVIF, else its web page, both at port 80 of"
+        " `main`'s host), off, or an http:// or https:// address without user and password (ONVIF if its path says so).",
+        examples=["http://192.0.2.10:8080/onvif/device_service"],
+    )
     recording: CameraRecording = Field(default=CameraRecording(), description="How it is recorded.")

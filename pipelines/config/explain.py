@@ -33,6 +33,10 @@ _NAMES: Final = {
     "zones": ("the name of a zone", "letters, digits, hyphens and underscores, at most 40"),
     "schedules": ("the name of a schedule", "letters, digits, hyphens and underscores, at most 40"),
     "id": ("a rule's id", "letters, digits, and : . - _, at most 80"),
+    "clock": (
+        "where a camera's time is read",
+        "auto, off, or an http:// or https:// address without user and password",
+    ),
 }
 _BOUNDS: Final = {
     "greater_than": ("gt", "more than"),

@@ -115,10 +115,12 @@ def incident_event(
     pictures: Sequence[Mapping[str, Any]] = (),
     *,
     drill: bool = False,
+    clock: Mapping[str, Any] | None = None,
 ) -> Event:
     """The message about one revision of `incident`; the same revision always has the same `id`.
 
-    `pictures` are the records that `PictureStore.save` returned. `drill` marks an incident made to try the chain.
+    `pictures` are the records that `PictureStore.save` returned. `drill` marks an incident made to try the chain. `clock`
+    is how far the camera's and this host's clocks could be trusted when this was told; None: nobody looked.
     """
 
     def at(time_s: float | None) -> str | None:
@@ -155,6 +157,7 @@ def incident_event(
             "evidence": {name: {"value": value, "unit": unit} for name, (value, unit) in incident.evidence.items()},
             "pictures": [dict(picture) for picture in pictures],
             "drill": drill,
+            "clock": None if clock is None else dict(clock),
         },
     )
 

@@ -20,6 +20,8 @@ EVIDENCE_LIMIT_S: Final = 1.0
 _ENOUGH: Final = 5
 #: ffmpeg's own time of writing lies within this before the moment its box arrives.
 _JUST_NOW_S: Final = 0.1
+#: Further off than a year: the sender reports count from the camera's start, as RFC 3550 allows, and say no date.
+_NO_DATE_S: Final = 366 * 86400.0
 
 
 class CameraClock:
@@ -41,7 +43,8 @@ class CameraClock:
         count = len(self._offsets_s)
         if count < _ENOUGH or self._just_now * 2 > count:
             return None
-        return round(median(self._offsets_s) * 1000)
+        offset_s = median(self._offsets_s)
+        return None if abs(offset_s) > _NO_DATE_S else round(offset_s * 1000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,32 +83,53 @@ def host_clock() -> HostClock:
 
 
 @dataclass(frozen=True, slots=True)
+class CameraOffset:
+    """A camera's clock minus ours, known to within `error_ms` either way, and by which means."""
+
+    offset_ms: int
+    error_ms: int
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
 class ClockGrade:
     """What goes with an incident. `evidence_grade` only when every clock is known to be within the limit."""
 
-    camera_offset_s: float | None
+    camera: CameraOffset | None
     host: HostClock
     evidence_grade: bool
     why: str
 
     def to_json(self) -> dict[str, Any]:
+        camera = self.camera
         return {
-            "camera_offset_s": self.camera_offset_s,
+            "camera_offset_s": None if camera is None else camera.offset_ms / 1000,
+            "camera_error_s": None if camera is None else camera.error_ms / 1000,
+            "source": None if camera is None else camera.source,
             "host": self.host.to_json(),
             "evidence_grade": self.evidence_grade,
             "why": self.why,
         }
 
 
-def grade(camera_offset_ms: int | None, host: HostClock) -> ClockGrade:
+def grade(camera: CameraOffset | None, host: HostClock) -> ClockGrade:
     """Whether times are good enough for evidence (error at most 1.0 s, known)."""
-    offset_s = None if camera_offset_ms is None else camera_offset_ms / 1000
-    if offset_s is not None and abs(offset_s) > EVIDENCE_LIMIT_S:
-        return ClockGrade(offset_s, host, False, f"the camera's clock is {offset_s:+.1f} s off (limit 1.0 s)")
+
+    def no(why: str) -> ClockGrade:
+        return ClockGrade(camera, host, False, why)
+
+    offset_s = 0.0 if camera is None else camera.offset_ms / 1000
+    error_s = 0.0 if camera is None else camera.error_ms / 1000
+    if abs(offset_s) - error_s > EVIDENCE_LIMIT_S:
+        return no(f"the camera's clock is {offset_s:+.1f} s off (limit 1.0 s)")
+    if abs(offset_s) + error_s > EVIDENCE_LIMIT_S:
+        return no(f"the camera's clock may be {abs(offset_s) + error_s:.1f} s off (limit 1.0 s)")
+    if host.synchronised is None:
+        return no("whether this host's clock was synchronised is not known")
     if not host.synchronised:
-        return ClockGrade(offset_s, host, False, "this host's clock is not synchronised")
+        return no("this host's clock is not synchronised")
     if host.error_s is not None and host.error_s > EVIDENCE_LIMIT_S:
-        return ClockGrade(offset_s, host, False, f"this host's clock may be {host.error_s:.1f} s off (limit 1.0 s)")
-    if offset_s is None:
-        return ClockGrade(None, host, False, "the camera's clock is unknown (it sends no RTCP sender reports)")
-    return ClockGrade(offset_s, host, True, "within 1.0 s")
+        return no(f"this host's clock may be {host.error_s:.1f} s off (limit 1.0 s)")
+    if camera is None:
+        return no("the camera's clock is unknown (no RTCP sender reports, no answer of its web server)")
+    return ClockGrade(camera, host, True, "within 1.0 s")

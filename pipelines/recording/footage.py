@@ -12,9 +12,9 @@ from typing import Any
 from pipelines.clock import Clock
 from pipelines.config.schema import Config
 from pipelines.media.ffmpeg import Ffmpeg
-from pipelines.recording import alarms, clips, holds, ledger, settings
+from pipelines.recording import alarms, clips, clocks, holds, ledger, settings
 from pipelines.recording.clips import Clip
-from pipelines.recording.clockstate import ClockGrade, grade, host_clock
+from pipelines.recording.clockstate import ClockGrade, host_clock
 from pipelines.recording.coverage import Coverage, Span
 from pipelines.recording.index import Index
 from pipelines.recording.journal import Journal
@@ -104,9 +104,7 @@ class Footage:
     def clock_grade(self, camera: str, at_s: float) -> ClockGrade:
         """How far times of `camera` around `at_s` can be trusted: goes with each incident. Raises Unavailable."""
         with Index.open(self.volume.index) as index:
-            near = ledger.segments(index, camera, _span(at_s - 60.0, at_s + 60.0))
-        known = [segment.offset_ms for segment in near if segment.offset_ms is not None]
-        return grade(max(known, key=abs, default=None), host_clock())
+            return clocks.grade_of(index, camera, _span(at_s, at_s), self._now_ms(), host_clock())
 
     def saw(self, actor: str, action: str, reason: str, data: Mapping[str, Any]) -> None:
         """Into the audit: who viewed, who changed the configuration, ... Raises Unavailable."""

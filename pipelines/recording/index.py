@@ -15,7 +15,7 @@ from typing import Final, Self
 
 from pipelines.errors import Unavailable
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 
 #: States of a segment row.
 PRESENT: Final = 0
@@ -68,6 +68,15 @@ CREATE TABLE outbox (
     created_ms INTEGER NOT NULL, forwarded_ms INTEGER, UNIQUE (incident_id, revision));
 CREATE INDEX outbox_waiting ON outbox (id) WHERE forwarded_ms IS NULL;
 """
+#: What each version added to the one before it.
+_STEPS: Final = {
+    2: """
+CREATE TABLE clocks (
+    camera TEXT NOT NULL, source TEXT NOT NULL, from_ms INTEGER NOT NULL, to_ms INTEGER NOT NULL,
+    low_ms INTEGER, high_ms INTEGER);
+CREATE INDEX clocks_time ON clocks (camera, from_ms);
+"""
+}
 
 
 class Index:
@@ -104,10 +113,11 @@ class Index:
             raise Unavailable(f"{self.path}: written by a newer Gatewatch (index version {version})")
         with self.transaction() as cursor:
             (version,) = cursor.execute("PRAGMA user_version").fetchone()
-            if version == 0:
-                for statement in _SCHEMA.split(";\n"):
-                    cursor.execute(statement)
-                cursor.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+            steps = [_SCHEMA] if version == 0 else []
+            steps += [_STEPS[step] for step in range(max(2, version + 1), SCHEMA_VERSION + 1)]
+            for statement in ";\n".join(steps).split(";\n"):
+                cursor.execute(statement)
+            cursor.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:

@@ -15,9 +15,9 @@ from typing import Any
 
 from pipelines.errors import BadInput, Unavailable
 from pipelines.media.ffmpeg import Ffmpeg
-from pipelines.recording import clips, ledger
+from pipelines.recording import clips, clocks, ledger
 from pipelines.recording.blur import Finder, blur
-from pipelines.recording.clockstate import grade, host_clock
+from pipelines.recording.clockstate import host_clock
 from pipelines.recording.coverage import Span
 from pipelines.recording.heads import make_head
 from pipelines.recording.index import Index
@@ -140,8 +140,7 @@ class Exporter:
         code = resources.files("pipelines.recording").joinpath("package_verify.py").read_text(encoding="utf-8")
         (root / "verify.py").write_text(code, encoding="utf-8")
         coverage = ledger.replayable(self._index, request.camera, request.span, now_ms)
-        offsets = [segment.offset_ms for segment in segments if segment.offset_ms is not None]
-        worst = max(offsets, key=abs, default=None)
+        clock = clocks.grade_of(self._index, request.camera, request.span, now_ms, host_clock())
         manifest: dict[str, Any] = {
             "format": "gatewatch-package-1",
             "kind": kind,
@@ -153,7 +152,7 @@ class Exporter:
             "made": rfc3339(now_ms),
             "volume": self._volume.volume_id,
             "versions": dict(request.versions),
-            "clock": grade(worst, host_clock()).to_json(),
+            "clock": clock.to_json(),
             "holes": [
                 {"from": rfc3339(gap.from_ms), "to": rfc3339(gap.to_ms), "cause": gap.cause.value, "detail": gap.detail}
                 for gap in coverage.gaps

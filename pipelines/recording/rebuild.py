@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from pipelines.clock import Clock
 from pipelines.errors import BadInput
-from pipelines.recording import holds, ledger
+from pipelines.recording import clocks, holds, ledger
 from pipelines.recording.chain import canonical
 from pipelines.recording.coverage import Cause, Gap, Span
 from pipelines.recording.index import Index
@@ -81,6 +81,8 @@ def _replay(index: Index, entry: Entry) -> None:
                     entry.at_ms,
                 ),
             )
+        elif entry.action == "clocks":
+            clocks.replay(cursor, data["rows"])
         elif entry.action == "hold":
             holds.insert(cursor, _hold(data, entry.at_ms))
         elif entry.action == "release":

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pipelines.config.schema import Config, RetentionModel
 from pipelines.errors import BadInput
+from pipelines.recording.cameratime import Place, places
 from pipelines.recording.cleaner import Settings
 from pipelines.recording.heads import FolderChannel, HeadChannel, HttpChannel
 from pipelines.recording.layout import Volume
@@ -39,6 +40,15 @@ def cameras(config: Config, only: frozenset[str] | None = None) -> list[CameraSe
         for name, camera in config.cameras.items()
         if camera.recording.enabled and (only is None or name in only)
     ]
+
+
+def clock_places(config: Config) -> dict[str, list[Place]]:
+    """Where each recorded camera's own time may be read."""
+    return {
+        name: places(camera.clock, camera.main.url)
+        for name, camera in config.cameras.items()
+        if camera.recording.enabled
+    }
 
 
 def limits(config: Config) -> dict[str, Limits]:

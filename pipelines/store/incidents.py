@@ -92,6 +92,8 @@ def notice_of(event: Event) -> Notice:
         raise EnvelopeError(f"id {event.id!r} is not incident_id:revision")
     if not isinstance(data.get("evidence", {}), dict) or not isinstance(data.get("pictures", []), list):
         raise EnvelopeError("evidence is no object, or pictures no list")
+    if not isinstance(data.get("clock"), dict | None):
+        raise EnvelopeError("clock is no object")
     if notice.of_record:
         _incident_row(notice, 0.0)  # every field of the row is judged here, so that storing a batch cannot fail on one
     return notice
@@ -209,6 +211,7 @@ def _incident_row(notice: Notice, now_s: float) -> dict[str, Any]:
         "evidence": data.get("evidence", {}),
         "pictures": data.get("pictures", []),
         "received_s": now_s,
+        "clock": data.get("clock"),
         "verdict": None,
     }
 

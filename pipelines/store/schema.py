@@ -53,6 +53,8 @@ incidents: Final = Table(
     Column("evidence", JSON, nullable=False),
     Column("pictures", JSON, nullable=False),
     Column("received_s", Double, nullable=False),
+    # How far the clocks could be trusted: the camera's offset, the host's state, evidence grade or why not.
+    Column("clock", JSON),
     # The newest verdict, kept here so that a list can filter by it; all of them are in `verdicts`.
     Column("verdict", String(16)),
     Index("incidents_by_time", "opened_s", "incident_id"),

@@ -65,6 +65,8 @@ class Surroundings:
     live: LiveView | None = None
     stage: Callable[[str], AbstractContextManager[None]] = _unmeasured
     """Measures the block that it is given a name for: `Metrics.stage` in production."""
+    #: How far a camera's times can be trusted now, as plain JSON; None: nobody is asked.
+    clock_of: Callable[[str], dict[str, Any]] | None = None
 
 
 class CameraAnalysis:
@@ -230,7 +232,11 @@ class CameraAnalysis:
 
     def _event(self, incident: Incident) -> Event:
         pictures = list(self._pictures.get(incident.incident_id, {}).values())
-        return incident_event(incident, self._loaded.version, self._camera.name or self.camera_id, pictures)
+        name = self._camera.name or self.camera_id
+        return incident_event(incident, self._loaded.version, name, pictures, clock=self._clock_grade())
+
+    def _clock_grade(self) -> dict[str, Any] | None:
+        return None if self._around.clock_of is None else self._around.clock_of(self.camera_id)
 
     def _save(self, *, durable: bool) -> None:
         snapshot = {
@@ -257,7 +263,7 @@ class CameraAnalysis:
             language=site.language,
         )
         try:
-            record = self._around.pictures.save(request, frame, place)
+            record = self._around.pictures.save(request, frame, place, self._clock_grade())
         except OSError as error:
             # A full disk must not silence the incident itself: it goes out without this picture.
             self._around.log.error("a picture was not kept: %s", error, extra=fields(camera=self.camera_id))

@@ -46,9 +46,12 @@ class PictureStore:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def save(self, request: PictureRequest, frame: Frame, place: Place) -> dict[str, Any]:
+    def save(
+        self, request: PictureRequest, frame: Frame, place: Place, clock: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
         """Write one picture; returns its record (`role, camera, path, sha256, width, height, source, captured_at, ...`).
 
+        `clock` is how far its time can be trusted (GA/T 832-2014 wants that with each picture); None: not known.
         `path` is relative to the store's folder. A picture of the same incident and role is replaced.
         Raises OSError when the disk refuses.
         """
@@ -69,6 +72,7 @@ class PictureStore:
             "width": frame.width_px,
             "height": frame.height_px,
             "evidence_size": frame.width_px >= _EVIDENCE_SIZE_PX[0] and frame.height_px >= _EVIDENCE_SIZE_PX[1],
+            "clock": clock,
             "captured_at": frame.captured_at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         }
         write_atomically(path, content, durable=False)
