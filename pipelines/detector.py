@@ -7,16 +7,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import cv2
+import numpy as np
 
 from pipelines.errors import BadInput
+from pipelines.media.hiding import Box
 from pipelines.models.installed import find_model
 from pipelines.paths import model_dirs
+from vision import coco
 from vision.detectors import make_detector
 from vision.detectors.settings import DetectorSettings, ModelError
 
 if TYPE_CHECKING:
     from pipelines.config.schema import Config
-    from vision.detection import Detector
+    from vision.detection import Detections, Detector
 
 #: What a model's file may end in, when `detector.model` is no name of the catalogue.
 _FILES: Final = (".xml", ".onnx", ".pt", ".engine", ".jsonl", ".torchscript")
@@ -47,6 +50,16 @@ def load_detector(config: Config) -> Detector:
         return make_detector(wanted.backend, settings)
     except ModelError as error:
         raise BadInput(f"detector.{error.key}: {error}") from error
+
+
+def boxes_to_hide(seen: Detections) -> list[Box]:
+    """What must not be made out on the picture on which this was seen: people's heads, vehicles' plates."""
+    vehicles = coco.VEHICLES | {coco.BICYCLE}
+    boxes: list[Box] = []
+    for corners, class_id in zip(np.asarray(seen.xyxy_px, float).tolist(), seen.class_id.tolist(), strict=True):
+        if class_id == coco.PERSON or class_id in vehicles:
+            boxes.append(Box("person" if class_id == coco.PERSON else "vehicle", *corners))
+    return boxes
 
 
 def use_one_opencv_thread() -> None:

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from pipelines.alerting.facts import Manner
 from pipelines.alerting.life import Conflict, State, check_move, states_before
-from pipelines.alerting.messages import text_of
+from pipelines.alerting.messages import Letters
 from pipelines.alerting.routing import Plan, Policy, Recipient, alert_id, plan, route
 from pipelines.alerting.sender import Retries
 from pipelines.events.envelope import incident_event
@@ -80,8 +81,10 @@ def test_pauses_between_tries_double_up_to_the_longest() -> None:
 def test_one_line_for_people() -> None:
     incident = an_incident(severity=1, evidence={"people": Quantity(23, "people"), "plate": Quantity("unknown", "")})
     event = incident_event(incident, "v", "北门").to_dict()
-    assert text_of(event, "en") == (
+    drill = incident_event(incident, "v", "北门", drill=True).to_dict()
+    english, chinese = Letters(Manner("en")), Letters(Manner("zh-CN"))
+    assert english.compose("opened", event).line == (
         "level 1 critical · illegal parking · opened · 北门 / kerb · people 23 people, plate unknown"
     )
-    assert text_of(event, "zh-CN").startswith("一级 特别重大 · 违法停车 · 发生 · 北门 / kerb")
-    assert text_of(incident_event(incident, "v", "北门", drill=True).to_dict(), "en").startswith("[drill] ")
+    assert chinese.compose("opened", event).line.startswith("一级 特别重大 · 违法停车 · 发生 · 北门 / kerb")
+    assert english.compose("opened", drill).line.startswith("[drill] ")

@@ -12,12 +12,15 @@ PACKAGES = ("vision", "pipelines", "console")
 #: The folder or file in which a third-party library may be imported.
 HOMES = {
     "alembic": "pipelines/store",
+    "apprise": "pipelines/alerting/channels",
     "av": "pipelines/media",
     "cryptography": "pipelines/recording",
     "ffmpeg": "pipelines/media",
     "imageio_ffmpeg": "pipelines/media",
+    "jinja2": "pipelines/alerting/templating.py",
     "onnxruntime": "vision/detectors",
     "openvino": "vision/detectors",
+    "paho": "pipelines/alerting/channels",
     "prometheus_client": "pipelines/metrics.py",
     "pydantic": "pipelines/config",
     "redis": "pipelines/events",

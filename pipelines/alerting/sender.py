@@ -16,8 +16,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
-from pipelines.alerting.channels.base import Channel, Message, NotDelivered, Undeliverable
-from pipelines.alerting.messages import text_of
+from pipelines.alerting.channels.base import Channel, Message, NotDelivered, Pictures, Undeliverable
+from pipelines.alerting.messages import Letters, why_of
 from pipelines.clock import Clock
 from pipelines.errors import Unavailable
 from pipelines.logs import fields
@@ -25,7 +25,6 @@ from pipelines.metrics import Metrics
 from pipelines.store import outbox
 from pipelines.store.database import Database
 from pipelines.store.outbox import Leased, Result
-from pipelines.wording import Language
 
 _log = logging.getLogger(__name__)
 
@@ -60,7 +59,8 @@ class Sender:
     owner: str
     clock: Clock
     metrics: Metrics
-    language: Language = "en"
+    letters: Letters
+    pictures: Pictures | None = None
     retries: Retries = field(default_factory=Retries)
     lease_s: float = 30.0
     chance: Callable[[], float] = random.random
@@ -143,18 +143,8 @@ class Sender:
             self._untried.put(delivery.delivery_id)
             self._wake.set()
             return
-        message = Message(
-            alert_id=delivery.alert_id,
-            idempotency_key=delivery.idempotency_key,
-            recipient=delivery.recipient,
-            purpose=delivery.purpose,
-            test=delivery.test,
-            attempt=delivery.attempt,
-            text=text_of(delivery.body, self.language),
-            event=delivery.body,
-        )
         try:
-            receipt = self.channel.send(message)
+            receipt = self.channel.send(self._message(delivery))
         except Undeliverable as error:
             self._done(delivery, "dead", str(error), began=(started_s, began_s))
         except NotDelivered as error:
@@ -164,6 +154,25 @@ class Sender:
             self.metrics.alert_delay.labels(channel=self.channel.name).observe(
                 max(0.0, self.clock.now_s() - delivery.event_s)
             )
+
+    def _message(self, delivery: Leased) -> Message:
+        why = why_of(delivery.purpose, delivery.body, first=delivery.idempotency_key == delivery.alert_id)
+        text = self.letters.compose(why, delivery.body, delivery.recipient)
+        return Message(
+            alert_id=delivery.alert_id,
+            idempotency_key=delivery.idempotency_key,
+            recipient=delivery.recipient,
+            purpose=delivery.purpose,
+            test=delivery.test,
+            attempt=delivery.attempt,
+            text=text.line,
+            event=delivery.body,
+            why=why,
+            title=text.title,
+            body=text.body,
+            language=self.letters.manner.language,
+            pictures=self.pictures,
+        )
 
     def _look(self, delivery: Leased) -> Callable[[Future[None]], None]:
         """Look how a try ended that put no result: never begun, or the channel raised what it must not. That is a fault

@@ -38,12 +38,15 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 def run_check(args: argparse.Namespace) -> int:
     """Every fault on standard error (2), or one line about the site (0)."""
+    from pipelines.clock import SystemClock
+    from pipelines.commands.site import channels_of
     from pipelines.config.build import unwatched
 
     path = config_path(args)
     try:
         loaded = load_config(args)
         _check_retention(loaded, path)
+        channels_of(loaded, SystemClock()).close()
     except ConfigError as error:
         if args.json:
             _print_json({"path": str(path), "ok": False, "faults": error.faults})

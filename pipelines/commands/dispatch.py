@@ -9,11 +9,14 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from pipelines.commands.options import add_config, load_config
-from pipelines.commands.site import database_of, set_up_logs
+from pipelines.commands.site import channels_of, database_of, set_up_logs
 
 if TYPE_CHECKING:
+    from pipelines.alerting.channels import Built
     from pipelines.alerting.dispatcher import Dispatcher
+    from pipelines.alerting.sender import Sender
     from pipelines.clock import Clock
+    from pipelines.config.schema import Config
     from pipelines.events.redis_streams import RedisConsumer
     from pipelines.metrics import Metrics
     from pipelines.store.database import Database
@@ -33,10 +36,8 @@ def add(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Until SIGTERM or Ctrl-C."""
-    from pipelines.alerting import channels
     from pipelines.alerting.dispatcher import Dispatcher
     from pipelines.alerting.routing import CONTROL_ROOM, Policy, Recipient
-    from pipelines.alerting.sender import Sender
     from pipelines.clock import SystemClock
     from pipelines.errors import Unavailable
     from pipelines.events.locate import redis_url
@@ -45,22 +46,23 @@ def run(args: argparse.Namespace) -> int:
     from pipelines.lifecycle import stop_on_signals
     from pipelines.metrics import Metrics
 
-    config = load_config(args).config
+    loaded = load_config(args)
+    config = loaded.config
     set_up_logs(config, args.log)
     stop = stop_on_signals()
     clock, metrics, owner = SystemClock(), Metrics(), process_name()
+    built = channels_of(loaded, clock)
     database = database_of(config)
     database.migrate()
-    built = channels.build(config.channels, clock)
-    if not built:
+    if not built.channels:
         sys.stderr.write("gatewatch: channels: names none, so incidents are stored and nobody is told\n")
-    take_over_s = max(1.0, config.dispatcher.take_over)
-    policy = Policy((Recipient(CONTROL_ROOM, tuple(channel.name for channel in built)),), config.channels.warnings)
-    consumer = RedisConsumer(connect(redis_url(config), 5.0), DISPATCHERS, owner, clock, claim_idle_s=take_over_s)
-    senders = [
-        Sender(database, channel, owner, clock, metrics, language=config.site.language, lease_s=take_over_s)
-        for channel in built
-    ]
+    policy = Policy(
+        (Recipient(CONTROL_ROOM, tuple(channel.name for channel in built.channels)),), config.channels.warnings
+    )
+    consumer = RedisConsumer(
+        connect(redis_url(config), 5.0), DISPATCHERS, owner, clock, claim_idle_s=_take_over_s(config)
+    )
+    senders = _senders(built, config, database, owner, clock, metrics)
 
     def wake() -> None:
         for sender in senders:
@@ -101,6 +103,24 @@ def run(args: argparse.Namespace) -> int:
             consumer.leave()
         database.close()
     return 0
+
+
+def _take_over_s(config: Config) -> float:
+    return max(1.0, config.dispatcher.take_over)
+
+
+def _senders(
+    built: Built, config: Config, database: Database, owner: str, clock: Clock, metrics: Metrics
+) -> list[Sender]:
+    """One for each channel."""
+    from pipelines.alerting.pictures import PictureDesk
+    from pipelines.alerting.sender import Sender
+
+    pictures, lease_s = PictureDesk(config.data / "pictures"), _take_over_s(config)
+    return [
+        Sender(database, channel, owner, clock, metrics, built.letters, pictures, lease_s=lease_s)
+        for channel in built.channels
+    ]
 
 
 def _burst(

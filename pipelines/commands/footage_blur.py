@@ -4,19 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
-import numpy as np
-
 from pipelines.config.schema import Config
-from pipelines.detector import load_detector
+from pipelines.detector import boxes_to_hide, load_detector
 from pipelines.errors import Unavailable
 from pipelines.recording.blur import Box, Finder, Pixels
 from vision.detection import DetectorError
 
 #: Hiding one too many costs nothing: lower than for incidents.
 _CONFIDENCE: Final = 0.15
-_PERSON: Final = 0
-#: COCO: bicycle, car, motorcycle, bus, truck.
-_VEHICLES: Final = (1, 2, 3, 5, 7)
 
 
 def finder(config: Config) -> tuple[Finder, str]:
@@ -29,12 +24,6 @@ def finder(config: Config) -> tuple[Finder, str]:
             (seen,) = detector.detect([picture])
         except DetectorError as error:
             raise Unavailable(f"a picture could not be looked at, so nothing is exported: {error}") from error
-        boxes: list[Box] = []
-        for box, class_id in zip(np.asarray(seen.xyxy_px, float), seen.class_id, strict=True):
-            if class_id == _PERSON:
-                boxes.append(Box("person", *box))
-            elif class_id in _VEHICLES:
-                boxes.append(Box("vehicle", *box))
-        return boxes
+        return boxes_to_hide(seen)
 
     return find, detector.name

@@ -9,6 +9,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pipelines.alerting.channels import Built
+    from pipelines.clock import Clock
+    from pipelines.config import LoadedConfig
     from pipelines.config.schema import Config
     from pipelines.store.database import Database
 
@@ -26,6 +29,22 @@ def database_of(config: Config) -> Database:
     from pipelines.store.database import Database, sqlite_url
 
     return Database(config.database.url or sqlite_url(config.data))
+
+
+def channels_of(loaded: LoadedConfig, clock: Clock) -> Built:
+    """The channels and messages that the configuration asks for; connects nowhere.
+
+    Raises: ConfigError: some cannot be made (a template, a certificate, a service that does not exist), each with its line.
+    """
+    from pipelines.alerting import channels
+    from pipelines.config.loader import fault_at
+    from pipelines.errors import ConfigError
+    from pipelines.events.locate import redis_url
+
+    built = channels.build(loaded.config, redis_url(loaded.config), clock)
+    if built.faults:
+        raise ConfigError([fault_at(loaded.path, fault.place, str(fault)) for fault in built.faults])
+    return built
 
 
 def who_am_i() -> str:

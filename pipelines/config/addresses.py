@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from pipelines.config.document import Document
 from pipelines.config.faults import Fault, Place
 
-_WITH_HOST: Final = frozenset({"rtsp", "rtsps", "http", "https", "redis", "rediss"})
+_WITH_HOST: Final = frozenset({"rtsp", "rtsps", "http", "https", "redis", "rediss", "mqtt", "mqtts"})
 _CAMERA: Final = ("rtsp", "rtsps", "file")
 _SCHEMES: Final[dict[Place, tuple[str, ...]]] = {
     ("redis", "url"): ("redis", "rediss", "unix"),

@@ -28,6 +28,8 @@ ClockPlace = Annotated[
     ),
 ]
 RuleId = Annotated[str, Field(pattern=r"^[\w:.-]{1,80}$")]
+#: A code of GB/T 28181.
+GbId = Annotated[str, Field(pattern=r"^[0-9]{20}$")]
 
 
 class Stream(Section):
@@ -144,6 +146,11 @@ class Camera(Section):
     main: Stream = Field(description="The full stream: it is recorded, and evidence is cut from it.")
     sub: Stream | None = Field(
         default=None, description="A smaller stream for analysis. Left out: the main one is analysed."
+    )
+    gb_id: GbId | None = Field(
+        default=None,
+        description="Its 20 digits on a GB/T 28181 platform, for channels that report there.",
+        examples=["34020000001320000001"],
     )
     fps: Annotated[float, Field(gt=0, le=30)] = Field(default=5.0, description="Pictures analysed each second.")
     ground: list[GroundPoint] = Field(

@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from pipelines.config import addresses, calendars, retention
+from pipelines.config import addresses, calendars, channel_checks, retention
 from pipelines.config.cameras import CrowdingRule, GroundPoint, ParkingRule, Rule, ZoneModel
 from pipelines.config.document import Document
 from pipelines.config.explain import rule_kinds
@@ -32,6 +32,7 @@ def check(document: Document) -> list[Fault]:
     faults = list(calendars.check(document, values))
     faults += addresses.check(document, values)
     faults += retention.check(document, values)
+    faults += channel_checks.check(document, values)
     for camera_id, camera in _mapping(values.get("cameras")).items():
         faults += _camera(document, ("cameras", camera_id), _mapping(camera))
     return faults

@@ -32,6 +32,10 @@ _NAMES: Final = {
     "cameras": ("a camera's id", "lower-case letters, digits and hyphens, at most 40, such as gate-north"),
     "zones": ("the name of a zone", "letters, digits, hyphens and underscores, at most 40"),
     "schedules": ("the name of a schedule", "letters, digits, hyphens and underscores, at most 40"),
+    "named": ("the name of a channel", "lower-case letters, digits, hyphens and underscores, at most 40"),
+    "headers": ("the name of a header", "letters, digits and hyphens, at most 60"),
+    "alarm_types": ("a kind of incident", "a kind such as illegal_parking"),
+    "gb_id": ("a code of GB/T 28181", "20 digits"),
     "id": ("a rule's id", "letters, digits, and : . - _, at most 80"),
     "clock": (
         "where a camera's time is read",
@@ -82,7 +86,7 @@ def _fault(detail: ErrorDetails, place: Place, is_key: bool, document: Document)
         return Fault(line, place, "this key is needed")
     if kind in {"union_tag_not_found", "union_tag_invalid"}:
         at = (*place, "kind")
-        known = re.findall(r"'([^']*)'", str(context.get("expected_tags", ""))) or rule_kinds()
+        known = re.findall(r"'([^']*)'", str(context.get("expected_tags", ""))) or _kinds(place)
         if kind == "union_tag_not_found" and at not in document.value_lines:
             return Fault(line, at, "this key is needed", allowed=one_of(known))
         return Fault(document.line(at), at, "unknown kind", document.got(at), one_of(known, _text(at, document)))
@@ -118,6 +122,13 @@ def _text(place: Place, document: Document) -> str | None:
 def rule_kinds() -> list[str]:
     """The kinds of rules that the schema knows."""
     return list(_schema()["$defs"]["Camera"]["properties"]["rules"]["items"]["discriminator"]["mapping"])
+
+
+def _kinds(place: Place) -> list[str]:
+    if place[:2] != ("channels", "named"):
+        return rule_kinds()
+    (named,) = _schema()["$defs"]["Channels"]["properties"]["named"]["patternProperties"].values()
+    return list(named["discriminator"]["mapping"])
 
 
 @cache

@@ -19,8 +19,8 @@ _CREDENTIALS: Final = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)(?P<use
 _FIELD: Final = re.compile(
     r"(?i)\b((?:access_)?(?:user|username|usr|password|passwd|pass|pwd|token|auth|key|secret)=)[^&\s'\"/?#]+"
 )
-#: Keys whose value is never shown, in an error or elsewhere.
-SECRET_KEYS: Final = frozenset({"secret", "password", "token"})
+#: Keys whose value (and every value inside it) is never shown, in an error or elsewhere.
+SECRET_KEYS: Final = frozenset({"secret", "password", "token", "headers", "address"})
 MASK: Final = "***"
 
 
@@ -72,7 +72,7 @@ def mask_credentials(text: str) -> str:
 
 def shown(text: str, place: Place = ()) -> str:
     """A value as an error message may carry it: quoted, short, without credentials."""
-    if place and place[-1] in SECRET_KEYS and not re.fullmatch(r"\$\{[^}]*\}", text):
+    if SECRET_KEYS & set(place[-2:]) and not re.fullmatch(r"\$\{[^}]*\}", text):
         return MASK
     masked = mask_credentials(text)
     return f"'{masked if len(masked) <= _SHOWN else masked[: _SHOWN - 1] + '…'}'"

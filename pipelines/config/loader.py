@@ -60,6 +60,12 @@ def load_text(text: str, name: str, environ: Mapping[str, str]) -> Config:
     return config
 
 
+def fault_at(path: Path | None, place: Place, message: str) -> str:
+    """A fault that was found by trying, in the words and with the line of those that the file itself shows."""
+    document = parse("" if path is None else _read(path), os.environ)
+    return Fault(document.line(place), place, message).text(str(path))
+
+
 def version_of(config: Config) -> str:
     """sha256 of the canonical form, first 12 hex digits. The same for another password, another for another zone."""
     canonical = json.dumps(without_secrets(config), sort_keys=True, ensure_ascii=False, separators=(",", ":"))

@@ -22,6 +22,7 @@ from pipelines.config.cameras import (
     Stream,
     ZoneModel,
 )
+from pipelines.config.channels import Channels, Webhook
 from pipelines.config.quantities import Seconds
 from pipelines.config.recording import HeadChannelModel, Recording, RetentionModel
 from pipelines.paths import default_data_dir
@@ -123,22 +124,6 @@ class Database(Section):
         description="sqlite:///FILE or postgresql+psycopg://... Left out: SQLite in `data`.",
         examples=["sqlite:////srv/gatewatch.db"],
     )
-
-
-class Webhook(Section):
-    """Alerts as signed HTTP requests."""
-
-    url: str = Field(description="https:// (or http://) address that alerts are posted to.")
-    secret: str = Field(description="Signs each request (HMAC-SHA256). Write ${NAME}.", examples=["${WEBHOOK_SECRET}"])
-
-
-class Channels(Section):
-    """Where alerts go until routes say otherwise."""
-
-    log: bool = Field(default=True, description="Alerts are written to the dispatcher's log.")
-    jsonl: Path | None = Field(default=None, description="Alerts are appended to this file, one JSON object a line.")
-    webhook: Webhook | None = Field(default=None, description="Alerts are posted to a server.")
-    warnings: bool = Field(default=False, description="Also tell warnings that come before an incident (`warn_after`).")
 
 
 class Listen(Section):

@@ -19,10 +19,17 @@ def without_secrets(config: Config) -> dict[str, Any]:
 
 def _mask(values: Any) -> Any:
     if isinstance(values, dict):
-        return {key: MASK if key in SECRET_KEYS and value else _mask(value) for key, value in values.items()}
+        return {key: _hidden(value) if key in SECRET_KEYS and value else _mask(value) for key, value in values.items()}
     if isinstance(values, list):
         return [_mask(value) for value in values]
     return mask_credentials(values) if isinstance(values, str) else values
+
+
+def _hidden(value: Any) -> Any:
+    if isinstance(value, dict):
+        return dict.fromkeys(value, MASK)
+    scheme, separator, _ = str(value).partition("://")
+    return f"{scheme}://{MASK}" if separator else MASK
 
 
 def as_yaml(config: Config) -> str:

@@ -19,6 +19,7 @@ from pipelines.errors import GatewatchError
 from pipelines.events.bus import Publisher
 from pipelines.events.envelope import Event, incident_event
 from pipelines.logs import fields
+from pipelines.workers.hiding import RecentBoxes
 from pipelines.workers.live import LiveView
 from pipelines.workers.pictures import PictureStore, Place
 from pipelines.workers.state import CameraState, StateError, StateFile
@@ -81,6 +82,7 @@ class CameraAnalysis:
         self._engine = Engine(self._spec(), around.scorer)
         self._pictures: dict[str, dict[str, dict[str, Any]]] = {}
         self._pending: list[Event] = []
+        self._boxes = RecentBoxes()
         self._last_s = 0.0
         self._run_id = ""
         self._run_started_s = 0.0
@@ -146,6 +148,7 @@ class CameraAnalysis:
             tracked = self._engine.track(frame, detections)
         with self._around.stage("rules"):
             step = self._engine.judge(frame, tracked)
+        self._boxes.add(frame.time_s, detections)
         if self._run_id != frame.run_id:
             self._run_id, self._run_started_s = frame.run_id, frame.time_s
         self._last_s = frame.time_s
@@ -263,7 +266,8 @@ class CameraAnalysis:
             language=site.language,
         )
         try:
-            record = self._around.pictures.save(request, frame, place, self._clock_grade())
+            hide = self._boxes.at(frame.time_s)
+            record = self._around.pictures.save(request, frame, place, self._clock_grade(), hide)
         except OSError as error:
             # A full disk must not silence the incident itself: it goes out without this picture.
             self._around.log.error("a picture was not kept: %s", error, extra=fields(camera=self.camera_id))

@@ -10,7 +10,8 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -20,6 +21,7 @@ import cv2
 import numpy as np
 
 from pipelines.files import write_atomically
+from pipelines.media.hiding import Box
 from pipelines.wording import Language, word
 from vision.frame import Frame, Pixels
 from vision.incident import PictureRequest
@@ -47,12 +49,18 @@ class PictureStore:
         self._folder = folder
 
     def save(
-        self, request: PictureRequest, frame: Frame, place: Place, clock: dict[str, Any] | None = None
+        self,
+        request: PictureRequest,
+        frame: Frame,
+        place: Place,
+        clock: dict[str, Any] | None = None,
+        hide: Sequence[Box] | None = None,
     ) -> dict[str, Any]:
         """Write one picture; returns its record (`role, camera, path, sha256, width, height, source, captured_at, ...`).
 
         `clock` is how far its time can be trusted (GA/T 832-2014 wants that with each picture); None: not known.
-        `path` is relative to the store's folder. A picture of the same incident and role is replaced.
+        `path` is relative to the store's folder. A picture of the same incident and role is replaced. `hide` is kept
+        beside it, so that a copy can be blurred on its way out; None: nobody looked, and none will be.
         Raises OSError when the disk refuses.
         """
         day = datetime.fromtimestamp(request.time_s, UTC).strftime("%Y-%m-%d")
@@ -76,7 +84,8 @@ class PictureStore:
             "captured_at": frame.captured_at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         }
         write_atomically(path, content, durable=False)
-        write_atomically(path.with_suffix(".json"), json.dumps(record, ensure_ascii=False).encode(), durable=False)
+        beside = record if hide is None else {**record, "hide": [asdict(box) for box in hide]}
+        write_atomically(path.with_suffix(".json"), json.dumps(beside, ensure_ascii=False).encode(), durable=False)
         return record
 
     def discard(self, records: list[dict[str, Any]]) -> None:

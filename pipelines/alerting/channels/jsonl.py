@@ -17,11 +17,15 @@ class JsonLinesChannel:
     The file is opened for each message, so it can be moved away (logrotate) at any time.
     """
 
-    name: Final = "jsonl"
     workers: Final = 1
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, name: str = "jsonl") -> None:
         self._path = path
+        self._name = name
+
+    @property
+    def name(self) -> str:
+        return self._name
 
     def send(self, message: Message) -> str:
         line = json.dumps(message.to_dict(), ensure_ascii=False, separators=(",", ":")).encode() + b"\n"

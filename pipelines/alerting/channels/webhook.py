@@ -6,6 +6,8 @@
     X-Gatewatch-Timestamp: 1790000000           Unix seconds of this try
     X-Gatewatch-Signature: v1=HEX               HMAC-SHA256(secret, timestamp + "." + body)
 
+The body is the message as JSON, or what a template makes of it.
+
 Any 2xx is a receipt. 408, 425, 429, 5xx, temporary redirects and everything that goes wrong on the way is tried again;
 other 4xx and permanent redirects are dead at once. No redirect is followed: a signed message goes to the named address.
 """
@@ -16,20 +18,25 @@ import hashlib
 import hmac
 import json
 import threading
-from typing import Final
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final, Self
 from urllib.parse import urlsplit
 
 import urllib3
 from urllib3.exceptions import HTTPError
 
 from pipelines.alerting.channels.base import Message, NotDelivered, Undeliverable
+from pipelines.alerting.channels.bodies import Body, TemplatedBody, json_body
 from pipelines.clock import Clock, SystemClock
 from pipelines.errors import BadInput
 from pipelines.logs import mask_urls
 from pipelines.metrics import package_version
 
+if TYPE_CHECKING:
+    from pipelines.alerting.messages import Letters
+    from pipelines.config.channels import Webhook
+
 _TRY_AGAIN: Final = frozenset({408, 425, 429, 302, 303, 307})
-#: A receipt is a line, not a download.
 _READ_BYTES: Final = 2048
 _LONGEST_WAIT_S: Final = 3600.0
 _SIGNATURE_AGE_S: Final = 300.0
@@ -51,10 +58,19 @@ def verify(secret: str, timestamp: str, signature: str, body: bytes, *, now_s: f
 class WebhookChannel:
     """One receiver. Connections are kept open; each try has a deadline over everything."""
 
-    name: Final = "webhook"
-
     def __init__(
-        self, url: str, secret: str, clock: Clock | None = None, *, timeout_s: float = 10.0, workers: int = 4
+        self,
+        url: str,
+        secret: str,
+        clock: Clock | None = None,
+        *,
+        timeout_s: float = 10.0,
+        workers: int = 4,
+        name: str = "webhook",
+        headers: Mapping[str, str] | None = None,
+        content_type: str = "application/json",
+        body: Body | None = None,
+        answer: Mapping[str, object] | None = None,
     ) -> None:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
@@ -66,6 +82,14 @@ class WebhookChannel:
         self._clock = clock or SystemClock()
         self._timeout_s = timeout_s
         self._workers = workers
+        self._name = name
+        self._answer = answer or {}
+        self._body = body or json_body("none")
+        self._headers = {
+            **(headers or {}),
+            "Content-Type": content_type,
+            "User-Agent": f"gatewatch/{package_version()}",
+        }
         self._pool = urllib3.PoolManager(
             num_pools=2,
             maxsize=workers,
@@ -73,16 +97,38 @@ class WebhookChannel:
             timeout=urllib3.Timeout(connect=min(5.0, timeout_s), read=timeout_s),
         )
 
+    @classmethod
+    def of(cls, settings: Webhook, clock: Clock, letters: Letters, name: str = "webhook") -> Self:
+        """As the configuration says. Raises BadInput, and TemplateFault: its template cannot be used."""
+        content_type, choice = settings.content_type, settings.picture
+        body = (
+            json_body(choice) if settings.body is None else TemplatedBody(settings.body, content_type, choice, letters)
+        )
+        return cls(
+            settings.url,
+            settings.secret,
+            clock,
+            timeout_s=settings.timeout,
+            name=name,
+            headers=settings.headers,
+            content_type=content_type,
+            body=body,
+            answer=settings.answer,
+        )
+
+    @property
+    def name(self) -> str:
+        return self._name
+
     @property
     def workers(self) -> int:
         return self._workers
 
     def send(self, message: Message) -> str:
-        body = json.dumps(message.to_dict(), ensure_ascii=False, separators=(",", ":")).encode()
+        body = self._body(message)
         timestamp = str(int(self._clock.now_s()))
         headers = {
-            "Content-Type": "application/json",
-            "User-Agent": f"gatewatch/{package_version()}",
+            **self._headers,
             "Idempotency-Key": message.idempotency_key,
             "X-Gatewatch-Timestamp": timestamp,
             "X-Gatewatch-Signature": sign(self._secret, timestamp, body),
@@ -96,8 +142,12 @@ class WebhookChannel:
             raise NotDelivered(f"{self._host}: {type(error).__name__}") from error
         status, location = response.status, response.headers.get("Location", "")
         after = response.headers.get("Retry-After", "")
-        said = self._drain(response)
+        content = self._drain(response)
+        said = _first_line(content)
         if 200 <= status < 300:
+            if not self._says_what_it_must(content):
+                wanted = ", ".join(f"{key}={value}" for key, value in self._answer.items())
+                raise NotDelivered(f"{self._host} answered {status}, but not {wanted}: {said}")
             return f"{status} {said}".strip()
         reason = f"{self._host} answered {status} {said}".strip()
         if 300 <= status < 400:
@@ -110,13 +160,22 @@ class WebhookChannel:
     def close(self) -> None:
         self._pool.clear()
 
-    def _drain(self, response: urllib3.BaseHTTPResponse) -> str:
-        """The first line of the answer. A body that breaks off or never ends changes nothing: the status was said."""
+    def _says_what_it_must(self, content: bytes) -> bool:
+        if not self._answer:
+            return True
+        try:
+            answer = json.loads(content)
+        except ValueError:
+            return False
+        return isinstance(answer, dict) and all(answer.get(key) == value for key, value in self._answer.items())
+
+    def _drain(self, response: urllib3.BaseHTTPResponse) -> bytes:
+        """The beginning of the answer. A body that breaks off or never ends changes nothing: the status was said."""
         length = response.headers.get("Content-Length", "")
         if length == "0":
             response.read()  # nothing, but it says so: only then may the connection carry the next request
             response.release_conn()
-            return ""
+            return b""
         # Time-outs count from byte to byte; a body that drips is ended by shutting the socket under the reader.
         watchdog = threading.Timer(self._timeout_s, response.shutdown)
         watchdog.daemon = True
@@ -131,5 +190,10 @@ class WebhookChannel:
             response.release_conn()
         else:
             response.close()
-        lines = body.decode("utf-8", "replace").strip().splitlines()
-        return "".join(char for char in (lines[0][:120] if lines else "") if char.isprintable())
+        return body
+
+
+def _first_line(content: bytes) -> str:
+    """A receipt is a line, not a download."""
+    lines = content.decode("utf-8", "replace").strip().splitlines()
+    return "".join(char for char in (lines[0][:120] if lines else "") if char.isprintable())

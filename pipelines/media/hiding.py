@@ -1,0 +1,54 @@
+"""What is hidden of people and vehicles on a picture that leaves the house: heads and number plates, as grey blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+Pixels = npt.NDArray[np.uint8]
+
+#: A box stays hidden this long before and after the pictures in which it was seen.
+LINGER_S: Final = 0.5
+_BLOCKS: Final = 3
+_MARGIN: Final = 0.15
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """Something to hide: `kind` is `person` or `vehicle`; corners in pixels."""
+
+    kind: str
+    x1_px: float
+    y1_px: float
+    x2_px: float
+    y2_px: float
+
+
+def hidden_region(box: Box, size: tuple[int, int]) -> tuple[int, int, int, int]:
+    """(x1, y1, x2, y2) of what is hidden of a box, in whole pixels inside a picture of `size` (height, width)."""
+    w, h = box.x2_px - box.x1_px, box.y2_px - box.y1_px
+    if box.kind == "person":
+        top, bottom = box.y1_px - _MARGIN * h, box.y1_px + 0.35 * h
+    else:
+        top, bottom = box.y1_px + 0.35 * h, box.y2_px + 0.05 * h
+    x1, x2 = max(0, int(box.x1_px - _MARGIN * w)), min(size[1], int(box.x2_px + _MARGIN * w) + 1)
+    return x1, max(0, int(top)), x2, min(size[0], int(bottom) + 1)
+
+
+def hide(picture: Pixels, boxes: Sequence[Box]) -> None:
+    """Replace heads and plates in place by a mosaic of 3 x 3 blocks of their mean."""
+    size = (picture.shape[0], picture.shape[1])
+    for box in boxes:
+        x1, y1, x2, y2 = hidden_region(box, size)
+        if x2 <= x1 or y2 <= y1:
+            continue
+        xs, ys = np.linspace(x1, x2, _BLOCKS + 1).astype(int), np.linspace(y1, y2, _BLOCKS + 1).astype(int)
+        for row in range(_BLOCKS):
+            for column in range(_BLOCKS):
+                part = picture[ys[row] : ys[row + 1], xs[column] : xs[column + 1]]
+                if part.size:
+                    part[:] = part.mean(axis=(0, 1)).astype(np.uint8)
