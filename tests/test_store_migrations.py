@@ -12,7 +12,7 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Table, func, select, text
 
-from pipelines.store import outbox, schema
+from pipelines.store import history, outbox, schema
 from pipelines.store.database import Database, sqlite_url
 from pipelines.store.queries import IncidentFilter, list_incidents, show_incident
 
@@ -87,6 +87,12 @@ def check(url: str) -> None:
     assert [move["note"] for move in alert["transitions"]] == ["", "看到了"]
     assert [sent["state"] for sent in alert["deliveries"]] == ["sent"]
     assert [verdict["note"] for verdict in found["verdicts"]] == ["确实"]
+    with database.read() as connection:
+        (columns,) = history.stream(connection, IncidentFilter())
+        days = history.stale(connection)
+    assert columns.at_s.tolist() == [1780000180.5, 1780003630.0]
+    assert days == [20601]  # the history is summed up from what was there
+    assert columns.groups[0].verdict == "true"
     with database.write() as connection:  # what waited to be sent still does
         (leased,) = outbox.claim(connection, "webhook", owner="a", now_s=1780003700.0, lease_s=30.0, limit=10)
         assert (leased.incident_id, leased.attempt) == ("case-b", 3)

@@ -1,4 +1,4 @@
-"""`gatewatch janitor`: clips and longer keeping for incidents, the recorder's own alarms onto the bus."""
+"""`gatewatch janitor`: clips and longer keeping for incidents, the recorder's own alarms onto the bus, the history's sums."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ def run(args: argparse.Namespace) -> int:
     from pipelines.commands.site import database_of, set_up_logs
     from pipelines.events.locate import redis_url
     from pipelines.events.redis_streams import RedisPublisher
+    from pipelines.history.keeping import HistoryKeeper
     from pipelines.janitor import Janitor
     from pipelines.lifecycle import stop_on_signals
     from pipelines.recording.footage import Footage
@@ -58,12 +59,16 @@ def run(args: argparse.Namespace) -> int:
         clock,
         logging.getLogger("gatewatch.janitor"),
     )
+    keeper = HistoryKeeper(database, clock, logging.getLogger("gatewatch.history"))
     spool = Thread(target=publisher.run, args=(stop,), name="spool")
+    history = Thread(target=keeper.run, args=(stop,), name="history")
     spool.start()
+    history.start()
     try:
         janitor.run(stop)
     finally:
         stop.set()
         spool.join(5.0)
+        history.join(30.0)
         publisher.close()
     return 0

@@ -41,6 +41,7 @@ class IncidentFilter:
     verdict: str | None = None  # "none": not judged yet
     text: str | None = None
     drills: bool = True
+    cameras: frozenset[str] | None = None  # only of these: what the one who asks may see
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,11 @@ class Page:
 
 def list_incidents(connection: Connection, wanted: IncidentFilter, limit: int = 50, cursor: str | None = None) -> Page:
     """Incidents of record by the time they opened. Raises BadInput: the cursor is not one of ours."""
+    return _page(connection, incidents, ("opened_s", "incident_id"), conditions_of(wanted), limit=limit, cursor=cursor)
+
+
+def conditions_of(wanted: IncidentFilter) -> list[ColumnElement[bool]]:
+    """What a row of `incidents` must be to pass."""
     table = incidents.c
     conditions: list[ColumnElement[bool]] = []
     if wanted.since_s is not None:
@@ -71,6 +77,8 @@ def list_incidents(connection: Connection, wanted: IncidentFilter, limit: int = 
     for name in ("camera", "zone", "kind"):
         if (value := getattr(wanted, name)) is not None:
             conditions.append(table[name] == value)
+    if wanted.cameras is not None:
+        conditions.append(table.camera.in_(sorted(wanted.cameras)))
     if wanted.severity is not None:
         conditions.append(table.severity <= wanted.severity)
     if wanted.state is not None:
@@ -84,7 +92,7 @@ def list_incidents(connection: Connection, wanted: IncidentFilter, limit: int = 
         )
     if not wanted.drills:
         conditions.append(table.drill.is_(False))
-    return _page(connection, incidents, ("opened_s", "incident_id"), conditions, limit=limit, cursor=cursor)
+    return conditions
 
 
 def list_alerts(connection: Connection, wanted: AlertFilter, limit: int = 50, cursor: str | None = None) -> Page:

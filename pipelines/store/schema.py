@@ -15,6 +15,7 @@ from sqlalchemy import (
     Double,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -60,6 +61,23 @@ incidents: Final = Table(
     Index("incidents_by_time", "opened_s", "incident_id"),
     Index("incidents_by_camera", "camera", "opened_s", "incident_id"),
     Index("incidents_by_kind", "kind", "opened_s", "incident_id"),
+    Index("incidents_by_zone", "zone", "opened_s", "incident_id"),
+    Index("incidents_by_severity", "severity", "opened_s", "incident_id"),
+    Index(
+        "incidents_by_verdict",
+        "verdict",
+        "opened_s",
+        "incident_id",
+        sqlite_where=text("verdict IS NOT NULL"),
+        postgresql_where=text("verdict IS NOT NULL"),
+    ),
+    Index(
+        "incidents_open",
+        "opened_s",
+        "incident_id",
+        sqlite_where=text("closed_s IS NULL"),
+        postgresql_where=text("closed_s IS NULL"),
+    ),
 )
 
 #: Every message about an incident, warnings included, as it came.
@@ -258,4 +276,23 @@ audit: Final = Table(
     Column("subject", Text, nullable=False),
     Column("detail", JSON, nullable=False),
     Index("audit_by_time", "at_s", "audit_id"),
+)
+
+#: Incidents of a day (since 1970, UTC) in columns, as `pipelines.store.columns` writes them: made from the rows, never the
+#: record itself.
+history_days: Final = Table(
+    "history_days",
+    metadata,
+    Column("day", Integer, primary_key=True, autoincrement=False),
+    Column("version", Integer, nullable=False),
+    Column("incidents", Integer, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+)
+
+#: Days whose rows changed since, written by the database's triggers. `tx`: the transaction on PostgreSQL, 0 on SQLite.
+stale_days: Final = Table(
+    "stale_days",
+    metadata,
+    Column("day", Integer, primary_key=True, autoincrement=False),
+    Column("tx", BigInteger, primary_key=True, autoincrement=False),
 )

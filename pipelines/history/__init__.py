@@ -1,0 +1,1 @@
+"""What the record of incidents says when it is asked as a whole."""

@@ -1,0 +1,242 @@
+"""The history in columns: days that are over are kept as columns, what changed since is read from the rows.
+
+`stale_days` is written by the database's own triggers, in the transaction that changes an incident, its thread or a crowd's
+event: so a day's columns are used only while they say what its rows say. PostgreSQL's marks carry the transaction that made
+them: writers never wait for each other, and a mark that was not seen yet outlives the summing up that did not see its row.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+import numpy as np
+from sqlalchemy import ColumnElement, Connection, Text, and_, case, cast, delete, func, insert, select, text
+
+from pipelines.store.columns import DENSITIES, VERSION, Columns, Crowd, Group, columns_of, decode, encode
+from pipelines.store.queries import IncidentFilter, conditions_of
+from pipelines.store.schema import history_days, incident_events, incidents, stale_days, threads
+
+_DAY_S: Final = 86_400
+#: One summing up at a time: "gatewhst".
+_ROLL_LOCK: Final = 0x6761746577687374
+_FOREVER_S: Final = 1e15
+
+
+def stream(connection: Connection, wanted: IncidentFilter) -> Iterator[Columns]:
+    """What the filter lets through, ascending, in portions of at most a day."""
+    first_s, last_s = _span(connection, wanted)
+    if first_s is None or last_s is None:
+        return
+    first, last = _day(first_s), _day(last_s)
+    clean = () if wanted.text is not None else _clean(connection, first, last)
+    next_day = first
+    for day, body in clean:
+        yield from _live(connection, next_day, day, wanted)
+        yield _passed(decode(body), wanted)
+        next_day = day + 1
+    yield from _live(connection, next_day, last + 1, wanted)
+
+
+def stale(connection: Connection, limit: int = 1000) -> list[int]:
+    """Days (since 1970, UTC) that have incidents and whose columns are missing, old, or of another version; oldest first."""
+    marked = select(stale_days.c.day).distinct().order_by(stale_days.c.day).limit(limit)
+    old = select(history_days.c.day).where(history_days.c.version != VERSION).order_by(history_days.c.day).limit(limit)
+    found = set(connection.scalars(marked)) | set(connection.scalars(old))
+    return sorted(found)[:limit]
+
+
+def roll(connection: Connection, day: int) -> int:
+    """Write down a day's columns; returns how many incidents it has. In a write transaction of its own."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ROLL_LOCK})
+    # First the marks, then the rows: what is marked later is summed up again.
+    seen = list(connection.scalars(select(stale_days.c.tx).where(stale_days.c.day == day)))
+    columns = _gathered(connection, day * _DAY_S, (day + 1) * _DAY_S, ())
+    connection.execute(delete(history_days).where(history_days.c.day == day))
+    connection.execute(
+        insert(history_days).values(day=day, version=VERSION, incidents=len(columns), body=encode(columns))
+    )
+    for begin in range(0, len(seen), 1000):
+        connection.execute(
+            delete(stale_days).where(stale_days.c.day == day, stale_days.c.tx.in_(seen[begin : begin + 1000]))
+        )
+    return len(columns)
+
+
+def camera_names(connection: Connection, cameras: Sequence[str]) -> dict[str, str]:
+    """The newest name of each camera that has incidents."""
+    names: dict[str, str] = {}
+    for camera in cameras:
+        newest = select(incidents.c.camera_name).where(incidents.c.camera == camera)
+        names[camera] = connection.scalar(newest.order_by(incidents.c.opened_s.desc()).limit(1)) or camera
+    return names
+
+
+def _day(time_s: float) -> int:
+    return math.floor(time_s / _DAY_S)
+
+
+def _span(connection: Connection, wanted: IncidentFilter) -> tuple[float | None, float | None]:
+    """When the first and the last incident in the asked time opened."""
+    opened = incidents.c.opened_s
+    asked = [
+        opened >= (-_FOREVER_S if wanted.since_s is None else wanted.since_s),
+        opened < (_FOREVER_S if wanted.until_s is None else wanted.until_s),
+    ]
+    return connection.scalar(select(func.min(opened)).where(*asked)), connection.scalar(
+        select(func.max(opened)).where(*asked)
+    )
+
+
+def _clean(connection: Connection, first: int, last: int) -> Iterator[tuple[int, bytes]]:
+    """Days whose columns say what their rows say."""
+    marked = set(connection.scalars(select(stale_days.c.day).distinct().where(stale_days.c.day.between(first, last))))
+    days = (
+        select(history_days.c.day, history_days.c.body)
+        .where(history_days.c.day.between(first, last), history_days.c.version == VERSION)
+        .order_by(history_days.c.day)
+    )
+    for day, body in connection.execution_options(yield_per=16).execute(days):
+        if day not in marked:
+            yield day, body
+
+
+def _live(connection: Connection, day: int, until: int, wanted: IncidentFilter) -> Iterator[Columns]:
+    """From the rows, for days in [day, until); empty ones are stepped over."""
+    extra = conditions_of(IncidentFilter(text=wanted.text))
+    opened = incidents.c.opened_s
+    while day < until:
+        ahead = and_(opened >= day * _DAY_S, opened < until * _DAY_S)
+        next_s = connection.scalar(select(func.min(opened)).where(ahead))
+        if next_s is None:
+            return
+        day = _day(next_s)
+        yield _passed(_gathered(connection, day * _DAY_S, (day + 1) * _DAY_S, extra), wanted)
+        day += 1
+
+
+def _passed(columns: Columns, wanted: IncidentFilter) -> Columns:
+    """The rows that the filter lets through (`text` was asked of the database)."""
+    good = np.array([_fits(group, wanted) for group in columns.groups], np.bool_).reshape(-1)
+    keep = good[columns.group] if len(columns) else np.zeros(0, np.bool_)
+    if wanted.since_s is not None:
+        keep &= columns.at_s >= wanted.since_s
+    if wanted.until_s is not None:
+        keep &= columns.at_s < wanted.until_s
+    if wanted.state is not None:
+        still_open = np.isnan(columns.lasted_s)
+        keep &= still_open if wanted.state == "open" else ~still_open
+    return columns.where(keep)
+
+
+def _fits(group: Group, wanted: IncidentFilter) -> bool:
+    return (
+        all(getattr(wanted, name) in (None, getattr(group, name)) for name in ("camera", "zone", "kind"))
+        and (wanted.cameras is None or group.camera in wanted.cameras)
+        and (wanted.severity is None or group.severity <= wanted.severity)
+        and (wanted.verdict is None or (group.verdict or "none") == wanted.verdict)
+        and (wanted.drills or not group.drill)
+    )
+
+
+def _gathered(connection: Connection, from_s: float, until_s: float, extra: Sequence[ColumnElement[bool]]) -> Columns:
+    row, thread = incidents.c, threads.c
+    asked = (row.opened_s >= from_s, row.opened_s < until_s, *extra)
+    position = func.instr if connection.dialect.name == "sqlite" else func.strpos
+    evidence = cast(row.evidence, Text)
+    with_plate = case((position(evidence, '"plate"') > 0, evidence))
+    statement = (
+        select(
+            *(row.incident_id, row.opened_s, row.camera, row.zone, row.rule, row.kind, row.severity, row.drill),
+            *(row.verdict, row.closed_s, with_plate),
+            *(thread.created_s, thread.sent_s, thread.acknowledged_s, thread.on_site_s, thread.closed_s),
+        )
+        .select_from(incidents.outerjoin(threads, thread.incident_id == row.incident_id))
+        .where(*asked)
+        .order_by(row.opened_s, row.incident_id)
+    )
+    crowds: dict[str, int] = {}
+    plates: list[tuple[int, str]] = []
+    rows: list[tuple[float, Group, bool, tuple[float | None, ...]]] = []
+    for (
+        name,
+        opened_s,
+        camera,
+        zone,
+        rule,
+        kind,
+        severity,
+        drill,
+        verdict,
+        ended_s,
+        found,
+        *answer,
+    ) in connection.execute(statement):
+        begun_s, sent_s, *moments = answer
+        if kind == "crowding":
+            crowds[name] = len(rows)
+        if found is not None and (plate := _plate(found)):
+            plates.append((len(rows), plate))
+        delays = tuple(None if at_s is None or begun_s is None else at_s - begun_s for at_s in moments)
+        group = Group(camera, zone, rule, kind, severity, bool(drill), verdict)
+        rows.append((opened_s, group, sent_s is not None, (*delays, None if ended_s is None else ended_s - opened_s)))
+    columns = columns_of(rows)
+    known = tuple(_crowds(connection, asked, crowds)) if crowds else ()
+    return Columns(
+        **{name: getattr(columns, name) for name in Columns.__dataclass_fields__ if name not in ("plates", "crowds")},
+        plates=tuple(plates),
+        crowds=known,
+    )
+
+
+def _plate(evidence: str) -> str:
+    """The number plate that a person typed, as one writes it; empty: none, or `unknown`."""
+    item = json.loads(evidence).get("plate")
+    value = item.get("value") if isinstance(item, dict) else None
+    if not isinstance(value, str) or value.strip().lower() in ("", "unknown"):
+        return ""
+    return "".join(value.split()).upper()
+
+
+def _crowds(connection: Connection, asked: Sequence[ColumnElement[bool]], rows: dict[str, int]) -> Iterator[Crowd]:
+    """A density stands from the message that told it until the next one; nothing is known after an open crowd's last."""
+    event = incident_events.c
+    density = event.body["data", "evidence", "density", "value"].as_string()
+    statement = (
+        select(event.incident_id, event.time_s, density, incidents.c.closed_s)
+        .join(incidents, incidents.c.incident_id == event.incident_id)
+        .where(*asked, incidents.c.kind == "crowding")
+        .order_by(event.incident_id, event.time_s, event.revision)
+    )
+    told: dict[str, list[tuple[float, float | None]]] = {}
+    ends_s: dict[str, float | None] = {}
+    for name, time_s, value, ended_s in connection.execute(statement):
+        told.setdefault(name, []).append((time_s, _number(value)))
+        ends_s[name] = ended_s
+    for name, moments in told.items():
+        if name not in rows:
+            continue
+        ended_s = ends_s[name]
+        known_s, above_s = 0.0, [0.0] * len(DENSITIES)
+        for (at_s, value), next_s in zip(moments, [at_s for at_s, _ in moments[1:]] + [ended_s], strict=True):
+            until_s = at_s if next_s is None else next_s if ended_s is None else min(next_s, ended_s)
+            lasted_s = max(0.0, until_s - at_s)
+            if value is not None:
+                known_s += lasted_s
+                above_s = [
+                    sum_s + (lasted_s if value >= limit else 0.0)
+                    for sum_s, limit in zip(above_s, DENSITIES, strict=True)
+                ]
+        if known_s:
+            yield Crowd(rows[name], known_s, tuple(above_s))
+
+
+def _number(value: Any) -> float | None:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return None
+    return number if math.isfinite(number) else None
