@@ -144,19 +144,18 @@ class Cleaner:
         for camera in ledger.cameras(index):
             limits = self._settings.of(camera)
             old = (camera, now_ms - limits.floor_ms)
-            rows = index.read(
+            # Plain tuples in the order of `Row`: a million of them are made faster than a million named ones.
+            rows: list[Row] = index.read(
                 "SELECT id, start_ms, end_ms, size_bytes FROM segments INDEXED BY segments_time"
                 f" WHERE camera = ? AND start_ms <= ? AND {states} ORDER BY start_ms",
                 old,
-            )
+            ).fetchall()
             (others,) = index.read(
                 "SELECT count(*) FROM segments INDEXED BY segments_time"
                 f" WHERE camera = ? AND start_ms > ? AND {states}",
                 old,
             ).fetchone()
-            found[camera] = CameraFootage(
-                limits, list(map(Row._make, rows)), held.get(camera, ()), marked.get(camera, ()), int(others)
-            )
+            found[camera] = CameraFootage(limits, rows, held.get(camera, ()), marked.get(camera, ()), int(others))
         return found
 
     def _plan(self, index: Index) -> Plan:
@@ -270,14 +269,15 @@ class Cleaner:
             if newest is not None and newest > oldest:
                 daily[camera] = round(size * _DAY_MS / max(newest - oldest, 3_600_000))
             edge = now_ms - self._settings.of(camera).target_ms
-            (goes,) = index.read(
-                "SELECT coalesce(sum(size_bytes), 0) FROM segments WHERE camera = ? AND start_ms < ?",
-                (camera, edge + _DAY_MS),
-            ).fetchone()
-            (all_,) = index.read(
-                "SELECT coalesce(sum(size_bytes), 0) FROM segments WHERE camera = ?", (camera,)
-            ).fetchone()
-            leaving, recorded = leaving + goes, recorded + all_
+            goes, stays = (
+                index.read(
+                    "SELECT coalesce(sum(size_bytes), 0) FROM segments INDEXED BY segments_time"
+                    f" WHERE camera = ? AND start_ms {which} ?",
+                    (camera, edge + _DAY_MS),
+                ).fetchone()[0]
+                for which in ("<", ">=")
+            )
+            leaving, recorded = leaving + goes, recorded + goes + stays
         return forecast(
             daily,
             {camera: self._settings.of(camera).floor_ms for camera in daily},

@@ -7,7 +7,8 @@ UTC milliseconds.
 from __future__ import annotations
 
 import bisect
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
@@ -53,6 +54,10 @@ class Row(NamedTuple):
     size_bytes: int
 
 
+#: (start_ms, number of its camera, row).
+_Entry = tuple[int, int, Row]
+
+
 @dataclass(frozen=True, slots=True)
 class CameraFootage:
     """Everything of one camera that the plan needs. `rows` in order of `start_ms`; `others` counts segments that are not
@@ -85,41 +90,60 @@ class Plan:
     by_rule: Mapping[Rule, int] = field(default_factory=dict)
 
 
-class _Spans:
-    """Does any of these spans touch a segment?"""
+def _touched(rows: Sequence[Row], spans: Iterable[Span]) -> set[int]:
+    """Places in `rows` (in order of `start_ms`) that any of `spans` touches."""
+    merged = union(spans, 0)
+    if not merged or not rows:
+        return set()
+    starts = [row[1] for row in rows]
+    longest = max(row[2] - row[1] for row in rows)
+    return {
+        place
+        for span in merged
+        for place in range(bisect.bisect_left(starts, span.from_ms - longest), bisect.bisect_left(starts, span.to_ms))
+        if rows[place][2] > span.from_ms
+    }
 
-    def __init__(self, spans: Iterable[Span]) -> None:
-        merged = union(spans, 0)
-        self._starts = [span.from_ms for span in merged]
-        self._ends = [span.to_ms for span in merged]
 
-    def touch(self, row: Row) -> bool:
-        place = bisect.bisect_left(self._starts, row.end_ms)
-        return place > 0 and self._ends[place - 1] > row.start_ms
+class _Sorted:
+    """What the rules say of every segment above its floor. Entries are (start_ms, number of the camera, row): their
+    natural order is the order in which they go. A million of them pass here, so most of the work is done in one pass."""
 
+    def __init__(self, cameras: Sequence[CameraFootage], now_ms: int) -> None:
+        self.held = 0
+        self.due: dict[Rule, list[_Entry]] = {Rule.CEILING: [], Rule.TARGET: [], Rule.INCIDENT: []}
+        #: May stay, if the disk lets them: ordinary footage, that of incidents.
+        self.spare: tuple[list[_Entry], list[_Entry]] = ([], [])
+        for number, footage in enumerate(cameras):
+            self._take(number, footage, now_ms)
 
-def _candidates(cameras: Mapping[str, CameraFootage], now_ms: int) -> Iterator[tuple[str, Row | None, bool]]:
-    """(camera, row, whether it is an incident's) of everything above its floor; the row is None when it is held."""
-    for camera, footage in cameras.items():
-        holds = _Spans(footage.holds) if footage.holds else None
-        incidents = _Spans(footage.incidents) if footage.incidents else None
-        floor = now_ms - footage.limits.floor_ms
-        for row in footage.rows:
+    def _take(self, number: int, footage: CameraFootage, now_ms: int) -> None:
+        limits = footage.limits
+        floor, target, ceiling = (now_ms - age for age in (limits.floor_ms, limits.target_ms, limits.ceiling_ms))
+        rows = footage.rows
+        held = _touched(rows, footage.holds)
+        apart = _touched(rows, footage.incidents) | held
+        plain: Iterable[Row] = rows
+        if apart:
+            plain = (row for place, row in enumerate(rows) if place not in apart)
+        gone, due, spare = self.due[Rule.CEILING], self.due[Rule.TARGET], self.spare[0]
+        for row in plain:
+            end_ms = row[2]
+            if end_ms > floor:
+                continue
+            (gone if end_ms <= ceiling else due if end_ms <= target else spare).append((row[1], number, row))
+        for place in sorted(apart):
+            row = rows[place]
             if row[2] > floor:
                 continue
-            if holds is not None and holds.touch(row):
-                yield camera, None, False
+            if place in held:
+                self.held += 1
+            elif row[2] <= ceiling:
+                gone.append((row[1], number, row))
+            elif row[2] <= now_ms - limits.incidents_ms:
+                self.due[Rule.INCIDENT].append((row[1], number, row))
             else:
-                yield camera, row, incidents is not None and incidents.touch(row)
-
-
-def _rule(limits: Limits, age_ms: int, *, marked: bool) -> Rule | None:
-    """By which rule a segment of that age goes, without looking at the disk; None when it may stay."""
-    if age_ms >= limits.ceiling_ms:
-        return Rule.CEILING
-    if marked:
-        return Rule.INCIDENT if age_ms >= limits.incidents_ms else None
-    return Rule.TARGET if age_ms >= limits.target_ms else None
+                self.spare[1].append((row[1], number, row))
 
 
 def plan(
@@ -131,37 +155,34 @@ def plan(
     cap_share: float = 1.0,
 ) -> Plan:
     """Decide. `cap_share` is the greatest share of all segments that one run deletes (but always at least one)."""
-    due: list[Deletion] = []
-    held = 0
+    names = list(cameras)
     considered = sum(len(footage.rows) + footage.others for footage in cameras.values())
-    for camera, row, marked in _candidates(cameras, now_ms):
-        if row is None:
-            held += 1
-            continue
-        rule = _rule(cameras[camera].limits, now_ms - row.end_ms, marked=marked)
-        if rule is not None:
-            due.append(Deletion(camera, row, rule))
-    due.sort(key=lambda deletion: (deletion[2] is not Rule.CEILING, deletion[1][1]))
-    missing = reserve_bytes - free_bytes - sum(deletion[1][3] for deletion in due)
-    if missing > 0:
-        spare = [
-            (marked, row.start_ms, camera, row)
-            for camera, row, marked in _candidates(cameras, now_ms)
-            if row is not None and _rule(cameras[camera].limits, now_ms - row.end_ms, marked=marked) is None
-        ]
-        spare.sort(key=lambda item: item[:2])  # ordinary footage before incidents', oldest first
-        for _, _, camera, row in spare:
-            if missing <= 0:
-                break
-            due.append(Deletion(camera, row, Rule.PRESSURE))
-            missing -= row.size_bytes
     cap = max(1, int(considered * cap_share))
-    now, later = due[:cap], due[cap:]
+    found = _Sorted(list(cameras.values()), now_ms)
+    # Past the ceiling first: that is a duty. Then whatever has had its time, then what the disk asks for.
+    aged = found.due[Rule.TARGET] + found.due[Rule.INCIDENT]
+    rule_of_aged = {id(entry): Rule.INCIDENT for entry in found.due[Rule.INCIDENT]}
+    steps = [(sorted(found.due[Rule.CEILING]), Rule.CEILING), (sorted(aged), Rule.TARGET)]
+    missing = reserve_bytes - free_bytes - sum(entry[2][3] for entries, _ in steps for entry in entries)
+    pressed: list[_Entry] = []
+    for entry in itertools.chain(*map(sorted, found.spare)) if missing > 0 else ():
+        if missing <= 0:
+            break
+        pressed.append(entry)
+        missing -= entry[2][3]
+    steps.append((pressed, Rule.PRESSURE))
+    now: list[Deletion] = []
+    for entries, rule in steps:
+        now += [
+            Deletion(names[entry[1]], Row._make(entry[2]), rule_of_aged.get(id(entry), rule))
+            for entry in entries[: cap - len(now)]
+        ]
+    total = sum(len(entries) for entries, _ in steps)
     by_rule: dict[Rule, int] = {}
     for deletion in now:
         by_rule[deletion.rule] = by_rule.get(deletion.rule, 0) + 1
-    total = sum(deletion.row.size_bytes for deletion in now)
-    return Plan(tuple(now), len(later), max(0, missing), held, considered, total, by_rule)
+    size = sum(deletion.row.size_bytes for deletion in now)
+    return Plan(tuple(now), total - len(now), max(0, missing), found.held, considered, size, by_rule)
 
 
 @dataclass(frozen=True, slots=True)
