@@ -157,7 +157,7 @@ def test_evidence_export(site: Site, tmp_path: Path) -> None:
     assert code == 0
     manifest = json.loads((out / "manifest.json").read_bytes())
     assert manifest["key_id"] in text
-    assert set(manifest["versions"]) == {"gatewatch", "configuration"}
+    assert set(manifest["versions"]) == {"gatewatch", "configuration", "model", "rules"}
     assert len(list((out / "segments").iterdir())) == 10
     assert oct((tmp_path / "data" / "keys" / "footage-ed25519.pem").stat().st_mode)[-3:] == "600"
 

@@ -7,6 +7,7 @@ import json
 import random
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -114,10 +115,10 @@ def request_(tmp_path: Path) -> Request:
 
 
 def verify(place: Path, key: str | None, folder: Path) -> tuple[int, str]:
-    """Run the package's own program as a stranger would: nothing of ours on the path."""
-    program = folder / "verify.py"
-    command = [sys.executable, "-I", "-S", str(program), str(place), *(["--key", key] if key else [])]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    """Run the package's own program as a stranger would: the system's Python, an empty environment, nothing installed."""
+    interpreter = getattr(sys, "_base_executable", sys.executable)
+    command = [interpreter, "-I", "-S", str(folder / "verify.py"), str(place), *(["--key", key] if key else [])]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env={}, cwd="/")
     assert done.stderr == ""
     return done.returncode, done.stdout
 
@@ -139,6 +140,7 @@ def test_evidence_verifies_without_gatewatch(
     code, said = verify(out, manifest["key_id"], out)
     assert (code, said.splitlines()[-1]) == (0, "VERIFIED")
     assert "hole: 2026-03-02T08:00:06.000Z" in said
+    assert f"clock: NOT evidence grade: {manifest['clock']['why']}" in said
     code, said = verify(out, None, out)
     assert (code, "by whom is not known" in said) == (0, True)
     code, said = verify(out, "00" * 32, out)
@@ -147,27 +149,84 @@ def test_evidence_verifies_without_gatewatch(
     assert [(entry.action, entry.actor, entry.reason) for entry in audit] == [("export", "王芳", "case 17")]
 
 
-def test_one_changed_byte_in_any_file_is_found(exporter: Exporter, request_: Request, tmp_path: Path) -> None:
-    manifest = exporter.evidence(request_, tmp_path / "out", MORNING_MS + 60_000)
+def nobody(_picture: Pixels) -> list[Box]:
+    return []
+
+
+def flipped(data: bytes, dice: random.Random) -> list[bytes]:
+    """The first, the last and one other byte changed, one at a time."""
+    copies = []
+    for place in {0, len(data) - 1, dice.randrange(len(data))}:
+        damaged = bytearray(data)
+        damaged[place] ^= 0x20
+        copies.append(bytes(damaged))
+    return copies
+
+
+def make(exporter: Exporter, kind: str, request: Request, target: Path) -> str:
+    """A package; returns its key's fingerprint."""
+    if kind == "evidence":
+        manifest = exporter.evidence(request, target, MORNING_MS + 60_000)
+    else:
+        manifest = exporter.blurred(request, target, MORNING_MS + 60_000, nobody)
+    return str(manifest["key_id"])
+
+
+@pytest.mark.parametrize("kind", ["evidence", "blurred"])
+def test_one_changed_byte_in_any_file_of_a_folder_is_found(
+    exporter: Exporter, request_: Request, tmp_path: Path, kind: str
+) -> None:
     out, dice = tmp_path / "out", random.Random(7)
+    key = make(exporter, kind, request_, out)
     pristine = tmp_path / "verify"
     pristine.mkdir()
     (pristine / "verify.py").write_bytes((out / "verify.py").read_bytes())
-    for path in sorted(path for path in out.rglob("*") if path.is_file()):
+    files = sorted(path for path in out.rglob("*") if path.is_file())
+    assert {path.name for path in files} >= {"manifest.json", "manifest.sig", "verify.py", "README.txt", "gate.mp4"}
+    for path in files:
         data = path.read_bytes()
-        for place in {0, len(data) - 1, dice.randrange(len(data))}:
-            damaged = bytearray(data)
-            damaged[place] ^= 0x20
+        for damaged in flipped(data, dice):
             path.write_bytes(damaged)
-            code = package_verify.main([str(out), "--key", manifest["key_id"]])
-            assert code == 1, f"{path.name} byte {place}"
+            assert package_verify.main([str(out), "--key", key]) == 1, path.name
         path.write_bytes(data)
-    assert verify(out, manifest["key_id"], pristine)[0] == 0
+    assert verify(out, key, pristine)[0] == 0
     (out / "more.txt").write_text("x")
-    assert "was not in the package" in verify(out, manifest["key_id"], pristine)[1]
+    assert "was not in the package" in verify(out, key, pristine)[1]
     (out / "more.txt").unlink()
     (out / "video" / "gate.mp4").unlink()
-    assert "is missing" in verify(out, manifest["key_id"], pristine)[1]
+    assert "is missing" in verify(out, key, pristine)[1]
+
+
+@pytest.mark.parametrize("kind", ["evidence", "blurred"])
+def test_one_changed_byte_in_any_file_of_a_zip_is_found(
+    exporter: Exporter, request_: Request, tmp_path: Path, kind: str
+) -> None:
+    """Packed anew around the changed file, so that the zip's own check sums fit; and without: as it lies on the disk."""
+    out, damaged, dice = tmp_path / "out.zip", tmp_path / "damaged.zip", random.Random(7)
+    key = make(exporter, kind, request_, out)
+    with zipfile.ZipFile(out) as file:
+        content = {info.filename: file.read(info) for info in file.infolist()}
+        places = {info.filename: info.header_offset + 30 + len(info.filename) for info in file.infolist()}
+
+    def pack(files: list[tuple[str, bytes]]) -> int:
+        with zipfile.ZipFile(damaged, "w") as packed:
+            for name, data in files:
+                packed.writestr(name, data)
+        return package_verify.main([str(damaged), "--key", key])
+
+    assert pack(list(content.items())) == 0
+    raw = out.read_bytes()
+    for name, data in content.items():
+        for other in flipped(data, dice):
+            assert pack([(one, other if one == name else kept) for one, kept in content.items()]) == 1, name
+        bent = bytearray(raw)
+        bent[places[name] + dice.randrange(len(data))] ^= 1
+        damaged.write_bytes(bent)
+        assert package_verify.main([str(damaged), "--key", key]) == 1, name
+    # A second file of the same name, which another program might unpack instead of the signed one.
+    twice = [(next(name for name in content if name.endswith("gate.mp4")), b"another"), *content.items()]
+    with pytest.warns(UserWarning, match="Duplicate name"):
+        assert pack(twice) == 1
 
 
 def test_a_segment_exchanged_together_with_the_manifest_needs_another_key(

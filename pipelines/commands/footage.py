@@ -64,14 +64,25 @@ def add(commands: Any) -> None:
     who(release)
 
     export = action("export", "a package to hand out: a blurred copy, or with --evidence the untouched footage")
-    export.add_argument("--camera", required=True, metavar="ID")
-    span(export, required=True)
+    export.add_argument("--camera", metavar="ID", help="whose footage (with --incident: its own)")
+    span(export, required=False)
     who(export)
     export.add_argument("--evidence", action="store_true", help="whole, untouched, not blurred; stands in the audit")
     export.add_argument(
-        "--incident", type=Path, action="append", default=[], metavar="FILE", help="JSON of an incident"
+        "--incident",
+        action="append",
+        default=[],
+        metavar="ID",
+        help="this incident and its time (left out: every incident of the range); or a file with its JSON",
     )
-    export.add_argument("--picture", type=Path, action="append", default=[], metavar="FILE", help="of that incident")
+    export.add_argument(
+        "--picture",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="a picture of the incident in that file",
+    )
     export.add_argument("--out", type=Path, metavar="PATH", help="a new folder, or a file ending in .zip")
 
     action("rebuild", "make a lost index anew from what lies on the disk (stop the recorder first)")

@@ -7,16 +7,14 @@ import getpass
 import json
 import sys
 from collections.abc import Callable
-from importlib.metadata import version
-from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from pipelines.clock import SystemClock
+from pipelines.commands.footage_export import export
 from pipelines.commands.options import load_config
 from pipelines.config import LoadedConfig
 from pipelines.errors import BadInput
-from pipelines.media.ffmpeg import Ffmpeg
 from pipelines.recording import ledger, settings
 from pipelines.recording.cleaner import Cleaner
 from pipelines.recording.coverage import Span
@@ -26,7 +24,6 @@ from pipelines.recording.holds import Holds
 from pipelines.recording.index import Index
 from pipelines.recording.journal import Journal
 from pipelines.recording.layout import Volume, day_of, rfc3339
-from pipelines.recording.package import Exporter, IncidentFiles, Request
 from pipelines.recording.rebuild import rebuild
 from pipelines.recording.reports import parse_time, report
 from pipelines.recording.verify import Verifier, verify_heads
@@ -86,7 +83,7 @@ def run(args: argparse.Namespace) -> int:
         "plan": _plan,
         "hold": _hold,
         "release": _release,
-        "export": _export,
+        "export": export,
         "rebuild": _rebuild,
     }
     return actions[args.action](Desk(args))
@@ -256,48 +253,6 @@ def _release(desk: Desk) -> int:
         )
     desk.show(hold.to_json(desk.now_ms), [f"released {hold.hold_id}"])
     return 0
-
-
-def _export(desk: Desk) -> int:
-    args, span = desk.args, desk.whole_span()
-    kind = "evidence" if args.evidence else "blurred"
-    name = f"{args.camera}-{rfc3339(span.from_ms)[:19].replace(':', '')}-{kind}"
-    target = args.out or Path(name)
-    signer = settings.signer(desk.config)
-    versions = {"gatewatch": version("gatewatch"), "configuration": desk.loaded.version}
-    request = Request(args.camera, span, desk.reason(), desk.actor, versions, _incidents(args))
-    binary = Ffmpeg.find(desk.config.ffmpeg)
-    with Index.open(desk.volume.index) as index:
-        exporter = Exporter(index, desk.volume, binary, signer)
-        if args.evidence:
-            manifest = exporter.evidence(request, target, desk.now_ms)
-        else:
-            from pipelines.commands.footage_blur import finder
-
-            find, model = finder(desk.config)
-            named = Request(
-                request.camera, span, request.reason, request.actor, {**versions, "detector": model}, request.incidents
-            )
-            manifest = exporter.blurred(named, target, desk.now_ms, find)
-    lines = [
-        f"{kind} of {args.camera}: {target}",
-        f"{len(manifest['files'])} files, {len(manifest['holes'])} hole(s)",
-        f"key fingerprint, to be told to the receiver by another way: {manifest['key_id']}",
-        f"to check it: python3 {'verify.py' if target.suffix == '.zip' else target / 'verify.py'} --key {manifest['key_id']}",
-    ]
-    desk.show({"path": str(target), "manifest": manifest}, lines)
-    return 0
-
-
-def _incidents(args: argparse.Namespace) -> list[IncidentFiles]:
-    found: list[IncidentFiles] = []
-    for path in args.incident:
-        try:
-            body = json.loads(path.read_bytes())
-            found.append(IncidentFiles(str(body["incident_id"]), body, args.picture if len(args.incident) == 1 else ()))
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise BadInput(f"{path}: not the JSON of an incident ({error})") from error
-    return found
 
 
 def _rebuild(desk: Desk) -> int:

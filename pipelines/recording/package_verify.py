@@ -168,7 +168,10 @@ def check_signature(package: Package, expected_key: Optional[str], faults: List[
 
 def check_files(package: Package, manifest: Any, faults: List[str]) -> Any:
     listed = {entry["path"]: entry for entry in manifest["files"]}
-    there = set(package.names()) - {"manifest.json", "manifest.sig"}
+    names = package.names()
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        faults.append(name + ": is in the package more than once")
+    there = set(names) - {"manifest.json", "manifest.sig"}
     for name in sorted(there - set(listed)):
         faults.append(name + ": was not in the package when it was signed")
     for name in sorted(set(listed) - there):
@@ -237,6 +240,8 @@ def main(argv: Optional[List[str]] = None) -> int:
     say(f"{len(listed)} files as signed {manifest['made']} by {manifest['made_by']}")
     for hole in manifest["holes"]:
         say(f"hole: {hole['from']} to {hole['to']} ({hole['cause']})")
+    if not manifest["clock"]["evidence_grade"]:
+        say("clock: NOT evidence grade: " + manifest["clock"]["why"])
     if manifest["kind"] == "blurred":
         say("blurred copy: it names its source, and proves no byte of it")
     if not args.key:

@@ -1,0 +1,170 @@
+"""`gatewatch footage export` finds the incidents and their pictures by itself."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pytest
+
+from pipelines.cli import main
+from pipelines.events.envelope import incident_event
+from pipelines.recording import package_verify
+from pipelines.store import incidents
+from pipelines.store.database import Database, sqlite_url
+from pipelines.store.incidents import notice_of
+from pipelines.testing import an_incident
+from pipelines.workers.pictures import PictureStore, Place
+from vision.frame import Frame
+from vision.incident import Phase, PictureRequest
+
+if TYPE_CHECKING:
+    from conftest import FilledVolume
+
+MORNING_S = 1_772_438_400.0
+MORNING_MS = 1_772_438_400_000
+
+
+class Site:
+    """A minute of footage of the gate, a store, and pictures."""
+
+    def __init__(self, filled: FilledVolume, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        filled.add(count=30)
+        self.folder = folder
+        self.pictures = PictureStore(folder / "pictures")
+        self.database = Database(sqlite_url(folder))
+        self._capsys = capsys
+        self.config = folder / "gatewatch.yaml"
+        self.config.write_text(
+            f"data: {folder}\ncameras:\n  gate: {{main: {{url: 'rtsp://127.0.0.1/1'}}}}\n"
+            f"recording: {{folder: {filled.volume.root}, reserve_free: 0, pre: 4s, post: 6s}}\n"
+        )
+
+    def incident(self, name: str, opened_s: float, closed_s: float | None = None, camera: str = "gate") -> Path:
+        """With one picture; returns where it lies."""
+        at_s = MORNING_S + opened_s
+        frame = Frame(camera, "run-1", at_s, np.full((90, 160, 3), 90, np.uint8))
+        request = PictureRequest(name, "illegal_parking", "kerb", "limit", at_s, None)
+        record = self.pictures.save(request, frame, Place("School", camera, "North", ZoneInfo("UTC"), "en"))
+        times: dict[str, Any] = {"first_seen_s": at_s - 3, "opened_s": at_s, "time_s": at_s}
+        phase = Phase.OPENED if closed_s is None else Phase.CLOSED
+        times["closed_s"] = None if closed_s is None else MORNING_S + closed_s
+        incident = an_incident(name, 1, phase, camera_id=camera, **times)
+        clock = {"camera_offset_s": None, "host": {"synchronised": True, "error_s": 0.1}, "evidence_grade": False}
+        event = incident_event(incident, "v1", "North", [record], clock={**clock, "why": "unknown"})
+        self.database.migrate()
+        with self.database.write() as connection:
+            incidents.apply(connection, [notice_of(event)], at_s)
+        return self.folder / "pictures" / record["path"]
+
+    def run(self, *words: str) -> tuple[int, str, str]:
+        code = main(["footage", "export", "-c", str(self.config), "--reason", "case 17", "--evidence", *words])
+        said = self._capsys.readouterr()
+        return code, said.out, said.err
+
+    def export(self, *words: str) -> tuple[dict[str, Any], list[str]]:
+        """(manifest, notes) of a package in `out`, which verifies."""
+        code, out, err = self.run("--out", str(self.folder / "out"), "--json", *words)
+        assert code == 0, err
+        said = json.loads(out)
+        assert package_verify.main([str(self.folder / "out"), "--key", said["manifest"]["key_id"]]) == 0
+        self._capsys.readouterr()
+        return said["manifest"], said["notes"]
+
+    def packed(self) -> dict[str, list[str]]:
+        """Files of each incident in the package, by its id."""
+        folder = self.folder / "out" / "incidents"
+        return {
+            json.loads((one / "incident.json").read_text())["incident_id"]: sorted(path.name for path in one.iterdir())
+            for one in (folder.iterdir() if folder.is_dir() else ())
+        }
+
+
+@pytest.fixture
+def site(filled: FilledVolume, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Site]:
+    made = Site(filled, tmp_path, capsys)
+    yield made
+    made.database.close()
+
+
+RANGE = ("--camera", "gate", "--from", "2026-03-02T08:00:10Z", "--to", "2026-03-02T08:00:40Z")
+
+
+def test_an_incident_gives_its_camera_and_its_time(site: Site) -> None:
+    site.incident("case-1", 20, 30)
+    site.incident("case-2", 50, 55)
+    manifest, notes = site.export("--incident", "case-1")
+    # first seen at 17 s, closed at 30 s, with 4 s before and 6 s after
+    assert (manifest["camera"], manifest["from"], manifest["to"]) == (
+        "gate",
+        "2026-03-02T08:00:13.000Z",
+        "2026-03-02T08:00:36.000Z",
+    )
+    assert site.packed() == {"case-1": ["1.jpg", "incident.json"]}
+    assert notes == []
+    assert manifest["versions"]["rules"] == "v1"
+    assert manifest["versions"]["model"] == "yolov8n-int8"
+    (body,) = (site.folder / "out" / "incidents").glob("*/incident.json")
+    incident = json.loads(body.read_text())
+    assert incident["clock"]["why"] == "unknown"
+    assert incident["zone"] == "kerb"
+    assert not {"alerts", "thread", "log", "verdicts"} & set(incident), "who was told is nobody else's business"
+
+
+def test_a_range_takes_every_incident_in_it_and_no_other(site: Site) -> None:
+    site.incident("before", 2, 5)
+    site.incident("reaches-in", 3, 15)
+    site.incident("inside", 20, 30)
+    site.incident("open-still", 35)
+    site.incident("after", 45, 50)
+    site.incident("elsewhere", 20, 30, camera="yard")
+    site.export(*RANGE)
+    assert set(site.packed()) == {"reaches-in", "inside", "open-still"}
+
+
+def test_a_range_and_an_id_takes_that_one_only(site: Site) -> None:
+    site.incident("case-1", 20, 30)
+    site.incident("case-2", 21, 25)
+    manifest, _ = site.export(*RANGE, "--incident", "case-1")
+    assert (manifest["from"], set(site.packed())) == ("2026-03-02T08:00:10.000Z", {"case-1"})
+
+
+def test_pictures_that_are_gone_or_were_changed_are_left_out_and_named(site: Site) -> None:
+    site.incident("case-1", 20, 30).unlink()
+    changed = site.incident("case-2", 21, 25)
+    changed.write_bytes(changed.read_bytes() + b"!")
+    _, notes = site.export(*RANGE)
+    assert site.packed() == {"case-1": ["incident.json"], "case-2": ["incident.json"]}
+    assert [note.partition(" is left out: ")[2][:12] for note in notes] == ["it cannot be", "it is not th"]
+
+
+def test_without_a_store_footage_goes_out_all_the_same(site: Site) -> None:
+    _, notes = site.export(*RANGE)
+    assert notes == ["no incident is in it: there is no store of incidents yet"]
+    site.folder.joinpath("gatewatch.db").write_bytes(b"no database" * 500)
+    code, text, _ = site.run(*RANGE, "--out", str(site.folder / "second.zip"))
+    assert code == 0
+    assert "no incident is in it" in text
+    assert "clock: NOT evidence grade" in text
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--camera", "gate"), "say what: --camera with --from and --to, or --incident"),
+        (("--incident", "nothing"), "--incident nothing: no file, and no incident has that id"),
+        (("--incident", "case-1", "--incident", "case-2"), "these incidents are of gate, yard"),
+        (("--incident", "case"), "several incidents begin with 'case'"),
+    ],
+)
+def test_what_cannot_be_exported_is_said_in_one_sentence(site: Site, words: tuple[str, ...], said: str) -> None:
+    site.incident("case-1", 20, 30)
+    site.incident("case-2", 20, 30, camera="yard")
+    code, out, err = site.run(*words)
+    assert (code, out) == (2, "")
+    assert said in err
+    assert err.count("\n") == 1
