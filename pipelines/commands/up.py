@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pipelines.workers.supervisor import ChildSpec
 
 #: Started in this order, ended in the reverse one: what consumes is there before what produces.
-PROCESSES: Final = ("record", "dispatch", "janitor", "worker")
+PROCESSES: Final = ("record", "dispatch", "console", "janitor", "worker")
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -23,6 +23,7 @@ from pipelines.config.cameras import (
     ZoneModel,
 )
 from pipelines.config.channels import Channels, Webhook
+from pipelines.config.console import Console
 from pipelines.config.quantities import Seconds
 from pipelines.config.recording import HeadChannelModel, Recording, RetentionModel
 from pipelines.paths import default_data_dir
@@ -33,6 +34,7 @@ __all__ = [
     "Camera",
     "Channels",
     "Config",
+    "Console",
     "CrowdingRule",
     "Database",
     "DetectorModel",
@@ -205,3 +207,4 @@ class Config(Section):
     worker: Worker = Worker()
     dispatcher: Dispatcher = Dispatcher()
     recorder: Recorder = Recorder()
+    console: Console = Console()

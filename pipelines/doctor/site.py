@@ -62,6 +62,7 @@ def check_ports(config: Config) -> Iterator[Finding]:
         "worker": config.worker.metrics,
         "dispatcher": config.dispatcher.metrics,
         "recorder": config.recorder.metrics,
+        "console": config.console.metrics,
     }
     taken = {}
     for name, listen in sections.items():

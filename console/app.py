@@ -1,0 +1,40 @@
+"""The application: routes under one gate, one form of refusal, one set of headers. Building it starts nothing."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fastapi import Depends, FastAPI
+
+from console import gate, problems
+from console.frame import Frame, Place
+from console.headers import Guarded
+from console.pages import login, people
+from console.parts import Parts
+from pipelines.access.roles import Permission
+from pipelines.metrics import package_version
+
+#: The navigation, in its order. A page adds itself here and its router below.
+PLACES: Final = (Place("/people", "frame.people", Permission.PEOPLE, whole_site=True),)
+ROUTERS: Final = (login.router, people.router)
+
+
+def create_app(parts: Parts) -> FastAPI:
+    """Pages and API on `parts`."""
+    app = FastAPI(
+        title="Gatewatch",
+        version=package_version(),
+        # The document and its viewers are routes like any other, under the gate; the viewers would need a CDN.
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        dependencies=[Depends(gate.check)],
+    )
+    app.state.parts = parts
+    app.state.frame = Frame(PLACES, parts.config.site.name, parts.config.site.language)
+    problems.install(app)
+    for router in ROUTERS:
+        app.include_router(router)
+    app.add_middleware(Guarded)
+    return app

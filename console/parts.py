@@ -1,0 +1,57 @@
+"""What the console stands on, put together by `console.serve` or a test. Nothing here is started."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from threading import Event
+
+from console.limits import Buckets
+from pipelines.access.passwords import Passwords
+from pipelines.access.people import People
+from pipelines.access.sessions import Sessions
+from pipelines.clock import Clock
+from pipelines.config.schema import Config
+from pipelines.metrics import Metrics
+from pipelines.recording.footage import Footage
+from pipelines.store.database import Database
+
+#: Log-ins (each costs an argon2) that one address may try: one in three seconds, ten at once.
+_LOGIN_RATE_PER_S = 1 / 3
+_LOGIN_BURST = 10.0
+
+
+@dataclass(slots=True)
+class Parts:
+    """`footage()` raises Unavailable while nothing is recorded. `stop` ends what streams. `setup_secret`: whoever has it may
+    make the first user until `setup_until_s` (monotonic)."""
+
+    config: Config
+    database: Database
+    people: People
+    sessions: Sessions
+    clock: Clock
+    metrics: Metrics
+    footage: Callable[[], Footage]
+    by_caller: Buckets
+    by_address: Buckets
+    stop: Event = field(default_factory=Event)
+    setup_secret: str | None = None
+    setup_until_s: float = 0.0
+
+
+def parts_of(config: Config, database: Database, clock: Clock, passwords: Passwords, stop: Event) -> Parts:
+    """The parts of a site, all of them the real ones. `passwords`: tests give one with a cheap hash."""
+    page = config.console
+    return Parts(
+        config=config,
+        database=database,
+        people=People(database, passwords, clock),
+        sessions=Sessions(database, passwords, clock, idle_s=page.idle, longest_s=page.longest, wall_s=page.wall),
+        clock=clock,
+        metrics=Metrics(),
+        footage=lambda: Footage.open(config, clock),
+        by_caller=Buckets(page.rate, page.rate * 4, clock),
+        by_address=Buckets(_LOGIN_RATE_PER_S, _LOGIN_BURST, clock),
+        stop=stop,
+    )
