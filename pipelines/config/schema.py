@@ -24,6 +24,7 @@ from pipelines.config.cameras import (
 )
 from pipelines.config.channels import Channels, Webhook
 from pipelines.config.console import Console
+from pipelines.config.listen import Listen, Port
 from pipelines.config.quantities import Seconds
 from pipelines.config.recording import HeadChannelModel, Recording, RetentionModel
 from pipelines.paths import default_data_dir
@@ -58,7 +59,6 @@ __all__ = [
 
 CameraId = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
 ScheduleName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,40}$")]
-Port = Annotated[int, Field(ge=1, le=65535)]
 
 
 class Site(Section):
@@ -126,13 +126,6 @@ class Database(Section):
         description="sqlite:///FILE or postgresql+psycopg://... Left out: SQLite in `data`.",
         examples=["sqlite:////srv/gatewatch.db"],
     )
-
-
-class Listen(Section):
-    """Where a process answers over HTTP: /metrics for Prometheus, /livez and /readyz."""
-
-    host: str = Field(default="127.0.0.1", description="Address to listen on; the loopback unless told otherwise.")
-    port: Port = Field(description="TCP port.")
 
 
 class WorkerPage(Listen):
