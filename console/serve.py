@@ -80,7 +80,8 @@ class Server:
     def stop(self) -> None:
         self._parts.stop.set()
         self._server.should_exit = True
-        self._thread.join(_GRACE_S + 5.0)
+        if self._thread.is_alive():
+            self._thread.join(_GRACE_S + 5.0)
 
     def alive(self) -> tuple[bool, str]:
         """For /livez and /readyz."""

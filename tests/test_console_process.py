@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import io
 import json
 import re
 import signal
@@ -10,7 +11,9 @@ import ssl
 import subprocess
 import sys
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
+from threading import Event
 
 import pytest
 import yaml
@@ -19,6 +22,12 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from console.serve import serve
+from pipelines.cli import main
+from pipelines.clock import SystemClock
+from pipelines.config import load
+from pipelines.errors import BadInput
+from pipelines.store.database import Database, sqlite_url
 from pipelines.testing import until
 
 GATEWATCH = (sys.executable, "-m", "pipelines.cli")
@@ -53,8 +62,19 @@ def site(folder: Path, console: dict[str, object]) -> Path:
     return path
 
 
-def gatewatch(*argv: str, given: str = "") -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*GATEWATCH, *argv], input=given, capture_output=True, text=True, check=False, timeout=120)
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def gatewatch(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
+    """The command in this process: (exit code, standard output, standard error)."""
+
+    def run(*argv: str, given: str = "") -> tuple[int, str, str]:
+        monkeypatch.setattr("sys.stdin", io.StringIO(given))
+        code = main(argv)
+        return code, *capsys.readouterr()
+
+    return run
 
 
 def test_the_console_answers_over_tls_prints_a_link_for_the_first_user_and_ends_when_told(tmp_path: Path) -> None:
@@ -94,12 +114,9 @@ def test_the_console_answers_over_tls_prints_a_link_for_the_first_user_and_ends_
         ({"host": "192.0.2.1"}, "the console cannot listen on 192.0.2.1:8470"),
     ],
 )
-def test_what_cannot_be_used_is_told_in_one_line(tmp_path: Path, console: dict[str, object], message: str) -> None:
-    path = site(tmp_path, console)
-    result = gatewatch("console", "-c", str(path), "--health-port", "0")
-    assert result.returncode == 2
-    assert message in result.stderr
-    assert "Traceback" not in result.stderr
+def test_what_cannot_be_used_is_told(tmp_path: Path, console: dict[str, object], message: str) -> None:
+    with pytest.raises(BadInput, match=re.escape(message)):
+        serve_once(site(tmp_path, console))
 
 
 def test_a_certificate_with_another_key_is_told(tmp_path: Path) -> None:
@@ -107,33 +124,43 @@ def test_a_certificate_with_another_key_is_told(tmp_path: Path) -> None:
     one.mkdir()
     two.mkdir()
     mixed = certificate(one) | {"private_key": certificate(two)["private_key"]}
-    result = gatewatch("console", "-c", str(site(tmp_path, mixed)), "--port", "0", "--health-port", "0")
-    assert result.returncode == 2
-    assert "cannot be used together" in result.stderr
-    assert "Traceback" not in result.stderr
+    with pytest.raises(BadInput, match="cannot be used together"):
+        serve_once(site(tmp_path, mixed))
 
 
-def test_users_and_tokens_by_command(tmp_path: Path) -> None:
+def serve_once(path: Path) -> None:
+    config = load(path).config
+    stop = Event()
+    stop.set()
+    database = Database(sqlite_url(config.data))
+    serve(config, database, SystemClock(), stop, health_port=0)
+
+
+def test_users_and_tokens_by_command(tmp_path: Path, gatewatch: Run) -> None:
     config = ("-c", str(site(tmp_path, {})))
     made = gatewatch("user", "add", "Root", "--role", "admin", "--password-stdin", *config, given="long enough pass\n")
-    assert (made.returncode, made.stdout) == (0, "user root may log in\n")
-    short = gatewatch("user", "add", "li", "--role", "guard", "--password-stdin", *config, given="short\n")
-    assert short.returncode == 2
-    assert "12 to 256 characters" in short.stderr
-    other = gatewatch("user", "add", "li", "--role", "guard", "--cameras", "nowhere", *config)
-    assert other.returncode == 2
-    assert "there is no camera nowhere" in other.stderr
-    token = gatewatch("token", "add", "wall", "--role", "viewer", "--expires", "7d", "--json", *config)
-    given = json.loads(token.stdout)
+    assert made[:2] == (0, "user root may log in\n")
+    code, _, said = gatewatch("user", "add", "li", "--role", "guard", "--password-stdin", *config, given="short\n")
+    assert code == 2
+    assert "12 to 256 characters" in said
+    code, _, said = gatewatch("user", "add", "li", "--role", "guard", *config)
+    assert code == 2
+    assert "--password-stdin" in said
+    code, _, said = gatewatch("user", "add", "li", "--role", "guard", "--cameras", "nowhere", *config)
+    assert code == 2
+    assert "there is no camera nowhere" in said
+    given = json.loads(gatewatch("token", "add", "wall", "--role", "viewer", "--expires", "7d", "--json", *config)[1])
     assert re.fullmatch(r"gw_[0-9a-f]{12}_[\w-]{43}", given["token"])
-    listed = gatewatch("token", "list", *config).stdout
+    listed = gatewatch("token", "list", *config)[1]
     assert given["token_id"] in listed
     assert given["token"] not in listed
-    assert gatewatch("token", "revoke", given["token_id"], *config).returncode == 0
-    assert "revoked" in gatewatch("token", "list", *config).stdout
-    last = gatewatch("user", "revoke", "root", *config)
-    assert last.returncode == 2
-    assert "last administrator" in last.stderr
-    (user,) = json.loads(gatewatch("user", "list", "--json", *config).stdout)
+    assert gatewatch("token", "revoke", given["token_id"], *config)[0] == 0
+    assert "revoked" in gatewatch("token", "list", *config)[1]
+    changed = gatewatch("user", "password", "root", "--password-stdin", *config, given="another long pass\n")
+    assert changed[0] == 0
+    code, _, said = gatewatch("user", "revoke", "root", *config)
+    assert code == 2
+    assert "last administrator" in said
+    (user,) = json.loads(gatewatch("user", "list", "--json", *config)[1])
     assert (user["name"], user["role"], user["cameras"]) == ("root", "admin", None)
     assert "password_hash" not in user
