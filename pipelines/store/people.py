@@ -6,7 +6,8 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Table, delete, func, insert, or_, select, update
 
-from pipelines.store.schema import api_tokens, audit, login_failures, sessions, users
+from pipelines.store.people_schema import api_tokens, login_failures, sessions, users
+from pipelines.store.schema import audit
 
 #: Wrong passwords older than this are forgotten.
 _FORGET_S: Final = 86_400.0
