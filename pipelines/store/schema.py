@@ -23,7 +23,9 @@ from sqlalchemy import (
     text,
 )
 
-from pipelines.store.people_schema import metadata as metadata
+from pipelines.store import people_schema
+
+metadata: Final = people_schema.metadata
 
 #: SQLite counts rows only in a column that is exactly INTEGER.
 _RowId = BigInteger().with_variant(Integer(), "sqlite")
