@@ -9,14 +9,17 @@ from fastapi import Depends, FastAPI
 from console import gate, problems
 from console.frame import Frame, Place
 from console.headers import Guarded
-from console.pages import login, people
+from console.pages import live, login, now, people
 from console.parts import Parts
 from pipelines.access.roles import Permission
 from pipelines.metrics import package_version
 
 #: The navigation, in its order. A page adds itself here and its router below.
-PLACES: Final = (Place("/people", "frame.people", Permission.PEOPLE, whole_site=True),)
-ROUTERS: Final = (login.router, people.router)
+PLACES: Final = (
+    Place("/now", "frame.now", Permission.SEE),
+    Place("/people", "frame.people", Permission.PEOPLE, whole_site=True),
+)
+ROUTERS: Final = (login.router, people.router, now.router, live.router)
 
 
 def create_app(parts: Parts) -> FastAPI:

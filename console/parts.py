@@ -7,11 +7,17 @@ from dataclasses import dataclass, field
 from threading import Event
 
 from console.limits import Buckets
+from console.livevideo import LiveVideos
+from console.wall import Blurs
 from pipelines.access.passwords import Passwords
 from pipelines.access.people import People
 from pipelines.access.sessions import Sessions
 from pipelines.clock import Clock
 from pipelines.config.schema import Config
+from pipelines.events.live import LiveReader
+from pipelines.events.locate import redis_url
+from pipelines.events.redis_streams import connect
+from pipelines.media.ffmpeg import Ffmpeg
 from pipelines.metrics import Metrics
 from pipelines.recording.footage import Footage
 from pipelines.store.database import Database
@@ -35,6 +41,9 @@ class Parts:
     footage: Callable[[], Footage]
     by_caller: Buckets
     by_address: Buckets
+    live: LiveReader
+    videos: LiveVideos
+    blurs: Blurs = field(default_factory=Blurs)
     stop: Event = field(default_factory=Event)
     setup_secret: str | None = None
     setup_until_s: float = 0.0
@@ -53,5 +62,7 @@ def parts_of(config: Config, database: Database, clock: Clock, passwords: Passwo
         footage=lambda: Footage.open(config, clock),
         by_caller=Buckets(page.rate, page.rate * 4, clock),
         by_address=Buckets(_LOGIN_RATE_PER_S, _LOGIN_BURST, clock),
+        live=LiveReader(connect(redis_url(config)), clock),
+        videos=LiveVideos(lambda: Ffmpeg.find(config.ffmpeg), clock),
         stop=stop,
     )

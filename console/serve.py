@@ -110,6 +110,8 @@ def serve(
         port=page.metrics.port if health_port is None else health_port,
     )
     health.start()
+    live = Thread(target=parts.live.run, args=(parts.stop,), name="live-pictures", daemon=True)
+    live.start()
     try:
         server.start()
         scheme = "http" if page.certificate is None else "https"
@@ -127,5 +129,7 @@ def serve(
             if not server.alive()[0]:
                 raise BadInput("the console's server ended by itself; its log says why")
     finally:
+        parts.videos.close()
         server.stop()
+        live.join(5.0)
         health.stop()

@@ -121,7 +121,7 @@ def alive(caller: ThisCaller) -> Response:
 @allow_signed_in()
 def first(request: Request, caller: ThisCaller) -> Response:
     """To the first page that the caller may see."""
-    return see_other("/people" if caller.principal.may(Permission.PEOPLE) else "/account")
+    return see_other("/now" if caller.principal.may(Permission.SEE) else "/account")
 
 
 @router.get("/setup/{secret}")

@@ -86,7 +86,9 @@ class LiveReader:
         self._keep_s = keep_s
         self._lock = threading.Lock()
         self._until_s: dict[str, float] = {}
-        self._latest: dict[str, LivePicture] = {}
+        self._latest: dict[str, tuple[int, LivePicture]] = {}
+        # Grows with every picture, and over a restart of this process too.
+        self._number = round(clock.now_s() * 1000)
 
     def want(self, camera_id: str) -> None:
         """Somebody looks at this camera now."""
@@ -96,7 +98,14 @@ class LiveReader:
     def latest(self, camera_id: str) -> LivePicture | None:
         """The newest picture, however old (its age is for the viewer to judge); None: none has come."""
         with self._lock:
-            return self._latest.get(camera_id)
+            found = self._latest.get(camera_id)
+        return None if found is None else found[1]
+
+    def after(self, number: int, camera_ids: Iterable[str]) -> tuple[int, list[LivePicture]]:
+        """The newest picture of each of the cameras that had one since `number`, and the number to go on from."""
+        with self._lock:
+            found = [self._latest[name] for name in camera_ids if name in self._latest]
+            return self._number, [picture for at, picture in found if at > number]
 
     @property
     def watched(self) -> frozenset[str]:
@@ -140,4 +149,5 @@ class LiveReader:
         except (ValueError, KeyError):
             return  # a worker of another version; the picture's age tells that none comes
         with self._lock:
-            self._latest[camera_id] = picture
+            self._number += 1
+            self._latest[camera_id] = (self._number, picture)

@@ -126,6 +126,12 @@ def overlay(scene: Scene, status: tuple[RuleStatus, ...]) -> dict[str, Any]:
         for track, box in zip(scene.tracks, scene.track_boxes_norm(), strict=True)
         if track.state is TrackState.CONFIRMED
     ]
+    # Also what is too unsure to be followed: for hiding heads and plates on the way to those who may not see them.
+    hide = [
+        ["person" if class_id == coco.PERSON else "vehicle", *(round(float(value), 4) for value in box)]
+        for class_id, box in zip(scene.detections.class_id, scene.boxes_norm(), strict=True)
+        if class_id == coco.PERSON or class_id in coco.VEHICLES
+    ]
     rules = [
         {
             "rule": one.rule_id,
@@ -138,4 +144,4 @@ def overlay(scene: Scene, status: tuple[RuleStatus, ...]) -> dict[str, Any]:
         }
         for one in status
     ]
-    return {"boxes": boxes, "rules": rules, "view": scene.view.state.value}
+    return {"boxes": boxes, "rules": rules, "hide": hide, "view": scene.view.state.value}

@@ -1,0 +1,140 @@
+// One incident large: its clip at once, its pictures, what was measured, who did what, and what happened here before.
+
+import { api, data, element, t } from "./page.js";
+import { stateText } from "./queue.js";
+import { hour, moment } from "./times.js";
+
+export class IncidentView {
+  /** `act(name, row)` for a button; `close()` for the way back. */
+  constructor(root, act, close) {
+    this.root = root;
+    this.act = act;
+    this.close = close;
+    this.id = null;
+  }
+
+  async open(row) {
+    this.id = row.incident_id;
+    this.root.hidden = false;
+    const found = await api(`/live/incidents/${encodeURIComponent(row.incident_id)}`);
+    if (this.id !== row.incident_id) return; // another was chosen meanwhile
+    this.build(found);
+  }
+
+  /** New facts about the incident that is open; what plays goes on playing. */
+  async refresh() {
+    if (this.id === null || this.root.hidden) return;
+    const id = this.id;
+    const found = await api(`/live/incidents/${encodeURIComponent(id)}`, { background: true });
+    if (this.id === id && !this.root.hidden) this.facts(found);
+  }
+
+  leave() {
+    this.id = null;
+    this.root.hidden = true;
+    this.root.replaceChildren();
+  }
+
+  build(found) {
+    const back = element("button", { type: "button", class: "quiet" }, "← ", element("kbd", {}, "Esc"));
+    back.addEventListener("click", () => this.close());
+    this.stage = element("div", { class: "stage" });
+    this.side = element("div", { class: "side" });
+    this.head = element("span", { class: "state" });
+    this.note = element("input", { type: "text", maxlength: "2000", placeholder: t("now.note"), "aria-label": t("now.note"), id: "note" });
+    this.root.replaceChildren(
+      element("header", {}, back, element("span", { class: "level", "data-level": String(found.severity) }, t(`severity.${found.severity}`)),
+        element("h2", {}, t(`kind.${found.kind}`)), element("span", {}, [found.camera_name, found.zone === "-" ? "" : found.zone].filter(Boolean).join(" · ")), this.head),
+      element("div", { class: "body" }, element("div", {}, this.stage, this.strip(found)), this.side),
+      this.actions(found),
+    );
+    this.facts(found);
+    this.play(found);
+  }
+
+  facts(found) {
+    this.head.textContent = found.thread ? stateText(found.thread) : "";
+    const facts = element("dl", { class: "facts" });
+    const fact = (name, value) => facts.append(element("dt", {}, name), element("dd", {}, value));
+    fact(t("now.opened"), moment(found.opened_s));
+    if (found.closed_s) fact(t("now.closed"), [hour(found.closed_s), found.reason].filter(Boolean).join(" · "));
+    fact(t("now.lasted"), found.lasted);
+    for (const [label, text] of found.facts) fact(label, text);
+    const words = [found.sentence, found.action].filter(Boolean).map((text) => element("p", {}, text));
+    const log = element("ol", { class: "log" });
+    for (const line of found.log) log.append(entry(line.at_s, line.who === "gatewatch" ? t("now.system") : line.who, [logText(line), line.note].filter(Boolean).join(": ")));
+    const before = element("ol", { class: "log" });
+    for (const one of found.before) before.append(entry(one.opened_s, t(`kind.${one.kind}`), one.verdict ? t(`verdict.${one.verdict}`) : "", true));
+    if (!found.before.length) before.append(element("li", { class: "dim" }, t("now.nothing_before")));
+    this.side.replaceChildren(...words, facts, element("h3", {}, t("now.log")), log, element("h3", {}, t("now.before")), before);
+  }
+
+  strip(found) {
+    const strip = element("div", { class: "strip" });
+    const choose = (button, show) => {
+      button.addEventListener("click", () => {
+        for (const one of strip.children) one.setAttribute("aria-pressed", String(one === button));
+        show();
+      });
+      strip.append(button);
+    };
+    if (data.may.watch) choose(element("button", { type: "button", "aria-pressed": "true" }, element("span", {}, `▶ ${t("now.clip")}`)), () => this.play(found));
+    for (const picture of found.pictures) {
+      const image = element("img", { src: picture.url, alt: t(`role.${picture.role}`), loading: "lazy" });
+      choose(element("button", { type: "button", "aria-pressed": "false" }, image, element("span", {}, t(`role.${picture.role}`))), () => this.picture(picture));
+    }
+    return strip;
+  }
+
+  play(found) {
+    if (!data.may.watch || !found.clip) {
+      const last = found.pictures.at(-1);
+      if (last) this.picture(last);
+      else this.stage.replaceChildren(element("p", { class: "dim" }, t("now.no_picture")));
+      return;
+    }
+    const note = element("p", { class: "note", hidden: true });
+    const video = element("video", { src: found.clip, controls: true, autoplay: true, muted: true, loop: true, "aria-label": t("now.clip") });
+    video.addEventListener("error", () => {
+      const last = found.pictures.at(-1);
+      if (last) this.picture(last, t("now.no_clip"));
+      else this.stage.replaceChildren(element("p", { class: "dim" }, t("now.no_clip")));
+    });
+    this.stage.replaceChildren(video, note);
+  }
+
+  picture(picture, why = "") {
+    const note = element("p", { class: "note", hidden: !why }, why);
+    this.stage.replaceChildren(element("img", { src: picture.url, alt: t(`role.${picture.role}`) }), note);
+  }
+
+  actions(found) {
+    const bar = element("div", { class: "actions" });
+    const button = (name, key, text, kind = "") => {
+      const made = element("button", { type: "button", class: kind, "data-act": name }, text, element("kbd", {}, key));
+      made.addEventListener("click", () => this.act(name, found));
+      bar.append(made);
+    };
+    if (data.may.answer) {
+      button("acknowledge", "A", t("now.acknowledge"), "primary");
+      button("on_site", "O", t("now.on_site"));
+    }
+    if (data.may.judge) {
+      bar.append(this.note);
+      ["true", "false", "drill", "duplicate", "unsure"].forEach((verdict, number) => button(verdict, String(number + 1), t(`verdict.${verdict}`)));
+    }
+    if (data.may.answer && found.rule && found.severity > 1) button("snooze", "Z", t("now.snooze"), "quiet");
+    button("next", "N", t("now.next"));
+    return bar;
+  }
+}
+
+function entry(time_s, who, text, day = false) {
+  return element("li", {}, element("time", {}, day ? moment(time_s) : hour(time_s)), element("span", {}, [who, text].filter(Boolean).join(" · ")));
+}
+
+function logText(line) {
+  const [action, verdict] = line.action.split(":");
+  return verdict ? `${t("state.closed")}: ${t(`verdict.${verdict}`)}` : t(`state.${action}`, {});
+}
+

@@ -1,0 +1,166 @@
+// The control room: puts wall, queue, one incident and one camera together, and gives each key its meaning.
+
+import { api, connected, data, element, Refused, t } from "./page.js";
+import { IncidentView } from "./incident.js";
+import { Queue } from "./queue.js";
+import { CameraView } from "./camera.js";
+import { askRaise, askSnooze } from "./forms.js";
+import * as sound from "./sound.js";
+import { clock } from "./times.js";
+import * as wall from "./wall.js";
+
+const AGAIN_MS = 10_000;
+const VERDICTS = ["true", "false", "drill", "duplicate", "unsure"];
+const TITLE = document.title;
+
+const said = document.getElementById("said");
+const root = document.getElementById("detail");
+const queue = new Queue(open, changed);
+const incident = new IncidentView(root, act, back);
+const camera = new CameraView(root, back);
+
+function say(text, bad = false) {
+  said.textContent = text;
+  said.classList.toggle("fault", bad);
+}
+
+async function load() {
+  try {
+    const found = await api("/live/queue", { background: true });
+    clock.set(found.now_s);
+    queue.update(found.rows);
+    connected(true);
+  } catch (error) {
+    if (error instanceof TypeError) connected(false);
+  }
+}
+
+let loading = null;
+/** One load at a time; whatever changes meanwhile asks for one more. */
+function soon() {
+  if (loading) {
+    loading.again = true;
+    return;
+  }
+  loading = { again: false };
+  setTimeout(async () => {
+    await load();
+    incident.refresh().catch(() => {});
+    const { again } = loading;
+    loading = null;
+    if (again) soon();
+  }, 50);
+}
+
+/** What changes is pushed; after a lost connection everything is asked for again, so nothing is missed. */
+function listen() {
+  const source = new EventSource("/api/v1/events");
+  source.addEventListener("open", soon);
+  for (const kind of ["message", "incident", "alert", "thread", "change"]) source.addEventListener(kind, soon);
+  source.addEventListener("error", () => connected(false));
+  setInterval(soon, AGAIN_MS); // also ages the limits when a proxy holds the stream back
+}
+
+function changed(rows, fresh, waiting) {
+  document.title = waiting ? `(${waiting}) ${TITLE}` : TITLE;
+  wall.mark(queue.levels());
+  const news = fresh.map((id) => queue.row(id)).filter((row) => row && row.state !== "closed");
+  if (news.length) {
+    sound.ring(Math.min(...news.map((row) => row.severity)));
+    say(t("now.new", { what: t(`kind.${news[0].kind}`), where: news[0].camera_name }));
+  }
+}
+
+function open(id) {
+  const row = queue.row(id);
+  if (!row) return;
+  camera.leave();
+  queue.select(id);
+  incident.open(row).catch((error) => say(error.message, true));
+}
+
+function back() {
+  incident.leave();
+  camera.leave();
+  queue.select(null);
+}
+
+async function act(name, found) {
+  const id = found.incident_id;
+  const path = `/api/v1/incidents/${encodeURIComponent(id)}`;
+  const note = document.getElementById("note");
+  const words = note?.value.trim() ?? "";
+  try {
+    if (name === "next") return open(queue.nextWaiting(id) ?? queue.beside(1));
+    if (name === "snooze") return askSnooze(found, say);
+    if (name === "acknowledge") await api(`${path}/acknowledge`, { method: "POST", body: { note: words } });
+    else if (name === "on_site") await api(`${path}/on-site`, { method: "POST", body: { note: words } });
+    else if (VERDICTS.includes(name)) {
+      if (name === "false" && found.kind === "possible_bullying" && !words) {
+        note.focus();
+        return say(t("now.reason_needed"), true);
+      }
+      await api(`${path}/verdict`, { method: "POST", body: { verdict: name, note: words } });
+      note.value = "";
+    }
+    say(t(`now.did.${VERDICTS.includes(name) ? "verdict" : name}`));
+    soon();
+  } catch (error) {
+    if (!(error instanceof Refused)) return say(t("now.not_done"), true);
+    const first = error.problem;
+    say(first.who ? t("now.first", { who: first.who, state: t(`state.${first.state}`) }) : error.message, true);
+    soon();
+  }
+}
+
+const KEYS = {
+  ArrowDown: () => open(queue.beside(1)),
+  ArrowUp: () => open(queue.beside(-1)),
+  j: () => open(queue.beside(1)),
+  k: () => open(queue.beside(-1)),
+  Enter: () => open(queue.current ?? queue.beside(0)),
+  n: () => open(queue.nextWaiting(queue.current) ?? queue.beside(1)),
+  Escape: back,
+  a: () => answer("acknowledge"),
+  o: () => answer("on_site"),
+  z: () => answer("snooze"),
+  r: () => data.may.answer && askRaise(camera.shown, say),
+  m: sound.toggle,
+  "?": () => document.getElementById("keys").showModal(),
+};
+VERDICTS.forEach((verdict, number) => (KEYS[String(number + 1)] = () => answer(verdict)));
+
+function answer(name) {
+  const row = queue.row(queue.current);
+  const allowed = VERDICTS.includes(name) ? data.may.judge : data.may.answer;
+  if (row && allowed) act(name, row);
+}
+
+document.addEventListener("keydown", (event) => {
+  sound.arm();
+  if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
+  const typing = event.target.closest("input, textarea, select");
+  if (typing) {
+    if (event.key === "Escape") typing.blur();
+    return;
+  }
+  const does = KEYS[event.key.length === 1 ? event.key.toLowerCase() : event.key];
+  if (!does || (event.key === "Enter" && event.target.closest("button, a"))) return;
+  event.preventDefault();
+  does();
+});
+document.addEventListener("pointerdown", sound.arm);
+document.getElementById("sound").addEventListener("click", sound.toggle);
+document.getElementById("help").addEventListener("click", KEYS["?"]);
+const raise = document.getElementById("raise");
+raise.hidden = !data.may.answer;
+raise.addEventListener("click", () => askRaise(camera.shown, say));
+
+sound.show();
+wall.build((chosen) => {
+  incident.leave();
+  queue.select(null);
+  camera.open(chosen);
+});
+if (!data.cameras.length) document.getElementById("tiles").append(element("p", { class: "dim" }, t("now.no_cameras")));
+load().then(listen);
