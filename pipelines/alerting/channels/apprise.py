@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import logging
 import re
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final
 
 from pipelines.alerting.channels.base import ChannelFault, Message, NotDelivered, Picture, Undeliverable
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 _TRY_AGAIN: Final = frozenset({408, 425, 429})
 _STATUS: Final = re.compile(r"\berror=(\d{3})\b")
 _LONGEST: Final = 300
+#: Apprise keeps its own distance between two messages to one service: up to 5.5 s.
+_THROTTLE_S: Final = 6.0
+#: Shorter than a lease of the outbox.
+_LONGEST_TRY_S: Final = 25.0
 
 
 class AppriseChannel:
@@ -40,7 +44,12 @@ class AppriseChannel:
 
         # Nothing is kept on the disk, and every log line hides what it can.
         asset = apprise.AppriseAsset(
-            app_id="Gatewatch", app_desc="Gatewatch", secure_logging=True, async_mode=False, http_redirects=False
+            app_id="Gatewatch",
+            app_desc="Gatewatch",
+            secure_logging=True,
+            async_mode=False,
+            http_redirects=False,
+            service_timeout=min(2 * settings.timeout + _THROTTLE_S, _LONGEST_TRY_S),
         )
         self._apprise = apprise
         self._asset = asset
@@ -108,32 +117,27 @@ class AppriseChannel:
 
     @contextmanager
     def _listening(self) -> Iterator[list[str]]:
-        """What Apprise logs in this thread meanwhile, and nowhere else."""
+        """What Apprise logs meanwhile for this call, and nowhere else."""
         log = logging.getLogger("apprise")
+        lines: list[str] = []
         log.addFilter(self._listener)
-        self._listener.begin()
+        token = self._listener.heard.set(lines)
         try:
-            yield self._listener.said()
+            yield lines
         finally:
+            self._listener.heard.reset(token)
             log.removeFilter(self._listener)
 
 
 class _Listener(logging.Filter):
-    """Takes what one thread logs out of the log."""
+    """Takes what one call logs out of the log; Apprise carries the context of the call into its threads."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._heard = threading.local()
-
-    def begin(self) -> None:
-        self._heard.lines = []
-
-    def said(self) -> list[str]:
-        lines: list[str] = self._heard.lines
-        return lines
+        self.heard: ContextVar[list[str] | None] = ContextVar("heard", default=None)
 
     def filter(self, record: logging.LogRecord) -> bool:
-        lines: list[str] | None = getattr(self._heard, "lines", None)
+        lines = self.heard.get()
         if lines is None:
             return True
         if record.levelno >= logging.WARNING:
