@@ -199,8 +199,8 @@ def test_a_template_of_the_sites_own_is_used_and_the_rest_is_shipped(tmp_path: P
     [
         ("a\n{{ incident.kind_name", ":2: "),
         ("a\nb\n{% if why %}", ":3: "),
-        ("\n{{ incidnet.kind }}", ":2: 'incidnet' is undefined"),
-        ("{{ incident.kid }}", ":1: "),
+        ("\n{{ incidnet.kind }}", ":2: there is no 'incidnet' here"),
+        ("{{ incident.kid }}", ":1: there is no 'kid' here"),
         ("\n\n{{ ''.__class__.__mro__ }}", ":3: a template may not do this"),
         ("{% include '/etc/passwd' %}", ":1: "),
         ("{{ incident.level / 0 }}", ":1: ZeroDivisionError"),

@@ -11,7 +11,6 @@ import socket
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,7 @@ from pipelines.events.embedded import EmbeddedValkey
 from pipelines.events.envelope import incident_event
 from pipelines.events.redis_streams import connect
 from pipelines.testing import an_incident, until
+from pipelines.testing_http import HttpServer
 
 EVENT = incident_event(an_incident(), "v", "北门").to_dict()
 GATE, SITE = "34020000001320000001", "34020000002000000001"
@@ -205,41 +205,15 @@ def test_mqtt_a_server_that_says_nothing_costs_one_time_out() -> None:
 # --- Apprise
 
 
-class Service:
-    """An HTTP server; `status` is what it answers next."""
-
-    def __init__(self) -> None:
-        self.status = 200
-        self.taken: list[dict[str, Any]] = []
-        self.paths: list[str] = []
-        service = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                service.paths.append(self.path)
-                if service.status == 200:
-                    service.taken.append(json.loads(body))
-                self.send_response(service.status)
-                self.send_header("Location", "http://127.0.0.1:1/elsewhere")
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            def log_message(self, format: str, *args: object) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        self.address = f"json://user:word-of-a-user@127.0.0.1:{self.server.server_address[1]}/token-in-a-path"
-        threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
-
-
 @pytest.fixture
-def service() -> Iterator[Service]:
-    made = Service()
+def service() -> Iterator[HttpServer]:
+    made = HttpServer()
     yield made
-    made.server.shutdown()
-    made.server.server_close()
+    made.close()
+
+
+def address_of(service: HttpServer) -> str:
+    return f"json://user:word-of-a-user@127.0.0.1:{service.port}/token-in-a-path"
 
 
 def apprise(address: str, **changes: Any) -> AppriseChannel:
@@ -259,16 +233,17 @@ class Shown:
         raise AssertionError("nobody asked for it")
 
 
-def test_apprise_carries_title_text_and_the_blurred_picture(service: Service) -> None:
-    channel = apprise(service.address)
+def test_apprise_carries_title_text_and_the_blurred_picture(service: HttpServer) -> None:
+    channel = apprise(address_of(service))
     assert channel.send(message(pictures=Shown())).endswith("with a picture")
-    (said,) = service.taken
+    said = json.loads(service.bodies[0])
     assert (said["title"], said["message"].splitlines()[:2], said["type"]) == ("标题", ["正文", "第二行"], "warning")
     (attached,) = said["attachments"]
     assert (attached["filename"], base64.b64decode(attached["base64"])) == ("limit.jpg", b"\xff\xd8 blurred")
     channel.send(message(pictures=Shown("unblurrable")))
-    assert service.taken[1]["attachments"] == []
-    assert "could not be blurred" in service.taken[1]["message"]
+    said = json.loads(service.bodies[1])
+    assert said["attachments"] == []
+    assert "could not be blurred" in said["message"]
 
 
 @pytest.mark.parametrize(
@@ -276,24 +251,24 @@ def test_apprise_carries_title_text_and_the_blurred_picture(service: Service) ->
     [(400, Undeliverable), (401, Undeliverable), (404, Undeliverable), (429, NotDelivered), (503, NotDelivered)],
 )
 def test_apprise_refusals_are_dead_and_trouble_is_tried_again(
-    service: Service, status: int, error: type[Exception], caplog: pytest.LogCaptureFixture
+    service: HttpServer, status: int, error: type[Exception], caplog: pytest.LogCaptureFixture
 ) -> None:
     service.status = status
     with caplog.at_level(logging.DEBUG), pytest.raises(error, match=f"error={status}") as caught:
-        apprise(service.address).send(message())
+        apprise(address_of(service)).send(message())
     for secret in ("word-of-a-user", "token-in-a-path"):
         assert secret not in str(caught.value)
         assert all(secret not in record.getMessage() for record in caplog.records if record.name == "apprise")
 
 
-def test_apprise_follows_no_redirect(service: Service) -> None:
+def test_apprise_follows_no_redirect(service: HttpServer) -> None:
     service.status = 302
     with pytest.raises(NotDelivered, match="error=302"):
-        apprise(service.address).send(message())
+        apprise(address_of(service)).send(message())
     assert len(service.paths) == 1
 
 
-def test_apprise_away_and_silent(service: Service) -> None:
+def test_apprise_away_and_silent(service: HttpServer) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
         with pytest.raises(NotDelivered, match="onnection error"):

@@ -4,11 +4,12 @@ that names file and line."""
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from jinja2 import StrictUndefined, Template, TemplateError, TemplateSyntaxError
+from jinja2 import StrictUndefined, Template, TemplateError, TemplateSyntaxError, UndefinedError
 from jinja2.exceptions import SecurityError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -35,6 +36,10 @@ class Letterhead:
             return self._template.render(values)
         except SecurityError as error:
             raise TemplateFault(f"{self.name}:{self._line(error)}: a template may not do this: {error}") from error
+        except UndefinedError as error:
+            name = re.search(r"'(\w+)'[^']*$", str(error))
+            what = f"there is no '{name[1]}' here" if name else str(error)
+            raise TemplateFault(f"{self.name}:{self._line(error)}: {what}") from error
         except TemplateError as error:
             raise TemplateFault(f"{self.name}:{self._line(error)}: {error}") from error
         except (TypeError, ValueError, ArithmeticError, LookupError, AttributeError, RecursionError) as error:
