@@ -76,6 +76,7 @@ class Metrics:
         self.alert_acknowledge = histogram(
             "alert_acknowledge_seconds", "From sent to acknowledged by a person.", _ACKNOWLEDGE_BUCKETS_S
         )
+        self.drill_delay = gauge("drill_delay_seconds", "How long the last drill took to arrive.", "channel")
         self.deliveries = counter("deliveries_total", "Attempts to deliver a message.", "channel", "outcome")
         # Recording
         self.recorded_seconds = counter("recorded_seconds_total", "Footage written.", "camera")

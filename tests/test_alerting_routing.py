@@ -49,12 +49,12 @@ def both(purpose: str, first: bool) -> tuple[Plan, ...]:
     ],
 )
 def test_who_is_told_what(given: Change, policy: Policy, expected: tuple[Plan, ...]) -> None:
-    assert route(given, policy) == expected
+    assert route(given, policy).plans == expected
 
 
 def test_a_batch_follows_up_on_what_it_made() -> None:
     planned = plan([change(Phase.OPENED), change(Phase.CLOSED, 2, Known(1, 2))], ROOM)
-    assert [[one.first for one in plans] for _, plans in planned] == [[True, True], [False, False]]
+    assert [[one.first for one in telling.plans] for _, telling in planned] == [[True, True], [False, False]]
 
 
 def test_an_alert_is_known_by_what_it_is_about() -> None:

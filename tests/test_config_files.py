@@ -26,7 +26,7 @@ ENVIRON = {"GATE_NORTH_USER": "guard", "GATE_NORTH_PASSWORD": "x", "DATABASE_PAS
 def with_examples() -> str:
     """configs/gatewatch.yaml with everything in it that is commented out as an example."""
     text = (ROOT / "configs/gatewatch.yaml").read_text("utf-8")
-    text = re.sub(r"^( *\w+): \{\}(?=\n#  )", r"\1:", text, flags=re.MULTILINE)
+    text = re.sub(r"^( *\w+): (?:\{\}|\[\])(?=\n#  )", r"\1:", text, flags=re.MULTILINE)
     return re.sub(r"^#  data: .*$", lambda match: match[0][3:], text, flags=re.MULTILINE).replace("\n#  ", "\n  ")
 
 

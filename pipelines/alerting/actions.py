@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from pipelines.alerting import by_hand
+from pipelines.alerting.alarms import ENDED_BY_A_PERSON
 from pipelines.alerting.life import Conflict, State, Verdict, can_move, states_before
 from pipelines.errors import BadInput
 from pipelines.events.envelope import rfc3339
@@ -181,7 +182,7 @@ def _move(
     moment = {State.ACKNOWLEDGED: {"acknowledged_s": now_s}, State.CLOSED: {"closed_s": now_s}}.get(then, {})
     outbox.move(
         connection,
-        threads.alerts_of(connection, incident_id),
+        sorted(threads.alerts_of(connection, incident_id)),
         states_before(then),
         then,
         now_s=now_s,
@@ -189,7 +190,7 @@ def _move(
         note=note,
         **moment,
     )
-    if then is State.CLOSED and incident["rule"] == by_hand.RULE and incident["closed_s"] is None:
+    if then is State.CLOSED and incident["rule"] in ENDED_BY_A_PERSON and incident["closed_s"] is None:
         body = by_hand.ended(threads.newest_event(connection, incident_id), now_s)
         threads.end_incident(
             connection, body, revision=body["data"]["revision"], now_s=now_s, reason=by_hand.END_REASON

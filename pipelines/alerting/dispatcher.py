@@ -12,18 +12,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from pipelines.alerting.life import State
-from pipelines.alerting.routing import Circumstances, Policy, alert_id, plan
+from pipelines.alerting.policy import Policy
+from pipelines.alerting.routing import plan
+from pipelines.alerting.telling import Batch, circumstances
 from pipelines.clock import Clock
 from pipelines.errors import Unavailable
 from pipelines.events.bus import Consumer, Delivery
 from pipelines.events.envelope import EnvelopeError, Event
 from pipelines.logs import fields
 from pipelines.metrics import Metrics
-from pipelines.store import incidents, outbox, snoozes, threads
+from pipelines.store import incidents, threads
 from pipelines.store.database import Database, Refused
 from pipelines.store.incidents import Notice
-from pipelines.store.outbox import NewAlert, NewDelivery
 from pipelines.store.threads import Thread
 
 _log = logging.getLogger(__name__)
@@ -110,48 +110,28 @@ class Dispatcher:
         if not notices:
             return
         now_s = self.clock.now_s()
-        made: dict[str, NewAlert] = {}
-        told: list[NewDelivery] = []
-        asked: dict[str, Thread] = {}
+        batch = Batch()
         with self.database.write() as connection:
-            in_force = snoozes.in_force(connection, now_s)
-            around = Circumstances({(row["camera"], row["rule"]): row["snooze_id"] for row in in_force})
-            for change, plans in plan(incidents.apply(connection, notices, now_s), self.policy, around):
+            changes = incidents.apply(connection, notices, now_s)
+            known = sorted({change.notice.incident_id for change in changes if change.known.revision >= 0})
+            before = threads.locked(connection, known) if known else {}
+            around = circumstances(connection, self.policy, now_s)
+            after: dict[str, Thread] = {}
+            for change, telling in plan(changes, self.policy, around, before, now_s):
                 notice = change.notice
-                if notice.of_record and notice.incident_id not in asked:
-                    asked[notice.incident_id] = Thread(
-                        notice.incident_id,
-                        State.PENDING,
-                        notice.severity,
-                        step=0 if plans else -1,
-                        silenced="" if plans else around.silence(notice),
-                        created_s=now_s,
-                    )
-                for planned in plans:
-                    alert = alert_id(notice.incident_id, planned.recipient, planned.purpose)
-                    if planned.first:
-                        made[alert] = NewAlert(
-                            alert_id=alert,
-                            incident_id=notice.incident_id,
-                            recipient=planned.recipient,
-                            purpose=planned.purpose,
-                            severity=notice.severity,
-                            test=notice.test,
-                            event_s=notice.time_s,
-                        )
-                    told.append(
-                        NewDelivery(
-                            alert_id=alert,
-                            incident_id=notice.incident_id,
-                            recipient=planned.recipient,
-                            channel=planned.channel,
-                            # The first message of an alert is known by the alert's own id, a follow-up by its revision too.
-                            idempotency_key=alert if planned.first else f"{alert}:{notice.revision}",
-                            event_id=notice.event.id,
-                            event_s=notice.time_s,
-                        )
-                    )
-            threads.put(connection, list(asked.values()))
-            outbox.put(connection, list(made.values()), told, now_s)
+                batch.add(
+                    telling.plans,
+                    incident_id=notice.incident_id,
+                    severity=notice.severity,
+                    event_id=notice.event.id,
+                    event_s=notice.time_s,
+                    revision=notice.revision,
+                    test=notice.test,
+                )
+                if telling.thread is not None:
+                    after[notice.incident_id] = telling.thread
+            threads.put(connection, [one for one in after.values() if one.incident_id not in before])
+            threads.save(connection, [one for one in after.values() if one.incident_id in before])
+            told = batch.write(connection, now_s)
         if told:
             self.stored()

@@ -12,12 +12,18 @@ from pipelines.commands.options import add_config, load_config
 from pipelines.commands.site import channels_of, database_of, set_up_logs
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from pipelines.alerting.channels import Built
     from pipelines.alerting.dispatcher import Dispatcher
+    from pipelines.alerting.escalation import Escalation
+    from pipelines.alerting.policy import Policy
     from pipelines.alerting.sender import Sender
     from pipelines.clock import Clock
+    from pipelines.config import LoadedConfig
     from pipelines.config.schema import Config
     from pipelines.events.redis_streams import RedisConsumer
+    from pipelines.health import Check, HealthServer
     from pipelines.metrics import Metrics
     from pipelines.store.database import Database
 
@@ -37,12 +43,11 @@ def add(commands: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Until SIGTERM or Ctrl-C."""
     from pipelines.alerting.dispatcher import Dispatcher
-    from pipelines.alerting.routing import CONTROL_ROOM, Policy, Recipient
+    from pipelines.alerting.policy import policy_of
     from pipelines.clock import SystemClock
     from pipelines.errors import Unavailable
     from pipelines.events.locate import redis_url
     from pipelines.events.redis_streams import DISPATCHERS, RedisConsumer, connect, process_name
-    from pipelines.health import HealthServer
     from pipelines.lifecycle import stop_on_signals
     from pipelines.metrics import Metrics
 
@@ -56,9 +61,7 @@ def run(args: argparse.Namespace) -> int:
     database.migrate()
     if not built.channels:
         sys.stderr.write("gatewatch: channels: names none, so incidents are stored and nobody is told\n")
-    policy = Policy(
-        (Recipient(CONTROL_ROOM, tuple(channel.name for channel in built.channels)),), config.channels.warnings
-    )
+    policy = policy_of(config, [channel.name for channel in built.channels])
     consumer = RedisConsumer(
         connect(redis_url(config), 5.0), DISPATCHERS, owner, clock, claim_idle_s=_take_over_s(config)
     )
@@ -69,19 +72,12 @@ def run(args: argparse.Namespace) -> int:
             sender.wake()
 
     dispatcher = Dispatcher(consumer, database, policy, clock, metrics, stored=wake)
-    page = config.dispatcher.metrics
-    health = HealthServer(
-        metrics,
-        {"bus": dispatcher.bus_check, "store": database.check},
-        host=page.host,
-        port=page.port if args.health_port is None else args.health_port,
-    )
+    escalation = _escalation(loaded, database, policy, metrics, wake)
+    health = _page(args, config, metrics, {"bus": dispatcher.bus_check, "store": database.check})
     health.start()
     stop_sending = threading.Event()
-    threads = [
-        threading.Thread(target=sender.run, args=(stop_sending,), name=f"outbox-{sender.channel.name}")
-        for sender in senders
-    ]
+    loops = {f"outbox-{sender.channel.name}": sender.run for sender in senders} | {"escalation": escalation.run}
+    threads = [threading.Thread(target=loop, args=(stop_sending,), name=name) for name, loop in loops.items()]
     threading.Thread(target=_watch_pending, args=(consumer, metrics, clock, stop), daemon=True).start()
     for thread in threads:
         thread.start()
@@ -121,6 +117,28 @@ def _senders(
         Sender(database, channel, owner, clock, metrics, built.letters, pictures, lease_s=lease_s)
         for channel in built.channels
     ]
+
+
+def _page(args: argparse.Namespace, config: Config, metrics: Metrics, checks: Mapping[str, Check]) -> HealthServer:
+    from pipelines.health import HealthServer
+
+    page = config.dispatcher.metrics
+    port = page.port if args.health_port is None else args.health_port
+    return HealthServer(metrics, checks, host=page.host, port=port)
+
+
+def _escalation(
+    loaded: LoadedConfig, database: Database, policy: Policy, metrics: Metrics, wake: Callable[[], None]
+) -> Escalation:
+    from pipelines.alerting.escalation import Escalation, Site
+    from pipelines.clock import SystemClock
+    from pipelines.events.locate import redis_url
+    from pipelines.events.redis_streams import connect, publish_now
+
+    # An alarm is in the record whether the bus takes it or not: nobody waits long for that.
+    bus = connect(redis_url(loaded.config), 0.5)
+    site = Site(loaded.config.site.name, loaded.version, lambda event: publish_now(bus, event))
+    return Escalation(database, policy, SystemClock(), metrics, wake, site)
 
 
 def _burst(

@@ -20,8 +20,10 @@ def run(args: argparse.Namespace) -> int:
     """Until SIGTERM or SIGINT."""
     from threading import Thread
 
+    from pipelines.alerting.drill import Drills
     from pipelines.clock import SystemClock
     from pipelines.commands.site import database_of, set_up_logs
+    from pipelines.config.build import schedule
     from pipelines.events.locate import redis_url
     from pipelines.events.redis_streams import RedisPublisher
     from pipelines.history.keeping import HistoryKeeper
@@ -64,6 +66,10 @@ def run(args: argparse.Namespace) -> int:
     history = Thread(target=keeper.run, args=(stop,), name="history")
     spool.start()
     history.start()
+    if config.alerts.drill.schedule != "never":
+        when = schedule(config, config.alerts.drill.schedule)
+        drills = Drills(when, publisher, clock, loaded.version, config.site.name, logging.getLogger("gatewatch.drill"))
+        Thread(target=drills.run, args=(stop,), name="drills", daemon=True).start()
     try:
         janitor.run(stop)
     finally:

@@ -19,7 +19,7 @@ from pipelines.config.schedule import (
 
 
 def check(document: Document, values: dict[str, Any]) -> Iterator[Fault]:
-    """Faults of `site.timezone`, `calendar`, `schedules` and each rule's `schedule` and `except`."""
+    """Faults of `site.timezone`, `calendar`, `schedules` and everything that is a schedule."""
     yield from _timezone(document, _section(values, "site").get("timezone"))
     calendar = _section(values, "calendar")
     for key in ("terms", "holidays", "extra_school_days"):
@@ -74,6 +74,23 @@ def _schedules(values: dict[str, Any]) -> Iterator[tuple[Place, str]]:
                 text = rule.get(key) if isinstance(rule, dict) else None
                 if isinstance(text, str):
                     yield ("cameras", camera_id, "rules", index, key), text
+    yield from _of_alerts(values)
+
+
+def _of_alerts(values: dict[str, Any]) -> Iterator[tuple[Place, str]]:
+    for name, person in _section(values, "recipients").items():
+        if isinstance(person, dict) and isinstance(person.get("quiet"), str):
+            yield ("recipients", name, "quiet"), person["quiet"]
+    lists: list[tuple[Place, Any]] = [
+        (("rosters", name), shifts) for name, shifts in _section(values, "rosters").items()
+    ]
+    for place, items in [*lists, (("routes",), values.get("routes"))]:
+        for number, item in enumerate(items if isinstance(items, list) else []):
+            if isinstance(item, dict) and isinstance(item.get("schedule"), str):
+                yield (*place, number, "schedule"), item["schedule"]
+    drill = _section(values, "alerts").get("drill")
+    if isinstance(drill, dict) and isinstance(drill.get("schedule"), str):
+        yield ("alerts", "drill", "schedule"), drill["schedule"]
 
 
 def _schedule(document: Document, place: Place, text: str, named: dict[str, str], has_terms: bool) -> Iterator[Fault]:

@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from pipelines.config import addresses, calendars, channel_checks, retention
+from pipelines.config import addresses, alerting_checks, calendars, channel_checks, retention
 from pipelines.config.cameras import CrowdingRule, GroundPoint, ParkingRule, Rule, ZoneModel
 from pipelines.config.document import Document
 from pipelines.config.explain import rule_kinds
@@ -33,6 +33,7 @@ def check(document: Document) -> list[Fault]:
     faults += addresses.check(document, values)
     faults += retention.check(document, values)
     faults += channel_checks.check(document, values)
+    faults += alerting_checks.check(document, values, rule_kinds())
     for camera_id, camera in _mapping(values.get("cameras")).items():
         faults += _camera(document, ("cameras", camera_id), _mapping(camera))
     return faults

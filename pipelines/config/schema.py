@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from pipelines.config.alerting import Alerts, RecipientModel, RecipientName, RouteModel, ShiftModel, StepModel
 from pipelines.config.cameras import (
     BullyingRule,
     Camera,
@@ -30,6 +31,7 @@ from pipelines.config.recording import HeadChannelModel, Recording, RetentionMod
 from pipelines.paths import default_data_dir
 
 __all__ = [
+    "Alerts",
     "BullyingRule",
     "Calendar",
     "Camera",
@@ -44,13 +46,17 @@ __all__ = [
     "HeadChannelModel",
     "Listen",
     "ParkingRule",
+    "RecipientModel",
     "Recorder",
     "Recording",
     "Redis",
     "RetentionModel",
+    "RouteModel",
     "Rule",
     "Section",
+    "ShiftModel",
     "Site",
+    "StepModel",
     "Stream",
     "Webhook",
     "Worker",
@@ -197,6 +203,20 @@ class Config(Section):
     redis: Redis = Redis()
     database: Database = Database()
     channels: Channels = Channels()
+    recipients: dict[RecipientName, RecipientModel] = Field(
+        default={},
+        description="Who can be told, by name. Left out: whoever sits in the control room, through every channel.",
+    )
+    rosters: dict[RecipientName, list[ShiftModel]] = Field(
+        default={}, description="Who is on duty when, by the roster's name."
+    )
+    escalation: dict[RecipientName, list[StepModel]] = Field(
+        default={},
+        description="Chains, by name: who is told first, and who next while nobody answers. `default` is taken by what no "
+        "route takes.",
+    )
+    routes: list[RouteModel] = Field(default=[], description="Which incidents go to which chain, first match first.")
+    alerts: Alerts = Alerts()
     worker: Worker = Worker()
     dispatcher: Dispatcher = Dispatcher()
     recorder: Recorder = Recorder()

@@ -133,6 +133,20 @@ def lock(connection: Connection, incident_ids: Sequence[str]) -> None:
         connection.execute(_LOCK, {"ids": list(incident_ids)})
 
 
+def add_event(connection: Connection, body: Mapping[str, Any], now_s: float) -> None:
+    """Keep an envelope that Gatewatch made itself about an incident (an escalation, a digest): what deliveries tell."""
+    row = {
+        "event_id": body["id"],
+        "incident_id": body["subject"],
+        "revision": body["data"]["revision"],
+        "type": body["type"],
+        "time_s": now_s,
+        "received_s": now_s,
+        "body": dict(body),
+    }
+    connection.execute(insert_or_ignore(connection, incident_events), [row])
+
+
 def insert_or_ignore(connection: Connection, table: Table) -> Insert:
     """An insert that leaves a row that is already there as it is."""
     if connection.dialect.name == "sqlite":

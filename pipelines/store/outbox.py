@@ -24,6 +24,7 @@ class NewAlert:
     severity: int
     test: bool
     event_s: float
+    gathered: bool = False  # it waits for a digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,7 @@ def put(connection: Connection, made: Sequence[NewAlert], told: Sequence[NewDeli
                 "test": alert.test,
                 "event_s": alert.event_s,
                 "created_s": now_s,
+                "digest": "" if alert.gathered else None,
             }
             for alert in made
         ]
@@ -241,25 +243,60 @@ def finish(connection: Connection, results: Sequence[Result], owner: str, now_s:
     first = move(
         connection, sorted(sent), ("pending", "failed"), "sent", now_s=now_s, who=SYSTEM, note="", sent_s=now_s
     )
-    if first:
-        # The first receipt of any alert is the thread's.
-        told = select(alerts.c.incident_id).where(alerts.c.alert_id.in_(first), alerts.c.purpose == "incident")
-        unsent = threads.c.state.in_(("pending", "failed"))
-        mine = select(threads.c.incident_id).where(threads.c.incident_id.in_(told), unsent)
-        ids = list(connection.scalars(mine.order_by(threads.c.incident_id).with_for_update()))
-        if ids:
-            connection.execute(
-                update(threads)
-                .where(threads.c.incident_id.in_(ids))
-                .values(state="sent", sent_s=func.coalesce(threads.c.sent_s, now_s))
+    if sent:
+        # A digest was sent for all that it holds.
+        held = list(connection.scalars(select(alerts.c.alert_id).where(alerts.c.digest.in_(sent))))
+        if held:
+            move(
+                connection,
+                held,
+                ("pending", "failed"),
+                "sent",
+                now_s=now_s,
+                who=SYSTEM,
+                note="in a digest",
+                sent_s=now_s,
             )
+        if len(first) < len(sent):
+            # Answered or escalated before the receipt came: it was sent all the same.
+            late = alerts.c.alert_id.in_(sent) & alerts.c.sent_s.is_(None)
+            connection.execute(update(alerts).where(late).values(sent_s=now_s))
+        _threads_sent(connection, [*sent, *held], now_s)
     dead = {result.alert_id for result in results if result.outcome == "dead"} - sent
     if dead:
         hopeful = select(deliveries.c.alert_id).where(
             deliveries.c.alert_id.in_(dead), deliveries.c.state.in_(("ready", "sent"))
         )
         dead -= set(connection.scalars(hopeful))
-        move(connection, sorted(dead), ("pending",), "failed", now_s=now_s, who=SYSTEM, note="no channel got through")
+        failed = move(
+            connection, sorted(dead), ("pending",), "failed", now_s=now_s, who=SYSTEM, note="no channel got through"
+        )
+        _threads_failed(connection, failed)
+
+
+def _threads_sent(connection: Connection, alert_ids: Sequence[str], now_s: float) -> None:
+    """The first receipt of any alert is its thread's."""
+    told = select(alerts.c.incident_id).where(alerts.c.alert_id.in_(alert_ids))
+    unsent = threads.c.sent_s.is_(None)
+    mine = select(threads.c.incident_id).where(threads.c.incident_id.in_(told), unsent)
+    ids = list(connection.scalars(mine.order_by(threads.c.incident_id).with_for_update()))
+    if not ids:
+        return
+    connection.execute(update(threads).where(threads.c.incident_id.in_(ids)).values(sent_s=now_s))
+    waiting = threads.c.state.in_(("pending", "failed"))
+    connection.execute(update(threads).where(threads.c.incident_id.in_(ids), waiting).values(state="sent"))
+
+
+def _threads_failed(connection: Connection, alert_ids: Sequence[str]) -> None:
+    """A thread has failed when none of its alerts is on its way or sent."""
+    told = select(alerts.c.incident_id).where(alerts.c.alert_id.in_(alert_ids))
+    other = alerts.alias("other")
+    hopeless = ~exists().where(other.c.incident_id == threads.c.incident_id, other.c.state != "failed")
+    connection.execute(
+        update(threads)
+        .where(threads.c.incident_id.in_(told), threads.c.state == "pending", hopeless)
+        .values(state="failed")
+    )
 
 
 def move(

@@ -111,7 +111,17 @@ alerts: Final = Table(
     Column("sent_s", Double),
     Column("acknowledged_s", Double),
     Column("closed_s", Double),
+    # In a storm: empty while it waits for a digest, then that digest's alert.
+    Column("digest", String(36)),
     UniqueConstraint("incident_id", "recipient", "purpose", name="alerts_made_once"),
+    Index(
+        "alerts_in_digest",
+        "digest",
+        "recipient",
+        "created_s",
+        sqlite_where=text("digest IS NOT NULL"),
+        postgresql_where=text("digest IS NOT NULL"),
+    ),
     Index("alerts_by_time", "created_s", "alert_id"),
     Index("alerts_by_state", "state", "created_s", "alert_id"),
 )
@@ -154,7 +164,15 @@ threads: Final = Table(
     Column("closed_by", String(128)),
     # When an alarm was raised because it had reached nobody.
     Column("alarmed_s", Double),
+    # When the first step was told.
+    Column("told_s", Double),
     Index("threads_due", "due_s", sqlite_where=text("due_s IS NOT NULL"), postgresql_where=text("due_s IS NOT NULL")),
+    Index(
+        "threads_unsent",
+        "told_s",
+        sqlite_where=text("sent_s IS NULL AND alarmed_s IS NULL"),
+        postgresql_where=text("sent_s IS NULL AND alarmed_s IS NULL"),
+    ),
     Index(
         "threads_open",
         "severity",

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Final
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, or_, select, update
 
 from pipelines.errors import BadInput
-from pipelines.store.incidents import insert_or_ignore
+from pipelines.store.incidents import add_event, insert_or_ignore
 from pipelines.store.schema import alerts, incident_events, incidents, thread_log, threads, verdicts
 
 #: Who does what no person did.
@@ -44,6 +44,7 @@ class Thread:
     closed_s: float | None = None
     closed_by: str | None = None
     alarmed_s: float | None = None
+    told_s: float | None = None
 
 
 _COLUMNS: Final = tuple(threads.c[field.name] for field in fields(Thread))
@@ -71,6 +72,42 @@ def put(connection: Connection, made: Sequence[Thread]) -> None:
     """Add threads; those that are there already stay as they are."""
     if made:
         connection.execute(insert_or_ignore(connection, threads), [asdict(thread) for thread in made])
+
+
+def save(connection: Connection, changed: Sequence[Thread]) -> None:
+    """Write how threads stand now, which this transaction has locked. Who answered when is not touched."""
+    names = ("state", "severity", "chain", "step", "silenced", "due_s", "deadline_s", "told_s")
+    if changed:
+        rows = [{"key": one.incident_id} | {f"new_{name}": getattr(one, name) for name in names} for one in changed]
+        values: dict[str, Any] = {name: bindparam(f"new_{name}") for name in names}
+        connection.execute(update(threads).where(threads.c.incident_id == bindparam("key")).values(values), rows)
+
+
+def due(connection: Connection, now_s: float, limit: int) -> list[str]:
+    """Incidents whose thread a dispatcher has to look at now, the longest due first."""
+    chosen = select(threads.c.incident_id).where(threads.c.due_s <= now_s).order_by(threads.c.due_s).limit(limit)
+    return list(connection.scalars(chosen))
+
+
+def unreached(connection: Connection, before_s: float, limit: int) -> list[str]:
+    """Incidents that were to be told before then, and no channel has a receipt; none that an alarm was raised for."""
+    chosen = (
+        select(threads.c.incident_id)
+        .where(
+            threads.c.sent_s.is_(None),
+            threads.c.alarmed_s.is_(None),
+            threads.c.told_s <= before_s,
+            threads.c.acknowledged_s.is_(None),
+        )
+        .order_by(threads.c.told_s)
+        .limit(limit)
+    )
+    return list(connection.scalars(chosen))
+
+
+def alarmed(connection: Connection, incident_ids: Sequence[str], now_s: float) -> None:
+    """An alarm is raised because these reached nobody."""
+    connection.execute(update(threads).where(threads.c.incident_id.in_(incident_ids)).values(alarmed_s=now_s))
 
 
 def change(connection: Connection, incident_id: str, **values: Any) -> None:
@@ -143,10 +180,15 @@ def incident_of(connection: Connection, reference: str) -> dict[str, Any]:
     return dict(found._mapping)
 
 
-def alerts_of(connection: Connection, incident_id: str) -> list[str]:
-    """The ids of the alerts that tell of an incident of record."""
-    told = select(alerts.c.alert_id).where(alerts.c.incident_id == incident_id, alerts.c.purpose == "incident")
-    return list(connection.scalars(told))
+def alerts_of(connection: Connection, incident_id: str) -> dict[str, str]:
+    """The alerts that tell of an incident of record: their ids, with the recipient of each."""
+    told = or_(alerts.c.purpose == "incident", alerts.c.purpose.startswith("step-"))
+    rows = connection.execute(
+        select(alerts.c.alert_id, alerts.c.recipient)
+        .where(alerts.c.incident_id == incident_id, told)
+        .order_by(alerts.c.created_s)
+    )
+    return {row.alert_id: row.recipient for row in rows}
 
 
 def first_sent_s(connection: Connection, incident_id: str) -> float | None:
@@ -173,24 +215,14 @@ def end_incident(connection: Connection, body: dict[str, Any], *, revision: int,
         .where(incidents.c.incident_id == incident_id, incidents.c.revision < revision)
         .values(revision=revision, phase="closed", closed_s=now_s, updated_s=now_s, close_reason=reason)
     )
-    connection.execute(
-        insert_or_ignore(connection, incident_events).values(
-            event_id=body["id"],
-            incident_id=incident_id,
-            revision=revision,
-            type=body["type"],
-            time_s=now_s,
-            received_s=now_s,
-            body=body,
-        )
-    )
+    add_event(connection, body, now_s)
 
 
 def newest_event(connection: Connection, incident_id: str) -> dict[str, Any]:
     """The envelope of the incident's newest revision."""
     body = connection.scalar(
         select(incident_events.c.body)
-        .where(incident_events.c.incident_id == incident_id)
+        .where(incident_events.c.incident_id == incident_id, incident_events.c.type.startswith("incident."))
         .order_by(incident_events.c.revision.desc())
         .limit(1)
     )
