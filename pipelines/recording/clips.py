@@ -22,7 +22,7 @@ from pipelines.errors import BadInput, Unavailable
 from pipelines.media.ffmpeg import Ffmpeg
 from pipelines.recording import holds, ledger
 from pipelines.recording.coverage import Gap, Span
-from pipelines.recording.fmp4 import BoxReader, Fragment, StreamParser
+from pipelines.recording.fmp4 import BoxReader, Fragment, StreamParser, picture_size
 from pipelines.recording.index import Index
 from pipelines.recording.layout import Volume, rfc3339, utc
 from pipelines.recording.segments import Segment, sync_folder
@@ -59,6 +59,7 @@ def cut(binary: Ffmpeg, root: Path, segments: list[Segment], span: Span, target:
     """Write the video of `span` to `target` (MP4, streams copied). Raises Unavailable, FfmpegError, OSError."""
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".cut-") as folder:
         pieces: list[Path] = []
+        formats: list[bytes] = []
         for number, run in enumerate(_runs(segments)):
             joined = Path(folder) / f"{number}-run.mp4"
             began_ms = _join(root, run, span, joined)
@@ -70,9 +71,15 @@ def cut(binary: Ffmpeg, root: Path, segments: list[Segment], span: Span, target:
             length_s = (last_ms - max(span.from_ms, began_ms)) / 1000
             _copy(binary, joined, piece, skip_s, max(length_s, 0.04))
             pieces.append(piece)
+            formats.append(_format(joined))
         if not pieces:
             raise Unavailable("no picture lies in that span")
-        final = pieces[0] if len(pieces) == 1 else _concatenate(binary, pieces, Path(folder))
+        if len(pieces) == 1:
+            final = pieces[0]
+        elif len(set(formats)) == 1:
+            final = _concatenate(binary, pieces, Path(folder))
+        else:
+            final = _encode(binary, pieces, max(map(picture_size, formats)), Path(folder))
         final.replace(target)
 
 
@@ -145,6 +152,26 @@ def _concatenate(binary: Ffmpeg, pieces: list[Path], folder: Path) -> Path:
     graph = ffmpeg.input(str(listing), format="concat", safe=0).output(
         str(target), c="copy", map="0", format="mp4", movflags="+faststart"
     )
+    binary.run(graph, timeout_s=_TIMEOUT_S)
+    return target
+
+
+def _format(path: Path) -> bytes:
+    """What a decoder must know before the first picture."""
+    parser = StreamParser()
+    with path.open("rb") as file:
+        while parser.init is None and (chunk := file.read(_CHUNK)):
+            parser.feed(chunk)
+    return parser.init.video.description if parser.init is not None else b""
+
+
+def _encode(binary: Ffmpeg, pieces: list[Path], size: tuple[int, int], folder: Path) -> Path:
+    """One track holds one codec: when the camera changed its codec or size between two connections, the clip (never the
+    segments) is encoded anew, without sound, at one size (width, height)."""
+    fitted = [ffmpeg.input(str(piece)).video.filter("scale", *size).filter("setsar", 1) for piece in pieces]
+    target = folder / "whole.mp4"
+    options = {"vcodec": "libx264", "preset": "veryfast", "crf": 18, "pix_fmt": "yuv420p"}
+    graph = ffmpeg.concat(*fitted, v=1, a=0).output(str(target), format="mp4", movflags="+faststart", **options)
     binary.run(graph, timeout_s=_TIMEOUT_S)
     return target
 

@@ -37,7 +37,8 @@ class Box(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """`timescale` is ticks per second; the defaults come from `trex`."""
+    """`timescale` is ticks per second; the defaults come from `trex`; `description` is the whole `stsd` box: two tracks
+    with the same one can be decoded by one decoder."""
 
     track_id: int
     handler: str
@@ -45,6 +46,7 @@ class Track:
     timescale: int
     default_duration: int = 0
     default_flags: int = 0
+    description: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,12 +192,13 @@ def parse_tracks(moov: bytes) -> tuple[Track, ...]:
     except (struct.error, IndexError) as error:
         raise NotMp4(f"damaged header: {error}") from error
     return tuple(
-        Track(t.track_id, t.handler, t.codec, t.timescale, *extends.get(t.track_id, (0, 0))) for t in tracks.values()
+        Track(t.track_id, t.handler, t.codec, t.timescale, *extends.get(t.track_id, (0, 0)), t.description)
+        for t in tracks.values()
     )
 
 
 def _track(moov: bytes, first: int, end: int) -> Track:
-    track_id, handler, codec, timescale = 0, "", "", 0
+    track_id, handler, codec, timescale, description = 0, "", "", 0, b""
     pending = [(first, end)]
     while pending:
         for kind, at, stop in children(moov, *pending.pop()):
@@ -206,12 +209,18 @@ def _track(moov: bytes, first: int, end: int) -> Track:
             elif kind == b"hdlr":
                 handler = moov[at + 8 : at + 12].decode("latin-1")
             elif kind == b"stsd":
-                codec = moov[at + 12 : at + 16].decode("latin-1")
+                codec, description = moov[at + 12 : at + 16].decode("latin-1"), moov[at:stop]
             elif kind in (b"mdia", b"minf", b"stbl"):
                 pending.append((at, stop))
     if not timescale:
         raise NotMp4("a track without a time scale")
-    return Track(track_id, handler, codec, timescale)
+    return Track(track_id, handler, codec, timescale, description=description)
+
+
+def picture_size(description: bytes) -> tuple[int, int]:
+    """(width, height) in pixels, from a video track's description (ISO/IEC 14496-12, 12.1.3)."""
+    width, height = struct.unpack_from(">HH", description, 40)
+    return width, height
 
 
 class VideoRun(NamedTuple):
