@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pipelines.cli import main
+from pipelines.media.ffmpeg import Ffmpeg
 from pipelines.recording import ledger
 from pipelines.recording.coverage import Cause, Gap
+from pipelines.recording.footage import Footage
+from pipelines.recording.holds import marks
 from pipelines.recording.index import Index
 from pipelines.recording.journal import Journal
+from pipelines.testing import FakeClock
 
 if TYPE_CHECKING:
     from conftest import FilledVolume
@@ -130,6 +135,16 @@ def test_hold_release_and_the_audit(site: Site) -> None:
     assert "audit line 1: entry 1 (hold) was changed" in text
 
 
+def test_one_hold_over_several_cameras(site: Site) -> None:
+    site.filled.add("yard", count=3)
+    held = site.json("hold", "--camera", "gate,yard", *SPAN, "--owner", "police", "--reason", "case 17")
+    assert held["cameras"] == ["gate", "yard"]
+    plan = site.json("plan")
+    assert (plan["held"], plan["deletions"]) == (13, [])
+    assert site.run("release", held["hold_id"], "--reason", "closed")[0] == 0
+    assert site.json("plan")["held"] == 0
+
+
 def test_plan_is_a_dry_run(site: Site) -> None:
     plan = site.json("plan")  # the footage is months old
     assert len(plan["deletions"]) == 1  # a tenth of ten
@@ -177,6 +192,12 @@ def test_rebuild_brings_everything_back(site: Site) -> None:
     ledger_lines.append(
         at_ms=1, action="hole", actor="recorder", reason="", data={**data, "detail": "no connection", "inside": False}
     )
+    clock = FakeClock(MORNING_MS / 1000 + 3600)
+    footage = Footage(site.filled.volume, Ffmpeg.find(), clock, pre_s=1.0, post_s=1.0)
+    clip = footage.make_clip("case-1", "gate", MORNING_MS / 1000 + 2, MORNING_MS / 1000 + 4)
+    footage.keep_incident("case-2", "gate", MORNING_MS / 1000 + 2, MORNING_MS / 1000 + 3)
+    footage.keep_incident("case-2", "gate", MORNING_MS / 1000 + 2, MORNING_MS / 1000 + 6)
+    marked = marks(site.filled.index)
     before = site.json("coverage", *SPAN)
     site.filled.index.close()
     site.filled.volume.index.write_bytes(b"not a database at all" * 100)
@@ -189,3 +210,5 @@ def test_rebuild_brings_everything_back(site: Site) -> None:
     assert site.run("verify")[0] == 0
     with Index.open(site.filled.volume.index) as index:
         assert ledger.last_end_ms(index, "gate") == MORNING_MS + 30_000
+        assert marks(index) == marked, "an incident's footage is still kept longer"
+    assert footage.clip("case-1") == replace(clip, holes=())

@@ -13,6 +13,7 @@ from pipelines.commands import options
 if TYPE_CHECKING:
     from pipelines.config import LoadedConfig
     from pipelines.recording.clockwatch import ClockWatch
+    from pipelines.recording.layout import Volume
     from pipelines.recording.recorder import Recorder
 
 
@@ -29,6 +30,7 @@ def run(args: argparse.Namespace) -> int:
     """Record. Exit code 0 when told to stop."""
     from pipelines import logs
     from pipelines.clock import SystemClock
+    from pipelines.config.secrets import secrets
     from pipelines.errors import BadInput
     from pipelines.health import HealthServer
     from pipelines.lifecycle import stop_on_signals
@@ -44,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
 
     loaded = options.load_config(args)
     config = loaded.config
-    logs.configure()
+    logs.configure(secrets=secrets(config))
     only = frozenset(args.cameras.split(",")) if args.cameras else None
     cameras = settings.cameras(config, only)
     if not cameras:
@@ -86,7 +88,8 @@ def run(args: argparse.Namespace) -> int:
     thread = threading.Thread(target=keeper.run, args=(stop,), name="keeper", daemon=True)
     clocks = threading.Thread(target=watch.run, args=(stop,), name="clocks", daemon=True)
     log = logging.getLogger(__name__)
-    _follow(loaded, recorder, watch, only, stop)
+    _note(loaded, volume)
+    _follow(loaded, volume, recorder, watch, only, stop)
     with HealthServer(metrics, ready, host=page.host, port=page.port):
         thread.start()
         clocks.start()
@@ -96,8 +99,36 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def _note(loaded: LoadedConfig, volume: Volume) -> None:
+    """Into the audit, when the configuration is another one than before. Costs no footage when it cannot be written."""
+    from pipelines.clock import SystemClock
+    from pipelines.config.shown import without_secrets
+    from pipelines.errors import Unavailable
+    from pipelines.recording.changes import note_configuration
+    from pipelines.recording.index import Index
+    from pipelines.recording.journal import Journal
+
+    try:
+        owner = "nobody: these are the defaults" if loaded.path is None else loaded.path.owner()
+    except (OSError, KeyError):
+        owner = "unknown"
+    now_ms = round(SystemClock().now_s() * 1000)
+    audit = Journal(volume.journal / "audit.jsonl")
+    try:
+        with Index.open(volume.index, create=True) as index:
+            values = without_secrets(loaded.config)
+            note_configuration(index, audit, values, version=loaded.version, owner=owner, now_ms=now_ms)
+    except Unavailable as error:
+        logging.getLogger(__name__).error("the changed configuration is not in the audit: %s", error)
+
+
 def _follow(
-    loaded: LoadedConfig, recorder: Recorder, watch: ClockWatch, only: frozenset[str] | None, stop: threading.Event
+    loaded: LoadedConfig,
+    volume: Volume,
+    recorder: Recorder,
+    watch: ClockWatch,
+    only: frozenset[str] | None,
+    stop: threading.Event,
 ) -> None:
     """Cameras follow the configuration's file; the volume, limits and keys change at the next start."""
     from pipelines.clock import SystemClock
@@ -113,6 +144,7 @@ def _follow(
         recorder.reconfigure(wanted)
         watch.reconfigure(settings.clock_places(new.config))
         log.info("new configuration %s: %d cameras", new.version, len(wanted))
+        _note(new, volume)
 
     def refused(faults: list[str]) -> None:
         log.error("the configuration stays as it was: %s", "; ".join(faults))

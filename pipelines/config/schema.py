@@ -176,9 +176,19 @@ class Recorder(Section):
     metrics: RecorderPage = Field(default=RecorderPage(), description="Its page: /metrics, /livez and /readyz.")
 
 
+class Change(Section):
+    """Who changed this file last, and why: it goes into the audit of the footage."""
+
+    who: str | None = Field(default=None, description="Who changed it. Left out: the owner of the file.")
+    why: str | None = Field(
+        default=None, description="Why. Change it with each change: one that is as it was says nothing."
+    )
+
+
 class Config(Section):
     """One site."""
 
+    change: Change = Change()
     site: Site = Site()
     calendar: Calendar = Calendar()
     data: Path = Field(

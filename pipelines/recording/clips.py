@@ -10,8 +10,9 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import sqlite3
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -24,6 +25,7 @@ from pipelines.recording import holds, ledger
 from pipelines.recording.coverage import Gap, Span
 from pipelines.recording.fmp4 import BoxReader, Fragment, StreamParser, picture_size
 from pipelines.recording.index import Index
+from pipelines.recording.journal import Journal
 from pipelines.recording.layout import Volume, rfc3339, utc
 from pipelines.recording.segments import Segment, sync_folder
 
@@ -184,7 +186,8 @@ def incident_clip(
     known = find_clip(index, incident_id)
     if known is not None and known.span == span and (volume.root / known.path).exists():
         return known
-    holds.mark_incident(index, incident_id, camera, span)
+    records = Journal(volume.journal / "ledger.jsonl")
+    holds.mark_incident(index, incident_id, camera, span, records, now_ms)
     newest = ledger.last_end_ms(index, camera) or 0
     if newest < span.to_ms and now_ms < span.to_ms + 60_000:
         raise Unavailable(f"camera {camera}: recorded up to {rfc3339(newest)} yet; the clip ends {rfc3339(span.to_ms)}")
@@ -206,12 +209,16 @@ def incident_clip(
         digest,
         ledger.replayable(index, camera, span, now_ms).gaps,
     )
+    row = [incident_id, camera, *span, relative, clip.size_bytes, digest, now_ms]
+    records.append(at_ms=now_ms, action="clip", actor="recorder", reason="incident", data={"row": row})
     with index.transaction() as cursor:
-        cursor.execute(
-            "INSERT OR REPLACE INTO clips VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (incident_id, camera, *span, relative, clip.size_bytes, digest, now_ms),
-        )
+        remember(cursor, row)
     return clip
+
+
+def remember(cursor: sqlite3.Connection, row: Sequence[object]) -> None:
+    """A clip's row, as the index and the journal have it; inside a transaction."""
+    cursor.execute("INSERT OR REPLACE INTO clips VALUES (?, ?, ?, ?, ?, ?, ?, ?)", tuple(row))
 
 
 def _safe(incident_id: str) -> str:

@@ -99,7 +99,8 @@ class Footage:
         """Keep the footage of an incident for `keep_incidents`, from the moment it opens. Raises Unavailable."""
         with Index.open(self.volume.index, durable=True) as index:
             span = _span(from_s - self._pre_s, to_s + self._post_s)
-            holds.mark_incident(index, incident_id, camera, span)
+            records = Journal(self.volume.journal / "ledger.jsonl")
+            holds.mark_incident(index, incident_id, camera, span, records, self._now_ms())
 
     def clock_grade(self, camera: str, at_s: float) -> ClockGrade:
         """How far times of `camera` around `at_s` can be trusted: goes with each incident. Raises Unavailable."""

@@ -197,14 +197,23 @@ def spans_in_force(index: Index, now_ms: int) -> dict[str, list[Span]]:
     return found
 
 
-def mark_incident(index: Index, incident_id: str, camera: str, span: Span) -> None:
-    """The footage in `span` belongs to an incident: it is kept for `keep_incidents`. Again with the same id: wider."""
+def mark_incident(
+    index: Index, incident_id: str, camera: str, span: Span, records: Journal | None = None, now_ms: int = 0
+) -> None:
+    """The footage in `span` belongs to an incident: it is kept for `keep_incidents`. Again with the same id: wider.
+
+    With `records` a mark that is new or wider also goes into that journal, from which a lost index has it again.
+    """
     with index.transaction() as cursor:
-        cursor.execute(
+        wider = cursor.execute(
             "INSERT INTO marks VALUES (?, ?, ?, ?) ON CONFLICT (incident_id) DO UPDATE SET"
-            " from_ms = min(from_ms, excluded.from_ms), to_ms = max(to_ms, excluded.to_ms)",
+            " from_ms = min(from_ms, excluded.from_ms), to_ms = max(to_ms, excluded.to_ms)"
+            " WHERE excluded.from_ms < from_ms OR excluded.to_ms > to_ms RETURNING from_ms, to_ms",
             (incident_id, camera, span.from_ms, span.to_ms),
-        )
+        ).fetchone()
+        if wider is not None and records is not None:
+            data = {"incident_id": incident_id, "camera": camera, "from_ms": wider[0], "to_ms": wider[1]}
+            records.append(at_ms=now_ms, action="mark", actor="recorder", reason="incident", data=data)
 
 
 def marks(index: Index) -> dict[str, list[Span]]:
