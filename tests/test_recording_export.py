@@ -13,11 +13,13 @@ import pytest
 
 from pipelines.cli import main
 from pipelines.events.envelope import incident_event
+from pipelines.media.ffmpeg import Ffmpeg
 from pipelines.recording import package_verify
+from pipelines.recording.footage import Footage
 from pipelines.store import incidents
 from pipelines.store.database import Database, sqlite_url
 from pipelines.store.incidents import notice_of
-from pipelines.testing import an_incident
+from pipelines.testing import FakeClock, an_incident
 from pipelines.workers.pictures import PictureStore, Place
 from vision.frame import Frame
 from vision.incident import Phase, PictureRequest
@@ -89,6 +91,26 @@ def site(filled: FilledVolume, tmp_path: Path, capsys: pytest.CaptureFixture[str
     made = Site(filled, tmp_path, capsys)
     yield made
     made.database.close()
+
+
+def test_a_clip_is_found_from_its_incident_and_from_the_time_line(
+    site: Site, filled: FilledVolume, capsys: pytest.CaptureFixture[str]
+) -> None:
+    site.incident("case-1", 20, 30)
+    footage = Footage(filled.volume, Ffmpeg.find(), FakeClock(MORNING_S + 120), pre_s=4.0, post_s=6.0)
+    clip = footage.make_clip("case-1", "gate", MORNING_S + 20, MORNING_S + 30)
+    config = ("-c", str(site.config))
+    assert main(["incidents", "show", "case-1", "--json", *config]) == 0
+    shown = json.loads(capsys.readouterr().out)["clip"]
+    assert (shown["path"], shown["sha256"]) == (str(footage.path(clip)), clip.sha256)
+    assert main(["incidents", "show", "case-1", *config]) == 0
+    assert f"clip        {footage.path(clip)}" in capsys.readouterr().out
+    span = ("--from", "2026-03-02T08:00:00Z", "--to", "2026-03-02T08:01:00Z")
+    assert main(["footage", "coverage", *span, "--json", *config]) == 0
+    (day,) = json.loads(capsys.readouterr().out)
+    assert [(one["incident_id"], one["from"]) for one in day["clips"]] == [("case-1", "2026-03-02T08:00:16.000Z")]
+    assert main(["footage", "coverage", *span, *config]) == 0
+    assert "16:00:16-16:00:36  clip of incident case-1" in capsys.readouterr().out
 
 
 RANGE = ("--camera", "gate", "--from", "2026-03-02T08:00:10Z", "--to", "2026-03-02T08:00:40Z")

@@ -10,17 +10,21 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipelines.errors import BadInput
+from pipelines.metrics import Metrics
 from pipelines.recording import ledger
 from pipelines.recording.alarms import waiting
 from pipelines.recording.cleaner import Cleaner, Settings
 from pipelines.recording.coverage import Span
+from pipelines.recording.heads import Heads
 from pipelines.recording.holds import Holds, mark_incident
 from pipelines.recording.index import Index
 from pipelines.recording.journal import Journal
+from pipelines.recording.keeper import Keeper
 from pipelines.recording.layout import Volume
 from pipelines.recording.policy import PROFILES, Keeping, resolve
 from pipelines.recording.retention import CameraFootage, Limits, Row, Rule, forecast, plan
 from pipelines.recording.segments import Segment
+from pipelines.recording.signing import Ed25519Signer
 from pipelines.testing import FakeClock
 
 DAY = 86_400_000
@@ -326,6 +330,24 @@ def test_a_deletion_that_a_crash_cut_in_two_is_finished(
     cleaner.run_once(index)
     assert count(index) == 0
     assert list(volume.root.glob("gate/*/*/*/*/*.mp4")) == []
+
+
+def test_before_the_floor_is_in_danger_it_alarms_and_says_in_how_many_days_the_volume_is_full(tmp_path: Path) -> None:
+    """A day of 24 GB, room for four more: thirty days do not fit, long before anything is short."""
+    rows = [row(number / 24, number, 10**9) for number in range(1, 24)]
+    volume, index, _ = fake_site(tmp_path / "v", {"gate": CameraFootage(LIMITS, rows)}, NOW)
+    wanted = Settings({}, LIMITS, 10**9, 1.0)
+    cleaner = Cleaner(volume, wanted, FakeClock(NOW / 1000), boot="b", free_bytes=lambda: 97 * 10**9)
+    metrics = Metrics()
+    signer = Ed25519Signer.load(tmp_path / "key.pem")
+    keeper = Keeper(volume, cleaner, Heads(volume, signer, None, FakeClock(NOW / 1000)), FakeClock(NOW / 1000), metrics)
+    outcome = keeper.run_once(index)
+    assert outcome.plan is not None
+    assert (outcome.plan.short_bytes, outcome.deleted) == (0, 0)
+    assert metrics.disk_days_to_full._value.get() == pytest.approx(4.0, rel=0.1)
+    (alarm,) = waiting(index)
+    assert (alarm.body["kind"], alarm.body["severity"]) == ("retention_floor", 1)
+    assert "days fit on the volume" in alarm.body["evidence"]["detail"]["value"]
 
 
 def test_at_the_floor_it_alarms_and_deletes_nothing(tmp_path: Path) -> None:

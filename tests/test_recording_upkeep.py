@@ -57,6 +57,21 @@ def test_the_door_finds_plays_and_cuts(footage: Footage, tmp_path: Path) -> None
         footage.make_clip("i-2", "gate", MORNING_S + 15, MORNING_S + 19)
 
 
+def test_who_viewed_stands_in_the_audit(footage: Footage, filled: FilledVolume) -> None:
+    footage.saw(
+        "guard-7", "view", "incident case-1", {"camera": "gate", "from_ms": MORNING_MS, "to_ms": MORNING_MS + 1}
+    )
+    audit = Journal(filled.volume.journal / "audit.jsonl")
+    (entry,) = audit.entries()
+    assert (entry.action, entry.actor, entry.reason, entry.at_ms) == (
+        "view",
+        "guard-7",
+        "incident case-1",
+        MORNING_MS + 60_000,
+    )
+    assert audit.verify() == []
+
+
 def test_a_clip_goes_when_its_time_is_over_but_not_while_it_is_held(footage: Footage, filled: FilledVolume) -> None:
     clip = footage.make_clip("i-1", "gate", MORNING_S + 5, MORNING_S + 8)
     now_ms = MORNING_MS + 95 * DAY_MS

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import pytest
 
 from pipelines.errors import BadInput
 from pipelines.recording import ledger
 from pipelines.recording.coverage import Span
-from pipelines.recording.heads import FolderChannel, Heads, stored
+from pipelines.recording.heads import FolderChannel, Heads, HttpChannel, stored
 from pipelines.recording.layout import PART
 from pipelines.recording.reconcile import Reconciler
 from pipelines.recording.signing import Ed25519Signer
@@ -259,3 +261,46 @@ def test_a_recorder_that_is_gone_is_a_gap_until_now_and_what_grows_is_none(fille
     assert ledger.accounted_until(filled.index, "gate", late_ms) == late_ms
     (gap,) = ledger.coverage(filled.index, "gate", Span(MORNING_MS, late_ms), late_ms).gaps
     assert (gap.from_ms, gap.to_ms, gap.cause.value) == (MORNING_MS + 6_000, late_ms, "restart")
+
+
+class _Receiver(BaseHTTPRequestHandler):
+    """Takes heads once `answers` says so."""
+
+    answers = 500
+    took: ClassVar[list[tuple[str, bytes]]] = []
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.took.append((self.headers["Idempotency-Key"], body))
+        self.send_response(self.answers)
+        self.end_headers()
+
+
+def test_heads_go_to_an_address_and_wait_until_it_takes_them(filled: FilledVolume, tmp_path: Path) -> None:
+    filled.add(count=3)
+    signer = Ed25519Signer.load(tmp_path / "key.pem")
+    handler = type("Receiver", (_Receiver,), {"took": [], "answers": 500})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+    thread.start()
+    try:
+        clock = FakeClock(MORNING_MS / 1000 + 2 * 86400)
+        heads = Heads(filled.volume, signer, HttpChannel(f"http://127.0.0.1:{server.server_port}/"), clock)
+        assert heads.run_once(filled.index) == 1
+        assert len(stored(filled.index, unsent=True)) == 1
+        handler.answers = 204
+        assert heads.run_once(filled.index) == 0
+        assert stored(filled.index, unsent=True) == []
+        heads.run_once(filled.index)
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+    assert [name for name, _ in handler.took] == [f"gate-{DAY}.json"] * 2
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    (folder / f"gate-{DAY}.json").write_bytes(handler.took[-1][1])
+    assert verify_heads(filled.index, signer.public_key, folder) == []

@@ -5,11 +5,14 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipelines.commands import incident_actions
 from pipelines.commands.options import add_config, load_config
 from pipelines.commands.site import database_of, moment, shown_time, table
+
+if TYPE_CHECKING:
+    from pipelines.config.schema import Config
 
 
 def add(commands: Any) -> None:
@@ -95,6 +98,7 @@ def run_show(args: argparse.Namespace) -> int:
         found = show_incident(connection, args.incident_id)
     if found is None:
         raise BadInput(f"no incident has the id {args.incident_id!r}: `gatewatch incidents list` shows them")
+    found["clip"] = _clip(config, found["incident_id"])
     if args.json:
         print(json.dumps(_as_json(found), ensure_ascii=False, indent=1))  # noqa: T201
     else:
@@ -127,6 +131,8 @@ def _for_people(found: dict[str, Any], zone: str) -> str:
         f"  config      {found['config_version']}",
     ]
     lines.append(f"  clock       {_clock(found['clock'])}")
+    if found["clip"] is not None:
+        lines.append(f"  clip        {found['clip']['path']}")
     lines += [f"  picture     {picture.get('role', '?')}: {picture.get('path', '?')}" for picture in found["pictures"]]
     lines += [
         f"  event       {shown_time(event['time_s'], zone)}  {event['type']} (revision {event['revision']})"
@@ -149,6 +155,24 @@ def _for_people(found: dict[str, Any], zone: str) -> str:
 
 def _silenced(why: str) -> str:
     return f" (nobody was told: {why})" if why else ""
+
+
+def _clip(config: Config, incident_id: str) -> dict[str, Any] | None:
+    """The clip of an incident, when this machine records and has made it."""
+    from pipelines.clock import SystemClock
+    from pipelines.errors import Unavailable
+    from pipelines.events.envelope import rfc3339
+    from pipelines.recording.footage import Footage
+
+    try:
+        footage = Footage.open(config, SystemClock())
+        clip = footage.clip(incident_id)
+    except Unavailable:
+        return None
+    if clip is None:
+        return None
+    span = {"from": rfc3339(clip.span.from_ms / 1000), "to": rfc3339(clip.span.to_ms / 1000)}
+    return {"path": str(footage.path(clip)), "sha256": clip.sha256, **span}
 
 
 def _clock(clock: dict[str, Any] | None) -> str:

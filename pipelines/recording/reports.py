@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from pipelines.errors import BadInput
 from pipelines.recording import ledger
+from pipelines.recording.clips import Clip, clips_between
 from pipelines.recording.coverage import Coverage, Gap, Span, timeline
 from pipelines.recording.index import Index
 from pipelines.recording.keeper import achieved_retention_s
@@ -55,6 +56,7 @@ class DayReport:
     achieved_retention_s: float
     promised_retention_s: float
     clock_steps_s: tuple[float, ...]
+    clips: tuple[Clip, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         longest = self.coverage.longest_gap
@@ -72,6 +74,15 @@ class DayReport:
             "achieved_retention_s": round(self.achieved_retention_s, 3),
             "promised_retention_s": self.promised_retention_s,
             "clock_steps_s": list(self.clock_steps_s),
+            "clips": [
+                {
+                    "incident_id": clip.incident_id,
+                    "from": rfc3339(clip.span.from_ms),
+                    "to": rfc3339(clip.span.to_ms),
+                    "path": clip.path,
+                }
+                for clip in self.clips
+            ],
         }
 
     def lines(self, zone: ZoneInfo) -> list[str]:
@@ -91,6 +102,8 @@ class DayReport:
         for gap in self.coverage.gaps:
             why = f"{gap.cause.value}: {gap.detail}" if gap.detail else gap.cause.value
             lines.append(f"  {clock(gap.from_ms)}-{clock(gap.to_ms)}  {_duration(gap.duration_s):>9}  {why}")
+        for clip in self.clips:
+            lines.append(f"  {clock(clip.span.from_ms)}-{clock(clip.span.to_ms)}  clip of incident {clip.incident_id}")
         lines += [f"  the host's clock was stepped by {step:+.1f} s" for step in self.clock_steps_s]
         return lines
 
@@ -126,7 +139,16 @@ def report(
             stepped = tuple(step / 1000 for at, step in steps if part.from_ms <= at < part.to_ms)
             deleted = max(0, coverage.recorded_ms - there)
             reports.append(
-                DayReport(camera, day, coverage, deleted, achieved, promised_s.get(camera, 0.0), clock_steps_s=stepped)
+                DayReport(
+                    camera,
+                    day,
+                    coverage,
+                    deleted,
+                    achieved,
+                    promised_s.get(camera, 0.0),
+                    clock_steps_s=stepped,
+                    clips=tuple(clips_between(index, camera, part)),
+                )
             )
     return reports
 
