@@ -7,6 +7,7 @@ from typing import Final
 from fastapi import Depends, FastAPI
 
 from console import gate, problems
+from console.api import answers, cameras, document, footage, incidents, operating, stream
 from console.frame import Frame, Place
 from console.headers import Guarded
 from console.pages import live, login, now, people
@@ -19,7 +20,19 @@ PLACES: Final = (
     Place("/now", "frame.now", Permission.SEE),
     Place("/people", "frame.people", Permission.PEOPLE, whole_site=True),
 )
-ROUTERS: Final = (login.router, people.router, now.router, live.router)
+ROUTERS: Final = (
+    login.router,
+    people.router,
+    now.router,
+    live.router,
+    incidents.api,
+    answers.api,
+    cameras.api,
+    footage.api,
+    stream.api,
+    operating.api,
+    document.api,
+)
 
 
 def create_app(parts: Parts) -> FastAPI:
@@ -39,5 +52,6 @@ def create_app(parts: Parts) -> FastAPI:
     problems.install(app)
     for router in ROUTERS:
         app.include_router(router)
+    document.install(app)
     app.add_middleware(Guarded)
     return app

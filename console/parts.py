@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from threading import Event
+from threading import Event as Stop
 
+from console.feed import Feed
 from console.limits import Buckets
 from console.livevideo import LiveVideos
 from console.wall import Blurs
+from console.viewings import Viewings
 from pipelines.access.passwords import Passwords
 from pipelines.access.people import People
 from pipelines.access.sessions import Sessions
 from pipelines.clock import Clock
 from pipelines.config.schema import Config
+from pipelines.events.envelope import Event
 from pipelines.events.live import LiveReader
 from pipelines.events.locate import redis_url
-from pipelines.events.redis_streams import connect
+from pipelines.events.redis_streams import connect, publish_now
 from pipelines.media.ffmpeg import Ffmpeg
 from pipelines.metrics import Metrics
 from pipelines.recording.footage import Footage
@@ -39,19 +42,34 @@ class Parts:
     clock: Clock
     metrics: Metrics
     footage: Callable[[], Footage]
+    #: Puts an event on the bus. Raises Unavailable.
+    publish: Callable[[Event], None]
+    config_version: str
     by_caller: Buckets
     by_address: Buckets
     live: LiveReader
     videos: LiveVideos
+    viewings: Viewings
+    feed: Feed
     blurs: Blurs = field(default_factory=Blurs)
-    stop: Event = field(default_factory=Event)
+    stop: Stop = field(default_factory=Stop)
     setup_secret: str | None = None
     setup_until_s: float = 0.0
 
 
-def parts_of(config: Config, database: Database, clock: Clock, passwords: Passwords, stop: Event) -> Parts:
+def parts_of(
+    config: Config, database: Database, clock: Clock, passwords: Passwords, stop: Stop, config_version: str = ""
+) -> Parts:
     """The parts of a site, all of them the real ones. `passwords`: tests give one with a cheap hash."""
     page = config.console
+
+    def publish(event: Event) -> None:
+        client = connect(redis_url(config), 5.0)
+        try:
+            publish_now(client, event)
+        finally:
+            client.close()
+
     return Parts(
         config=config,
         database=database,
@@ -60,9 +78,13 @@ def parts_of(config: Config, database: Database, clock: Clock, passwords: Passwo
         clock=clock,
         metrics=Metrics(),
         footage=lambda: Footage.open(config, clock),
+        publish=publish,
+        config_version=config_version,
         by_caller=Buckets(page.rate, page.rate * 4, clock),
         by_address=Buckets(_LOGIN_RATE_PER_S, _LOGIN_BURST, clock),
         live=LiveReader(connect(redis_url(config)), clock),
         videos=LiveVideos(lambda: Ffmpeg.find(config.ffmpeg), clock),
+        viewings=Viewings(clock),
+        feed=Feed(database, clock),
         stop=stop,
     )

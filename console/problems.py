@@ -13,6 +13,7 @@ from fastapi.responses import JSONResponse, RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
 from pipelines.access.sessions import Locked
+from pipelines.alerting.life import Conflict
 from pipelines.errors import BadInput, GatewatchError, Unavailable
 from pipelines.logs import fields
 
@@ -99,6 +100,9 @@ async def _ours(request: Request, error: Exception) -> Response:
     if isinstance(error, Locked):
         wait = {"Retry-After": str(max(1, round(error.wait_s)))}
         return respond(request, Problem(429, "locked", str(error), wait))
+    if isinstance(error, Conflict):
+        first = {"state": error.state.value, "who": error.who, "at_s": error.at_s}
+        return respond(request, Problem(409, "conflict", str(error), None, **first))
     if isinstance(error, BadInput):
         return respond(request, Problem(422, "invalid", str(error)))
     if isinstance(error, Unavailable):

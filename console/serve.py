@@ -90,6 +90,7 @@ class Server:
 
 def serve(
     config: Config,
+    config_version: str,
     database: Database,
     clock: Clock,
     stop: Event,
@@ -99,7 +100,7 @@ def serve(
 ) -> None:
     """Until `stop`. Raises BadInput: an address that cannot be bound, a certificate that cannot be used."""
     database.migrate()
-    parts = parts_of(config, database, clock, Passwords(), Event())
+    parts = parts_of(config, database, clock, Passwords(), Event(), config_version)
     page = config.console
     server = Server(parts, page.host, page.port if port is None else port)
     health = HealthServer(

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from argon2 import PasswordHasher
 
 from pipelines.access.passwords import Passwords, check_rule
 from pipelines.access.people import People
@@ -17,8 +16,7 @@ from pipelines.store.database import Database, sqlite_url
 from pipelines.testing import FakeClock
 
 GOOD = "correct horse battery"
-#: As cheap as argon2 gets: these tests are not about its cost.
-CHEAP = Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+CHEAP = Passwords.cheap()
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ from pathlib import Path
 from threading import Event
 
 import pytest
-from argon2 import PasswordHasher
 from fastapi.testclient import TestClient
 
 from console.app import create_app
@@ -37,8 +36,7 @@ def parts(tmp_path: Path, clock: FakeClock) -> Iterator[Parts]:
     config = load_text(SITE, "site.yaml", {}).model_copy(update={"data": tmp_path})
     database = Database(sqlite_url(tmp_path))
     database.migrate()
-    cheap = Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
-    parts = parts_of(config, database, clock, cheap, Event())
+    parts = parts_of(config, database, clock, Passwords.cheap(), Event())
     parts.people.add_user("root", Role.ADMIN, GOOD, by="setup")
     parts.people.add_user("wang", Role.GUARD, GOOD, by="root")
     yield parts

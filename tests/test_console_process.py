@@ -133,7 +133,7 @@ def serve_once(path: Path) -> None:
     stop = Event()
     stop.set()
     database = Database(sqlite_url(config.data))
-    serve(config, database, SystemClock(), stop, health_port=0)
+    serve(config, "", database, SystemClock(), stop, health_port=0)
 
 
 def test_users_and_tokens_by_command(tmp_path: Path, gatewatch: Run) -> None:

@@ -27,12 +27,13 @@ def run(args: argparse.Namespace) -> int:
     from pipelines.commands.site import database_of, set_up_logs
     from pipelines.lifecycle import stop_on_signals
 
-    config = load_config(args).config
+    loaded = load_config(args)
+    config = loaded.config
     stop = stop_on_signals()
     set_up_logs(config)
     database = database_of(config)
     try:
-        serve(config, database, SystemClock(), stop, port=args.port, health_port=args.health_port)
+        serve(config, loaded.version, database, SystemClock(), stop, port=args.port, health_port=args.health_port)
     finally:
         database.close()
     return 0

@@ -1,10 +1,10 @@
-"""The tables of people: users, tokens, sessions. The record's own are in `schema`, which takes these in."""
+"""The tables of people (users, tokens, sessions) and of what they follow. The record's own are in `schema`."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import JSON, Boolean, Column, Double, Index, Integer, MetaData, String, Table, Text
+from sqlalchemy import JSON, BigInteger, Boolean, Column, Double, Index, Integer, MetaData, String, Table, Text
 
 #: Of the whole store.
 metadata: Final = MetaData()
@@ -62,4 +62,17 @@ login_failures: Final = Table(
     Column("failures", Integer, nullable=False),
     Column("last_s", Double, nullable=False),
     Column("locked_until_s", Double, nullable=False),
+)
+
+#: What changed, in order, written by the database's triggers. `tx`: the transaction on PostgreSQL, 0 on SQLite; `id`: of the
+#: incident or alert. Only the newest are kept.
+changes: Final = Table(
+    "changes",
+    metadata,
+    Column("seq", BigInteger().with_variant(Integer(), "sqlite"), primary_key=True, autoincrement=True),
+    Column("tx", BigInteger, nullable=False),
+    Column("what", String(16), nullable=False),
+    Column("id", String(64), nullable=False),
+    Index("changes_in_order", "tx", "seq"),
+    sqlite_autoincrement=True,
 )

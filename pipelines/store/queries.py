@@ -51,6 +51,7 @@ class AlertFilter:
     state: str | None = None
     recipient: str | None = None
     incident_id: str | None = None
+    cameras: frozenset[str] | None = None  # only incidents of these: what the one who asks may see
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +107,9 @@ def list_alerts(connection: Connection, wanted: AlertFilter, limit: int = 50, cu
     for name in ("state", "recipient", "incident_id"):
         if (value := getattr(wanted, name)) is not None:
             conditions.append(table[name] == value)
+    if wanted.cameras is not None:
+        seen = select(incidents.c.incident_id).where(incidents.c.camera.in_(sorted(wanted.cameras)))
+        conditions.append(table.incident_id.in_(seen))
     return _page(connection, alerts, ("created_s", "alert_id"), conditions, limit=limit, cursor=cursor)
 
 

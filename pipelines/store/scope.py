@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlalchemy import Connection, select
 
 from pipelines.store.schema import alerts, incident_events, incidents
@@ -24,3 +26,12 @@ def camera_of_alert(connection: Connection, alert_id: str) -> str | None:
         select(incident_events.c.body).where(incident_events.c.incident_id == incident_id).limit(1)
     )
     return str(body["data"].get("camera", "")) if body is not None else ""
+
+
+def open_incidents(connection: Connection, cameras: Sequence[str]) -> list[str]:
+    """The camera of each incident that still goes on at one of `cameras`."""
+    return list(
+        connection.scalars(
+            select(incidents.c.camera).where(incidents.c.closed_s.is_(None), incidents.c.camera.in_(cameras))
+        )
+    )
