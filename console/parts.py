@@ -9,8 +9,8 @@ from threading import Event as Stop
 from console.feed import Feed
 from console.limits import Buckets
 from console.livevideo import LiveVideos
-from console.wall import Blurs
 from console.viewings import Viewings
+from console.wall import Blurs
 from pipelines.access.passwords import Passwords
 from pipelines.access.people import People
 from pipelines.access.sessions import Sessions

@@ -173,7 +173,7 @@ def change_password(
 ) -> Response:
     page = frame(request)
     if caller.session is None:
-        raise Problem(403, "not_allowed", "a token has no password")
+        raise Problem(403, "no_password", "a token has no password")
     wait_s = parts.by_address.take(address_of(request))
     if wait_s > 0:
         raise Problem(429, "too_many", "too many tries", {"Retry-After": str(max(1, round(wait_s)))})
