@@ -1,7 +1,7 @@
 """What changed, in order, written by the database's own triggers: whoever follows it misses nothing, whoever wrote.
 
-Revision ID: 0006
-Revises: 0005
+Revision ID: 0007
+Revises: 0006
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0006"
-down_revision = "0005"
+revision = "0007"
+down_revision = "0006"
 
 #: (name, when, what, id). An update that changes nothing that is shown is no change.
 _WATCHED = (
