@@ -60,6 +60,9 @@ class Metrics:
         self.frames_dropped = counter("frames_dropped_total", "Frames not analysed.", "camera", "reason")
         self.stage_duration = histogram("stage_duration_seconds", "Time a stage took.", _STAGE_BUCKETS_S, "stage")
         self.stage_cpu = counter("stage_cpu_seconds_total", "Processor time a stage took, in its own thread.", "stage")
+        self.analysis_rate = gauge(
+            "analysis_rate_ratio", "Share of its usual rate that each camera is analysed at; below 1: overload."
+        )
         self.last_frame_timestamp = gauge(
             "last_frame_timestamp_seconds", "Capture time of the newest analysed frame, Unix time.", "camera"
         )

@@ -34,6 +34,8 @@ class Silent:
     """A camera that gives nothing by itself: the tests hand frames to the analysis."""
 
     fps = 5.0
+    has_frame = False
+    superseded = 0
 
     def run(self, stop: threading.Event) -> None:
         stop.wait()

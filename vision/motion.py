@@ -66,6 +66,8 @@ class MotionGate:
         self._noise: Float32Array | None = None
         self._shared = self._least_noise
         self._time_s = 0.0
+        self._now: Float32Array | None = None
+        self._changed: BoolArray | None = None
 
     @property
     def _least_noise(self) -> float:
@@ -95,8 +97,18 @@ class MotionGate:
             self._restart(blocks, size, time_s)
             return _everything()
         self._learn(blocks, expected, self._noise, changed, elapsed_s)
+        self._now, self._changed = blocks, changed
         regions = self._regions(changed) if share > 0 else ()
         return MotionResult(bool(regions), regions, share, whole=False)
+
+    def looked(self) -> None:
+        """What changed in the last picture has been looked at: from now on it counts as what was there before.
+
+        So a region says "changed since it was last looked at". Without it the background follows by itself, within
+        four times `follow_s`. Where nothing changed the background stays the mean of many pictures, which is steadier.
+        """
+        if self._background is not None and self._now is not None and self._changed is not None:
+            self._background = np.where(self._changed, self._now, self._background)
 
     def _blocks(self, pixels: Pixels) -> Float32Array:
         """Mean brightness of each block, from about eight of its pixels."""
@@ -112,6 +124,7 @@ class MotionGate:
         self._picture_px, self._time_s = size, time_s
         self._background = blocks
         self._noise = np.full_like(blocks, self._least_noise)
+        self._now = self._changed = None
 
     def _shared_noise(self, difference: Float32Array, elapsed_s: float) -> float:
         """The noise that all blocks have in common: it is there at once, while that of one block is learned.

@@ -11,6 +11,8 @@ from typing import Any, Final
 from pipelines.commands.options import add_config, load_config
 
 _KINDS: Final = ("illegal_parking", "crowding", "possible_bullying")
+#: As the sample cameras have them.
+_USUAL: Final = "illegal_parking,crowding"
 
 
 def add_cameras(subjects: Any) -> None:
@@ -23,7 +25,9 @@ def add_cameras(subjects: Any) -> None:
     cameras.add_argument(
         "--activity", type=float, default=1.0, metavar="SHARE", help="of the time in which anything moves (default 1.0)"
     )
-    cameras.add_argument("--rules", default=",".join(_KINDS), metavar="A,B", help="kinds of rule (default: all three)")
+    cameras.add_argument(
+        "--rules", default=_USUAL, metavar="A,B", help=f"kinds of rule, of {', '.join(_KINDS)} (default: %(default)s)"
+    )
     cameras.add_argument("--rtsp", action="store_true", help="through RTSP servers, processes of their own")
     cameras.add_argument(
         "--find-limit", action="store_true", help="the most cameras that get 5 analysed frames/s, p95 age <= 1 s"

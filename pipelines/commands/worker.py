@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pipelines.workers.camera import ReaderFactory
     from pipelines.workers.clockboard import ClockBoard
     from vision.aggression import RegionScorer
+    from vision.incident import Incident
 
 #: A camera whose newest analysed frame is older than this is not being watched.
 _UNWATCHED_S: Final = 15.0
@@ -99,6 +100,8 @@ def run(args: argparse.Namespace) -> int:
             metrics=metrics,
             clock=clock,
             log=log,
+            owner=owner,
+            on_overload=lambda incident: _tell_overload(incident, loaded, publisher, log),
         )
         page = config.worker.metrics
         stack.enter_context(
@@ -120,6 +123,17 @@ def run(args: argparse.Namespace) -> int:
         log.info("worker is up", extra=logs.fields(detector=detector.name, config_version=loaded.version))
         _run_with(threads, worker, stop)
     return 0
+
+
+def _tell_overload(incident: Incident, loaded: LoadedConfig, publisher: RedisPublisher, log: logging.Logger) -> None:
+    from pipelines.errors import GatewatchError
+    from pipelines.events.envelope import incident_event
+
+    try:
+        publisher.publish(incident_event(incident, loaded.version, loaded.config.site.name))
+    except GatewatchError as error:
+        # The metric says it as well; analysis must go on.
+        log.error("an overload cannot be told: %s", error)
 
 
 def _clock_board(config: Config, cameras: Callable[[], list[str]], clock: Clock, log: logging.Logger) -> ClockBoard:

@@ -109,6 +109,11 @@ class DetectorModel(Section):
         default="throughput",
         description="throughput: each core works on a picture of its own (least work); latency: all cores on one.",
     )
+    look: Literal["changes", "whole"] = Field(
+        default="changes",
+        description="changes: at what changed since it was last looked at, at all of it every few seconds; "
+        "whole: at all of every picture.",
+    )
     threads: Annotated[int, Field(ge=1, le=1024)] | None = Field(
         default=None, description="Cores for inference; left out: all that the process may use."
     )

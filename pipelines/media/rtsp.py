@@ -99,6 +99,8 @@ class RtspReader:
         """Connections that were opened."""
         self.last_error = ""
         """What the last session ended with, in words, without credentials."""
+        self.superseded = 0
+        """Pictures that a newer one replaced before they were taken."""
         self._url = url
         self._timeouts_s = (open_timeout_s, read_timeout_s)
         self._clock = clock
@@ -124,6 +126,11 @@ class RtspReader:
         if value <= 0:
             raise ValueError(f"fps must be above 0, got {value}")
         self._pace.fps = value
+
+    @property
+    def has_frame(self) -> bool:
+        """Whether a picture waits to be taken."""
+        return self._slot is not None
 
     @property
     def last_packet_age(self) -> float | None:
@@ -265,5 +272,6 @@ class RtspReader:
                 self._slot = _Picked(picture, run_id, stamp.time_s, stamp.edge_s)
                 self._fresh.notify()
             if superseded:
+                self.superseded += 1
                 self._on_event("drop", "superseded")
         return not behind

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from threading import Event as StopEvent
 from threading import Lock
 from typing import Final, Protocol
@@ -14,9 +16,11 @@ from pipelines.errors import GatewatchError
 from pipelines.logs import fields
 from pipelines.metrics import Metrics
 from pipelines.workers.camera import CameraAnalysis
-from vision.detection import Detections, Detector, DetectorError
-from vision.frame import Frame
-from vision.incident import Phase
+from pipelines.workers.fairness import Fairness
+from pipelines.workers.looking import Landed, Looking, Task
+from pipelines.workers.overload import Governor
+from vision.detection import Detections, Detector
+from vision.incident import Incident, Phase
 
 _IDLE_S: Final = 0.01
 _LEASE_EVERY_S: Final = 2.0
@@ -37,8 +41,17 @@ def _untold(_camera_id: str, _time_s: float) -> None:
     pass
 
 
+def _unheard(_incident: Incident) -> None:
+    pass
+
+
 class AnalysisWorker:
-    """Analyses the cameras whose lease it gets. `cameras` limits it to some ids; None means every camera."""
+    """Analyses the cameras whose lease it gets. `cameras` limits it to some ids; None means every camera.
+
+    Whoever lags behind most is served next (`fairness`), each camera with its newest frame; a frame that must be looked at
+    waits for the batch that gathers while the detector has another (`looking`). So at most two frames of a camera are in
+    hand: one here, one in its reader. When frames are lost all the same, every camera's rate is lowered (`overload`).
+    """
 
     def __init__(
         self,
@@ -51,24 +64,33 @@ class AnalysisWorker:
         metrics: Metrics,
         clock: Clock,
         log: logging.Logger,
-        batch: int = 2,
+        owner: str = "worker",
+        pool: Executor | None = None,
         on_analysed: Callable[[str, float], None] = _untold,
+        on_overload: Callable[[Incident], None] = _unheard,
     ) -> None:
-        """`on_analysed` is told camera and time of each frame once its incidents are published."""
+        """`owner` names this process; `pool` runs the detector, one job at a time (None: a thread of its own).
+        `on_analysed` is told camera and time of each frame once its incidents are published, `on_overload` each message
+        of an overload.
+        """
         self._loaded = loaded
         self._only = frozenset(cameras) if cameras is not None else None
-        self._detector = detector
         self._open_camera = open_camera
         self._open_lease = open_lease
         self._metrics = metrics
         self._clock = clock
         self._log = log
-        self._batch = batch
         self._on_analysed = on_analysed
+        self._on_overload = on_overload
+        self._pool = ThreadPoolExecutor(1, "detect") if pool is None else pool
+        self._looking = Looking(detector, loaded.config.detector.input, self._pool, metrics, log)
+        self._landed: deque[Landed] = deque()
+        self._fairness = Fairness()
+        self._governor = Governor(owner)
+        self._metrics.analysis_rate.set(1.0)
         self._running: dict[str, CameraAnalysis] = {}
         self._leases: dict[str, Lease] = {}
         self._analysed_at_s: dict[str, float] = {}
-        self._turn = 0
         self._leases_checked_s = float("-inf")
         self._next: LoadedConfig | None = None
         self._next_lock = Lock()
@@ -90,26 +112,53 @@ class AnalysisWorker:
 
     def run(self, stop: StopEvent) -> None:
         try:
+            self._looking.warm_up()
             while not stop.is_set():
                 if not self.run_once():
-                    self._clock.wait(stop, _IDLE_S)
+                    self._idle(stop)
         finally:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+            for incident in self._governor.end(self._clock.now_s()):
+                self._on_overload(incident)
             for camera_id in list(self._running):
                 self._drop(camera_id)
 
     def run_once(self) -> bool:
-        """One turn; False when no camera had a frame."""
+        """One frame a step further; False when there is nothing to do but wait."""
         self._take_configuration()
         now_s = self._clock.monotonic_s()
         if now_s - self._leases_checked_s >= _LEASE_EVERY_S:
             self._leases_checked_s = now_s
             self._check_leases()
-        due = self._due_frames()
-        if not due:
+        self._govern(now_s)
+        # The detector first: while it works on one batch, the frames of the last are judged and the next ones planned.
+        self._landed += self._looking.swap()
+        if self._looking.has_room and self._take_next():
+            return True
+        if not self._landed:
             return False
-        for camera, frame, detections in self._detect(due):
-            self._step(camera, frame, detections)
+        task, found = self._landed.popleft()
+        here = self._running.get(task.camera.camera_id) is task.camera
+        if found is not None and here and task.camera.awaits(task.look):
+            self._step(task, found)
         return True
+
+    def _idle(self, stop: StopEvent) -> None:
+        began_s = self._clock.monotonic_s()
+        if self._looking.flies:
+            self._looking.wait(_IDLE_S)
+        else:
+            self._clock.wait(stop, _IDLE_S)
+        self._governor.count(0, 0, self._clock.monotonic_s() - began_s)
+
+    def _govern(self, now_s: float) -> None:
+        for incident in self._governor.judge(now_s, self._clock.now_s()):
+            self._log.warning("overload %s: every camera's rate is %.2f", incident.phase.value, self._governor.rate)
+            self._on_overload(incident)
+        rate = self._governor.rate
+        self._metrics.analysis_rate.set(rate)
+        for camera in self._running.values():
+            camera.share = rate
 
     def _wanted(self) -> list[str]:
         return [name for name in self._loaded.config.cameras if self._only is None or name in self._only]
@@ -137,6 +186,8 @@ class AnalysisWorker:
         self._log.info("analysing", extra=fields(camera=camera_id))
 
     def _drop(self, camera_id: str, *, removed: bool = False, release: bool = True) -> None:
+        self._looking.drop(camera_id)
+        self._fairness.forget(camera_id)
         self._running.pop(camera_id).stop(removed=removed)
         self._analysed_at_s.pop(camera_id, None)
         lease = self._leases.pop(camera_id, None)
@@ -159,40 +210,34 @@ class AnalysisWorker:
         self._leases_checked_s = float("-inf")
         self._log.info("the configuration is in force", extra=fields(config_version=loaded.version))
 
-    def _due_frames(self) -> list[tuple[CameraAnalysis, Frame]]:
-        """At most a batch of newest frames, beginning behind the camera that was served last."""
-        cameras = list(self._running.values())
-        due: list[tuple[CameraAnalysis, Frame]] = []
-        for offset in range(len(cameras)):
-            index = (self._turn + offset) % len(cameras)
-            frame = cameras[index].take()
-            if frame is not None:
-                due.append((cameras[index], frame))
-                if len(due) == self._batch:
-                    self._turn = index + 1
-                    return due
-        return due
+    def _take_next(self) -> bool:
+        """Take the newest frame of the camera that is to be served next; False when none has one."""
+        ready = [name for name, camera in self._running.items() if camera.has_frame and not self._in_hand(name)]
+        for camera_id in self._fairness.order(ready):
+            camera = self._running[camera_id]
+            frame = camera.take()
+            self._governor.count(frame is not None, camera.lost(), 0.0)
+            if frame is None:
+                continue
+            with self._metrics.stage("gate"):
+                task = Task(camera, frame, camera.plan(frame))
+            self._fairness.charge(camera_id, task.pictures, open_case=camera.has_open_case)
+            if task.look.parts:
+                self._looking.add(task)
+            else:
+                self._step(task, ())
+            return True
+        return False
 
-    def _detect(self, due: list[tuple[CameraAnalysis, Frame]]) -> list[tuple[CameraAnalysis, Frame, Detections]]:
-        """Pairs every frame with its detections; a frame on which the detector fails is counted, not taken as empty."""
-        with self._metrics.stage("detect"):
-            try:
-                found = self._detector.detect([frame.pixels for _, frame in due])
-                return [(camera, frame, one) for (camera, frame), one in zip(due, found, strict=True)]
-            except DetectorError as error:
-                if len(due) == 1:
-                    camera, _ = due[0]
-                    self._metrics.detector_errors.labels(camera=camera.camera_id).inc()
-                    self._log.error("the detector failed: %s", error, extra=fields(camera=camera.camera_id))
-                    return []
-        # One camera's frame must not cost the others theirs: judge each alone.
-        return [result for pair in due for result in self._detect([pair])]
+    def _in_hand(self, camera_id: str) -> bool:
+        return self._looking.holds(camera_id) or any(task.camera.camera_id == camera_id for task, _ in self._landed)
 
-    def _step(self, camera: CameraAnalysis, frame: Frame, detections: Detections) -> None:
+    def _step(self, task: Task, found: Sequence[Detections]) -> None:
+        camera, frame = task.camera, task.frame
         # How old the picture is when its detections are there: what a guard waits for before any rule's own time.
         age_s = max(0.0, self._clock.now_s() - frame.time_s)
         self._metrics.stage_duration.labels(stage="age").observe(age_s)
-        step = camera.analyse(frame, detections)
+        step = camera.analyse(frame, camera.merge(frame, task.look, found))
         self._analysed_at_s[camera.camera_id] = self._clock.monotonic_s()
         self._metrics.frames_analysed.labels(camera=camera.camera_id).inc()
         self._metrics.last_frame_timestamp.labels(camera=camera.camera_id).set(frame.time_s)

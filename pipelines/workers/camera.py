@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from threading import Event as StopEvent
@@ -24,6 +24,7 @@ from pipelines.workers.live import LiveView
 from pipelines.workers.pictures import PictureStore, Place
 from pipelines.workers.state import CameraState, StateError, StateFile
 from vision.aggression import RegionScorer
+from vision.attention import Attention, Look
 from vision.camera import CameraSpec
 from vision.detection import Detections
 from vision.engine import Engine, Step
@@ -39,6 +40,16 @@ class Reader(Protocol):
     """Where frames come from; `pipelines.media.rtsp.RtspReader` in production. `fps` may be set while it runs."""
 
     fps: float
+
+    @property
+    def has_frame(self) -> bool:
+        """Whether `take` would give a picture now."""
+        ...
+
+    @property
+    def superseded(self) -> int:
+        """Pictures so far that a newer one replaced before they were taken."""
+        ...
 
     def run(self, stop: StopEvent) -> None: ...
 
@@ -91,6 +102,9 @@ class CameraAnalysis:
         self._stop_reader = StopEvent()
         self._thread: Thread | None = None
         self._quick = False
+        self._attention = Attention()
+        self._share = 1.0
+        self._lost = 0
 
     def start(self) -> None:
         """Restore the cases, publish what a crash left unpublished, begin to read."""
@@ -127,6 +141,55 @@ class CameraAnalysis:
             return CameraSpec(self.camera_id, zones={}, rules=())
         return camera_spec(self._loaded.config, self.camera_id)
 
+    @property
+    def has_frame(self) -> bool:
+        """Whether `take` would give one now."""
+        return self._reader is not None and self._reader.has_frame
+
+    @property
+    def has_open_case(self) -> bool:
+        """Whether anything runs that its rule may have to tell of: such a camera is served first."""
+        return bool(self._engine.cases())
+
+    @property
+    def share(self) -> float:
+        """The share (0..1] of its usual rate that the camera is given."""
+        return self._share
+
+    @share.setter
+    def share(self, value: float) -> None:
+        if value != self._share:
+            self._share = value
+            self._set_rate()
+
+    def lost(self) -> int:
+        """Frames that were replaced by a newer one before they were taken, since the last call."""
+        total = self._reader.superseded if self._reader is not None else 0
+        lost, self._lost = max(0, total - self._lost), total
+        return lost
+
+    def _set_rate(self) -> None:
+        wanted = self._engine.wanted_fps if self._quick else None
+        if self._reader is not None:
+            self._reader.fps = self._share * max(self._camera.fps, wanted or 0.0)
+
+    def plan(self, frame: Frame) -> Look:
+        """What the detector must look at in this frame."""
+        if self._loaded.config.detector.look == "whole":
+            return Look(((0, 0, frame.width_px, frame.height_px),), whole=True)
+        return self._attention.plan(frame.pixels, frame.time_s)
+
+    def awaits(self, look: Look) -> bool:
+        """Whether this plan still holds: a stream that was opened anew begins with another."""
+        return self._loaded.config.detector.look == "whole" or self._attention.awaits(look)
+
+    def merge(self, frame: Frame, look: Look, found: Sequence[Detections]) -> Detections:
+        """All that is known of the frame, once its parts were looked at."""
+        if not self._attention.awaits(look):
+            return found[0]
+        with self._around.stage("gate"):
+            return self._attention.merge(look, found, frame.pixels, frame.time_s)
+
     def take(self) -> Frame | None:
         """The newest frame that was not analysed yet, if there is one that the detector shall look at.
 
@@ -158,7 +221,7 @@ class CameraAnalysis:
         wanted = self._engine.wanted_fps
         if self._reader is not None and (wanted is not None) != self._quick:
             self._quick = wanted is not None
-            self._reader.fps = max(self._camera.fps, wanted or 0.0)
+            self._set_rate()
         with self._around.stage("publish"):
             self._handle(step, frame)
         return step
@@ -185,7 +248,8 @@ class CameraAnalysis:
         url = (self._camera.sub or self._camera.main).url
         self._stop_reader = StopEvent()
         self._quick = False
-        self._reader = self._around.open_reader(self.camera_id, url, self._camera.fps, self._last_s)
+        self._attention, self._lost = Attention(), 0
+        self._reader = self._around.open_reader(self.camera_id, url, self._share * self._camera.fps, self._last_s)
         self._thread = Thread(
             target=self._reader.run, args=(self._stop_reader,), name=f"read-{self.camera_id}", daemon=True
         )

@@ -13,7 +13,7 @@ from vision.detection import Detections, DetectorError
 from vision.detectors.heads import Reader, head_of
 from vision.detectors.labels import Labels, names_from_text
 from vision.detectors.letterbox import Letterbox, check_picture
-from vision.detectors.settings import DetectorSettings, ModelError
+from vision.detectors.settings import STRIDE_PX, DetectorSettings, ModelError
 from vision.frame import Pixels
 
 #: What OpenVINO reads without a converter.
@@ -34,7 +34,9 @@ class OpenVinoDetector:
     """A YOLO network in OpenVINO's own format (`.xml` with its `.bin`) or ONNX, on the processor or an Intel GPU.
 
     Conversion to float, colour order and scaling are part of the compiled graph; a picture is only fitted into the
-    input. In throughput mode the pictures of one `detect` are worked on side by side, one core each.
+    input. In throughput mode the pictures of one `detect` are worked on side by side, one core each. On the processor
+    a picture that fills only half of the input's height is worked on at half the cost: the network is compiled once more
+    for that, when the first such picture comes.
 
     Raises:
         ModelError: the file is missing, broken, no YOLO detection model, or does not take the input size.
@@ -42,17 +44,22 @@ class OpenVinoDetector:
 
     def __init__(self, settings: DetectorSettings) -> None:
         self._settings = settings
-        core = ov.Core()
-        device = settings.device.upper()
-        if device.split(".")[0] not in core.available_devices and device != "AUTO":
-            known = ", ".join(name.lower() for name in core.available_devices)
+        self._core = ov.Core()
+        self._device = settings.device.upper()
+        if self._device.split(".")[0] not in self._core.available_devices and self._device != "AUTO":
+            known = ", ".join(name.lower() for name in self._core.available_devices)
             raise ModelError("device", f"OpenVINO has no device {settings.device!r} here; it has: {known}")
-        model = _read(core, settings)
+        model = _read(self._core, settings)
         labels = Labels.from_names(_names(model))
         self._reader = Reader(head_of(_shape(model), labels), labels, settings.confidence, settings.overlap)
+        self._slots: dict[tuple[int, int], list[_Slot]] = {settings.input_px: self._compile(model, settings.input_px)}
+        self._trims = self._device == "CPU" and _takes_any_size(self._core, settings)
+
+    def _compile(self, model: ov.Model, input_px: tuple[int, int]) -> list[_Slot]:
+        settings = self._settings
         streams = settings.threads if settings.mode == "throughput" else 1
         properties: dict[str, Any] = {"PERFORMANCE_HINT": settings.mode.upper()}
-        if device == "CPU":
+        if self._device == "CPU":
             # bf16 is slower than f32 where the processor emulates it, and would make results differ between machines.
             properties |= {
                 "NUM_STREAMS": streams,
@@ -60,15 +67,29 @@ class OpenVinoDetector:
                 "INFERENCE_PRECISION_HINT": "f32",
             }
         try:
-            compiled = core.compile_model(_with_preprocessing(model), device, properties)
-            self._slots = [
-                _Slot(compiled.create_infer_request(), np.empty((*settings.input_px, 3), np.uint8))
-                for _ in range(streams)
-            ]
-            for slot in self._slots:
+            compiled = self._core.compile_model(_with_preprocessing(model), self._device, properties)
+            slots = [_Slot(compiled.create_infer_request(), np.empty((*input_px, 3), np.uint8)) for _ in range(streams)]
+            for slot in slots:
                 slot.request.set_input_tensor(ov.Tensor(slot.canvas[None], shared_memory=True))
         except RuntimeError as error:
             raise ModelError("model", f"OpenVINO cannot run {settings.model}: {_first_line(error)}") from error
+        return slots
+
+    def _slots_for(self, picture_px: tuple[int, int]) -> tuple[tuple[int, int], list[_Slot]]:
+        """The configured input; its upper half for a picture that needs no more at the same scale.
+
+        Each size is a network of its own in memory (90 MB) and takes a second to compile, so there are only these two.
+        """
+        size = self._settings.input_px
+        half = (_up(size[0] // 2), size[1])
+        place = Letterbox.fit(picture_px, size)
+        if self._trims and place.height_px <= half[0]:
+            size = half
+        if size not in self._slots:
+            model = self._core.read_model(self._settings.model)
+            model.reshape([1, 3, *size])
+            self._slots[size] = self._compile(model, size)
+        return size, self._slots[size]
 
     @property
     def name(self) -> str:
@@ -80,15 +101,23 @@ class OpenVinoDetector:
         for picture in pictures:
             check_picture(picture)
         found: list[Detections] = [Detections.empty()] * len(pictures)
+        busy: list[_Slot] = []
+        most = self._settings.threads if self._settings.mode == "throughput" else 1
         try:
             for index, picture in enumerate(pictures):
-                slot = self._slots[index % len(self._slots)]
-                self._collect(slot, found)
-                place = Letterbox.fit((picture.shape[0], picture.shape[1]), self._settings.input_px)
+                picture_px = (picture.shape[0], picture.shape[1])
+                size, slots = self._slots_for(picture_px)
+                free = [slot for slot in slots if slot.place is None]
+                while not free or len(busy) >= most:
+                    self._collect(busy.pop(0), found)
+                    free = [slot for slot in slots if slot.place is None]
+                slot = free[0]
+                place = Letterbox.fit(picture_px, size)
                 place.draw(picture, slot.canvas)
                 slot.place, slot.index = place, index
+                busy.append(slot)
                 slot.request.start_async()
-            for slot in self._slots:
+            for slot in busy:
                 self._collect(slot, found)
         except RuntimeError as error:
             self._abandon()
@@ -107,7 +136,7 @@ class OpenVinoDetector:
 
     def _abandon(self) -> None:
         """Let every request end before its canvas is written again."""
-        for slot in self._slots:
+        for slot in (slot for slots in self._slots.values() for slot in slots):
             slot.place = None
             try:
                 slot.request.wait()
@@ -146,6 +175,16 @@ def _read(core: ov.Core, settings: DetectorSettings) -> ov.Model:
             f"use that size, or export it again with dynamic=True",
         ) from error
     return model
+
+
+def _takes_any_size(core: ov.Core, settings: DetectorSettings) -> bool:
+    shape = core.read_model(settings.model).inputs[0].get_partial_shape()
+    return not (shape[2].is_static or shape[3].is_static)
+
+
+def _up(side_px: int) -> int:
+    """To the next size that the network takes."""
+    return -(-side_px // STRIDE_PX) * STRIDE_PX
 
 
 def _shape(model: ov.Model) -> tuple[int, ...]:
