@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol, Self
+from typing import Protocol, Self, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -62,4 +62,13 @@ class Detector(Protocol):
         Raises:
             DetectorError: the model failed; nothing may be concluded about the pictures.
         """
+        ...
+
+
+@runtime_checkable
+class Preparable(Protocol):
+    """A detector that can make itself cheaper for small pictures, which takes a while."""
+
+    def prepare(self) -> None:
+        """May be called from another thread while `detect` is used."""
         ...

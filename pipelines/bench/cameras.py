@@ -22,6 +22,7 @@ from typing import Any, Final
 
 from pipelines.aggression import load_scorer
 from pipelines.bench.processor import library_threads_cpu_s, process_cpu_s, resident_mb
+from pipelines.bench.stepped import STEP_S, SteppedClock, canvas_cpu_ms
 from pipelines.clock import SystemClock
 from pipelines.config import LoadedConfig, load
 from pipelines.config.plain import to_yaml
@@ -31,7 +32,7 @@ from pipelines.errors import GatewatchError
 from pipelines.events.embedded import EmbeddedValkey
 from pipelines.events.locate import embedded_folder
 from pipelines.events.redis_streams import STREAM, CameraLease, RedisPublisher, connect
-from pipelines.media.replay import Replay, StoredStream
+from pipelines.media.replay import Replay, SteppedReader, StoredStream
 from pipelines.media.rtsp import RtspReader
 from pipelines.metrics import Metrics, package_version
 from pipelines.samples.cameras import RtspServer
@@ -39,6 +40,7 @@ from pipelines.workers.analysis import AnalysisWorker
 from pipelines.workers.camera import CameraAnalysis, Surroundings
 from pipelines.workers.leases import HeldLease
 from pipelines.workers.pictures import PictureStore
+from vision.detection import Preparable
 
 STAGES: Final = ("decode", "gate", "detect", "track", "rules", "publish")
 #: What a camera must get: analysed frames a second, and how old a frame may be when its incidents are published.
@@ -60,13 +62,16 @@ RULES: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """How many cameras play `stream`, for how long, through which door, under which `kinds` of rule."""
+    """How many cameras play `stream`, for how long, through which door, under which `kinds` of rule. With `own_clock` time
+    stands still while the worker works: only processor time means anything then, on however busy a machine.
+    """
 
     cameras: int
     seconds: float
     stream: Path
     activity: float
     rtsp: bool = False
+    own_clock: bool = False
     kinds: tuple[str, ...] = ("illegal_parking", "crowding", "possible_bullying")
 
 
@@ -81,7 +86,7 @@ def run(trial: Trial, config: Config) -> dict[str, Any]:
         bench = stack.enter_context(_Bench(Path(name), trial, config).running())
         bench.warm_up()
         before = bench.count()
-        time.sleep(trial.seconds)
+        bench.pass_time(trial.seconds)
         return bench.figures(before, bench.count())
 
 
@@ -106,7 +111,7 @@ class _Bench:
         self._trial = trial
         self._config = config
         self._folder = folder
-        self._clock = SystemClock()
+        self._clock = SteppedClock(time.time()) if trial.own_clock else SystemClock()
         self._metrics = Metrics()
         self._log = logging.getLogger("gatewatch.bench")
         self._stop = threading.Event()
@@ -143,10 +148,14 @@ class _Bench:
                 scorer=load_scorer(self._rules_of(loaded), self._log.warning),
                 stage=self._metrics.stage,
             )
+            detector = load_detector(self._config)
+            if isinstance(detector, Preparable):
+                detector.prepare()
+            self._canvas_ms = canvas_cpu_ms(detector, self._config.detector.input)
             worker = AnalysisWorker(
                 loaded,
                 cameras=None,
-                detector=load_detector(self._config),
+                detector=detector,
                 open_camera=lambda camera_id, current: CameraAnalysis(camera_id, current, around),
                 open_lease=lambda camera_id: HeldLease(CameraLease(client, camera_id, "bench")),
                 metrics=self._metrics,
@@ -154,7 +163,16 @@ class _Bench:
                 log=self._log,
                 on_analysed=self._note,
             )
-            self._worker = threading.Thread(target=worker.run, args=(self._stop,), name="worker")
+            work = worker.run
+            if isinstance(self._clock, SteppedClock):
+                clock = self._clock
+
+                def work(stop: threading.Event) -> None:
+                    while not stop.is_set():
+                        if not worker.run_once() and not worker.settle():
+                            clock.advance(STEP_S)
+
+            self._worker = threading.Thread(target=work, args=(self._stop,), name="worker")
             self._worker.start()
             try:
                 yield self
@@ -170,12 +188,18 @@ class _Bench:
                 missing = self._trial.cameras - len({camera for camera, _ in self._analysed})
                 raise GatewatchError(f"{missing} of {self._trial.cameras} cameras were not analysed at all")
             time.sleep(0.1)
-        time.sleep(_WARM_UP_S)
+        self.pass_time(_WARM_UP_S)
+
+    def pass_time(self, seconds: float) -> None:
+        """On the clock of the worker."""
+        until_s = self._clock.monotonic_s() + seconds
+        while self._clock.monotonic_s() < until_s and self._worker.is_alive():
+            time.sleep(min(0.05, seconds))
 
     def count(self) -> _Count:
         times = os.times()
         return _Count(
-            at_s=time.monotonic(),
+            at_s=self._clock.monotonic_s(),
             frames=len(self._analysed),
             stages={stage: self._stage_s(stage) for stage in STAGES},
             native_s=library_threads_cpu_s(),
@@ -210,6 +234,7 @@ class _Bench:
             "seconds": round(passed_s, 1),
             "activity": trial.activity,
             "rtsp": trial.rtsp,
+            "own_clock": trial.own_clock,
             "rules": list(trial.kinds),
             "detector": describe(self._config),
             "meets": meets,
@@ -230,6 +255,7 @@ class _Bench:
             "sending_cpu_s": round(sending, 5),
             "resident_mb": round(after.resident_mb, 1),
             "resident_growth_mb": round(after.resident_mb - before.resident_mb, 1),
+            "canvas_cpu_ms": round(self._canvas_ms, 2),
             "cores": len(os.sched_getaffinity(0)),
             "load_average": round(os.getloadavg()[0], 2),
         }
@@ -280,9 +306,13 @@ class _Bench:
             self._drops[reason if kind == "drop" else f"reconnect {reason}"] += 1
 
         more: dict[str, Any] = {"not_before_s": not_before_s, "on_event": on_event}
-        more["on_cpu"] = self._metrics.stage_cpu.labels(stage="decode").inc
+        more |= {"fps": fps, "on_cpu": self._metrics.stage_cpu.labels(stage="decode").inc}
+        number = int(camera_id.rpartition("-")[2])
+        if stored is not None and isinstance(self._clock, SteppedClock):
+            session = Replay(stored, number * 7, self._stop, self._sent)
+            begin_s = self._clock.monotonic_s() + 0.2 * number / self._trial.cameras
+            return SteppedReader(session, begin_s, self._clock, camera_id, **more)
         if stored is not None:
-            number = int(camera_id.rpartition("-")[2])
 
             def again(*_: object) -> tuple[Replay, Replay]:
                 # Each camera is at another place of the stream, and its pictures come at other moments.
@@ -290,7 +320,7 @@ class _Bench:
                 return session, session
 
             more["open_stream"] = again
-        return RtspReader(camera_id, address, fps=fps, clock=self._clock, **more)
+        return RtspReader(camera_id, address, clock=self._clock, **more)
 
     def _sent(self, cpu_s: float) -> None:
         self._sending_s[0] += cpu_s

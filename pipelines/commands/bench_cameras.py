@@ -30,6 +30,11 @@ def add_cameras(subjects: Any) -> None:
     )
     cameras.add_argument("--rtsp", action="store_true", help="through RTSP servers, processes of their own")
     cameras.add_argument(
+        "--own-clock",
+        action="store_true",
+        help="time stands still while the worker works: what it costs, also on a machine that is busy with other work",
+    )
+    cameras.add_argument(
         "--find-limit", action="store_true", help="the most cameras that get 5 analysed frames/s, p95 age <= 1 s"
     )
     cameras.add_argument("--json", action="store_true", help="one JSON object on standard output")
@@ -58,7 +63,7 @@ def _cameras(args: argparse.Namespace) -> int:
             lambda count: limit.in_a_process(count, passed_on), args.cameras, lambda one: _progress(one, args.json)
         )
     else:
-        trial = cameras.Trial(args.cameras, args.seconds, stream, args.activity, args.rtsp, kinds)
+        trial = cameras.Trial(args.cameras, args.seconds, stream, args.activity, args.rtsp, args.own_clock, kinds)
         figures = cameras.run(trial, config)
     if args.json:
         sys.stdout.write(json.dumps(figures, indent=2) + "\n")
@@ -74,6 +79,8 @@ def _check(args: argparse.Namespace, kinds: tuple[str, ...]) -> None:
         raise BadInput("give at least 1 camera and 1 second")
     if not 0 <= args.activity <= 1:
         raise BadInput(f"--activity {args.activity} is not between 0 and 1")
+    if args.own_clock and (args.rtsp or args.find_limit):
+        raise BadInput("--own-clock cannot go with --rtsp or --find-limit: both need real time")
     unknown = [kind for kind in kinds if kind not in _KINDS]
     if unknown:
         raise BadInput(f"--rules: {', '.join(unknown) or 'nothing'} is unknown; known: {', '.join(_KINDS)}")
@@ -104,7 +111,9 @@ def _table(figures: dict[str, Any]) -> None:
         "nor inference",
         *(f"  {name:<14}{1000 * cpu_s:>8.2f} ms" for name, cpu_s in stages.items()),
         f"apart           bus {1000 * figures['bus_cpu_s']:.2f} ms, sending the streams {1000 * figures['sending_cpu_s']:.2f} ms",
-        f"machine         {figures['cores']} cores, load {figures['load_average']:.1f}",
+        f"machine         {figures['cores']} cores, load {figures['load_average']:.1f}; a full canvas costs it "
+        f"{figures['canvas_cpu_ms']:.1f} ms now; {figures['cores']} cores / {1000 * total:.1f} ms = "
+        f"{figures['cores'] / total:.0f} cameras",
     ]
     if "limit" in figures:
         lines.append(f"limit           {figures['limit']} cameras")

@@ -6,6 +6,7 @@ processor from what is measured.
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,8 +18,11 @@ from typing import Any, Final
 import av
 import av.error
 
+from pipelines.clock import Clock
 from pipelines.errors import BadInput
 from pipelines.media.decoding import open_video
+from pipelines.media.rtsp import RtspReader
+from vision.frame import Frame
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,7 @@ class Replay:
         self._first = stored.keys[start % len(stored.keys)]
         self._stop = stop
         self._on_cpu = on_cpu
+        self._number = 0
         context: Any = av.CodecContext.create(stored.codec, "r")
         context.extradata = stored.extradata
         context.thread_count = 1
@@ -71,22 +76,64 @@ class Replay:
 
     def demux(self, _stream: object) -> Iterator[av.Packet[Any]]:
         """Packets without an end, until `stop` is set; their pts go on growing from loop to loop."""
-        packets, interval_s = self._stored.packets, self._stored.interval_s
-        base = Fraction(1, 90_000)
         begin_s = time.monotonic()
-        number = 0
         while True:
             cpu_s = time.thread_time()
-            due_s = number * interval_s
-            if self._stop.wait(max(0.0, begin_s + due_s - time.monotonic())):
+            if self._stop.wait(max(0.0, begin_s + self.due_s - time.monotonic())):
                 return
-            stored = packets[(self._first + number) % len(packets)]
-            packet: Any = av.Packet(stored.content)
-            packet.pts = packet.dts = round(due_s / base)
-            packet.time_base = base
-            number += 1
+            packet = self.next()
             self._on_cpu(time.thread_time() - cpu_s)
             yield packet
 
+    @property
+    def due_s(self) -> float:
+        """When the next packet is due, in seconds since the session's start."""
+        return self._number * self._stored.interval_s
+
+    def next(self) -> av.Packet[Any]:
+        """The next packet, due or not."""
+        stored = self._stored.packets[(self._first + self._number) % len(self._stored.packets)]
+        base = Fraction(1, 90_000)
+        packet: Any = av.Packet(stored.content)
+        packet.pts = packet.dts = round(self.due_s / base)
+        packet.time_base = base
+        self._number += 1
+        sent: av.Packet[Any] = packet
+        return sent
+
     def close(self) -> None:
         """Nothing is open."""
+
+
+class SteppedReader(RtspReader):
+    """Reads a replay in the caller's thread, whenever it is asked, as far as `clock` has come: for a clock that stands
+    still while its user works. Nothing is ever late then.
+    """
+
+    def __init__(self, session: Replay, begin_s: float, clock: Clock, camera_id: str, **more: Any) -> None:
+        """The session's first packet is due at `begin_s` (monotonic); `more` as for `RtspReader`."""
+        super().__init__(camera_id, "rtsp://127.0.0.1/replay", clock=clock, **more)
+        self._session = session
+        self._begin_s = begin_s
+        self._next_s = -math.inf
+        self._time.start_run()
+
+    def run(self, stop: threading.Event) -> None:
+        """Nothing to do: `has_frame` reads."""
+
+    @property
+    def has_frame(self) -> bool:
+        if self._next_s <= self._clock.monotonic_s():
+            self._read_on()
+        return self._slot is not None
+
+    def take(self, timeout_s: float) -> Frame | None:
+        return super().take(timeout_s) if self.has_frame else None
+
+    def _read_on(self) -> None:
+        cpu_s = time.thread_time()
+        while (due_s := self._begin_s + self._session.due_s) <= self._clock.monotonic_s():
+            for picture in self._decode(self._session, self._session.next()):
+                self._offer(picture, self.camera_id, due_s)
+        self._next_s = due_s
+        self._on_cpu(time.thread_time() - cpu_s)

@@ -246,7 +246,7 @@ class RtspReader:
                 self.last_error = "the stream is behind its live edge and does not catch up"
                 raise SessionEnded("stale")
 
-    def _decode(self, stream: av.VideoStream, packet: av.Packet[Any]) -> list[av.VideoFrame]:
+    def _decode(self, stream: Any, packet: av.Packet[Any]) -> list[av.VideoFrame]:
         try:
             return list(stream.codec_context.decode(packet))
         except av.error.FFmpegError:

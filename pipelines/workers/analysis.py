@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from threading import Event as StopEvent
-from threading import Lock
+from threading import Lock, Thread
 from typing import Final, Protocol
 
 from pipelines.clock import Clock
@@ -112,7 +112,7 @@ class AnalysisWorker:
 
     def run(self, stop: StopEvent) -> None:
         try:
-            self._looking.warm_up()
+            Thread(target=self._looking.prepare, name="prepare", daemon=True).start()
             while not stop.is_set():
                 if not self.run_once():
                     self._idle(stop)
@@ -143,11 +143,14 @@ class AnalysisWorker:
             self._step(task, found)
         return True
 
+    def settle(self) -> bool:
+        """Wait a moment for the detector, if it has something in hand; False when it has not."""
+        self._looking.wait(_IDLE_S)
+        return self._looking.flies
+
     def _idle(self, stop: StopEvent) -> None:
         began_s = self._clock.monotonic_s()
-        if self._looking.flies:
-            self._looking.wait(_IDLE_S)
-        else:
+        if not self.settle():
             self._clock.wait(stop, _IDLE_S)
         self._governor.count(0, 0, self._clock.monotonic_s() - began_s)
 

@@ -5,18 +5,15 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from concurrent.futures import Executor, Future, wait
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
-
-import numpy as np
 
 from pipelines.logs import fields
 from pipelines.metrics import Metrics
 from pipelines.workers.camera import CameraAnalysis
 from vision import mosaic
 from vision.attention import Look
-from vision.detection import Detections, Detector, DetectorError
+from vision.detection import Detections, Detector, DetectorError, Preparable
 from vision.frame import Frame
 
 #: Pictures' worth of parts in one batch: enough that canvases fill, few enough that nobody waits long for it.
@@ -65,12 +62,13 @@ class Looking:
         self._flying: Future[list[Landed]] | None = None
         self._held: set[str] = set()
 
-    def warm_up(self) -> None:
-        """Let the detector make itself ready for both sizes of canvas, which may take it a second."""
-        height, width = self._input_px
-        for rows in (height, height // 2):
-            with suppress(DetectorError):  # it will be told, with the camera, when a picture comes
-                self._detector.detect([np.full((rows, width, 3), 114, np.uint8)])
+    def prepare(self) -> None:
+        """In a thread of its own: let the detector make itself cheaper for half-filled canvases."""
+        if isinstance(self._detector, Preparable):
+            try:
+                self._detector.prepare()
+            except ValueError as error:
+                self._log.warning("half-filled canvases cost as much as full ones: %s", error)
 
     @property
     def has_room(self) -> bool:

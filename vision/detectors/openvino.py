@@ -34,9 +34,7 @@ class OpenVinoDetector:
     """A YOLO network in OpenVINO's own format (`.xml` with its `.bin`) or ONNX, on the processor or an Intel GPU.
 
     Conversion to float, colour order and scaling are part of the compiled graph; a picture is only fitted into the
-    input. In throughput mode the pictures of one `detect` are worked on side by side, one core each. On the processor
-    a picture that fills only half of the input's height is worked on at half the cost: the network is compiled once more
-    for that, when the first such picture comes.
+    input. In throughput mode the pictures of one `detect` are worked on side by side, one core each.
 
     Raises:
         ModelError: the file is missing, broken, no YOLO detection model, or does not take the input size.
@@ -53,7 +51,6 @@ class OpenVinoDetector:
         labels = Labels.from_names(_names(model))
         self._reader = Reader(head_of(_shape(model), labels), labels, settings.confidence, settings.overlap)
         self._slots: dict[tuple[int, int], list[_Slot]] = {settings.input_px: self._compile(model, settings.input_px)}
-        self._trims = self._device == "CPU" and _takes_any_size(self._core, settings)
 
     def _compile(self, model: ov.Model, input_px: tuple[int, int]) -> list[_Slot]:
         settings = self._settings
@@ -75,20 +72,29 @@ class OpenVinoDetector:
             raise ModelError("model", f"OpenVINO cannot run {settings.model}: {_first_line(error)}") from error
         return slots
 
-    def _slots_for(self, picture_px: tuple[int, int]) -> tuple[tuple[int, int], list[_Slot]]:
-        """The configured input; its upper half for a picture that needs no more at the same scale.
+    def prepare(self) -> None:
+        """Compile the network once more, for pictures that fill only half of the input's height: they cost half from then
+        on. It takes a second and 90 MB; another thread may do it while `detect` is used.
 
-        Each size is a network of its own in memory (90 MB) and takes a second to compile, so there are only these two.
+        Raises:
+            ModelError: it cannot be done.
         """
-        size = self._settings.input_px
-        half = (_up(size[0] // 2), size[1])
-        place = Letterbox.fit(picture_px, size)
-        if self._trims and place.height_px <= half[0]:
+        if self._device != "CPU" or not _takes_any_size(self._core, self._settings):
+            return
+        half = self._half
+        model = self._core.read_model(self._settings.model)
+        model.reshape([1, 3, *half])
+        self._slots[half] = self._compile(model, half)
+
+    @property
+    def _half(self) -> tuple[int, int]:
+        height, width = self._settings.input_px
+        return (-(-height // 2 // STRIDE_PX) * STRIDE_PX, width)
+
+    def _slots_for(self, picture_px: tuple[int, int]) -> tuple[tuple[int, int], list[_Slot]]:
+        size, half = self._settings.input_px, self._half
+        if half in self._slots and Letterbox.fit(picture_px, size).height_px <= half[0]:
             size = half
-        if size not in self._slots:
-            model = self._core.read_model(self._settings.model)
-            model.reshape([1, 3, *size])
-            self._slots[size] = self._compile(model, size)
         return size, self._slots[size]
 
     @property
@@ -180,11 +186,6 @@ def _read(core: ov.Core, settings: DetectorSettings) -> ov.Model:
 def _takes_any_size(core: ov.Core, settings: DetectorSettings) -> bool:
     shape = core.read_model(settings.model).inputs[0].get_partial_shape()
     return not (shape[2].is_static or shape[3].is_static)
-
-
-def _up(side_px: int) -> int:
-    """To the next size that the network takes."""
-    return -(-side_px // STRIDE_PX) * STRIDE_PX
 
 
 def _shape(model: ov.Model) -> tuple[int, ...]:
