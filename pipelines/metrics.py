@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Final
 
@@ -22,6 +23,7 @@ from prometheus_client import (
     generate_latest,
 )
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.parser import text_string_to_metric_families
 
 _PREFIX: Final = "gatewatch"
 #: A stage takes from half a millisecond (tracking) to seconds (a stuck publisher).
@@ -38,6 +40,24 @@ def package_version() -> str:
         return version("gatewatch")
     except PackageNotFoundError:
         return "0+unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One line of a page: `gatewatch_frames_dropped_total{camera="gate",reason="late"} 3`."""
+
+    name: str
+    labels: dict[str, str]
+    value: float
+
+
+def read_page(text: str) -> list[Sample]:
+    """The samples of another process's /metrics. Raises ValueError: it is no such page."""
+    return [
+        Sample(one.name, dict(one.labels), float(one.value))
+        for family in text_string_to_metric_families(text)
+        for one in family.samples
+    ]
 
 
 class Metrics:
