@@ -7,10 +7,11 @@ from typing import Final
 from fastapi import Depends, FastAPI
 
 from console import gate, problems
-from console.api import answers, cameras, document, footage, incidents, operating, stream
+from console.api import answers, cameras, document, incidents, operating, stream
+from console.api import footage as footage_api
 from console.frame import Frame, Place
 from console.headers import Guarded
-from console.pages import live, login, now, people
+from console.pages import footage, live, login, now, people, system
 from console.parts import Parts
 from pipelines.access.roles import Permission
 from pipelines.metrics import package_version
@@ -18,6 +19,8 @@ from pipelines.metrics import package_version
 #: The navigation, in its order. A page adds itself here and its router below.
 PLACES: Final = (
     Place("/now", "frame.now", Permission.SEE),
+    Place("/footage", "frame.footage", Permission.WATCH),
+    Place("/system", "frame.system", Permission.OPERATE, whole_site=True),
     Place("/people", "frame.people", Permission.PEOPLE, whole_site=True),
 )
 ROUTERS: Final = (
@@ -28,7 +31,9 @@ ROUTERS: Final = (
     incidents.api,
     answers.api,
     cameras.api,
-    footage.api,
+    footage_api.api,
+    footage.router,
+    system.router,
     stream.api,
     operating.api,
     document.api,

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -95,31 +95,43 @@ def filled(tmp_path: Path, stream: Stream) -> FilledVolume:
     return FilledVolume(tmp_path / "volume", stream)
 
 
-def _install_postgres() -> str | None:
-    """Debian's server, where root may install it; returns why it cannot be had."""
+def _install(package: str, found: Callable[[], object]) -> str | None:
+    """A package of Debian's, where root may install it; returns why it cannot be had, None when `found` finds it."""
+    if found():
+        return None
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
-        return "PostgreSQL's server programs are missing and cannot be installed here: apt-get install postgresql"
+        return f"{package} is missing and cannot be installed here: apt-get install {package}"
     # Two processes of one run, and two runs, do not disturb each other.
     with (Path(tempfile.gettempdir()) / "gatewatch-tests-apt.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if find_programs() is not None:
+        if found():
             return None
         quiet = {"DEBIAN_FRONTEND": "noninteractive"} | os.environ
-        for command in (["update"], ["install", "-y", "--no-install-recommends", "postgresql"]):
+        for command in (["update"], ["install", "-y", "--no-install-recommends", package]):
             done = subprocess.run(
                 ["apt-get", "-qq", *command], env=quiet, capture_output=True, text=True, timeout=280, check=False
             )
-    if find_programs() is None:
-        return f"apt-get install postgresql failed: {done.stderr.strip()[-300:]}"
-    return None
+    return None if found() else f"apt-get install {package} failed: {done.stderr.strip()[-300:]}"
+
+
+def _need(package: str, found: Callable[[], object]) -> None:
+    """Skips, visibly, where `package` cannot be had; in CI that is a failure."""
+    missing = _install(package, found)
+    if missing is not None:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(missing)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Debian's browser, for the console's pages."""
+    _need("chromium", lambda: shutil.which("chromium"))
+    return str(shutil.which("chromium"))
 
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[TemporaryPostgres]:
     """A server of this run's own, with a database `migrated` to copy from. Skipped where it cannot be had; never in CI."""
-    missing = None if find_programs() is not None else _install_postgres()
-    if missing is not None:
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(missing)
+    _need("postgresql", find_programs)
     # Nothing in it survives the run, so nothing needs to reach the disk.
     careless = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
     with TemporaryPostgres(careless) as server:

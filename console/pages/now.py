@@ -40,7 +40,7 @@ def now(request: Request, parts: TheseParts, caller: ThisCaller) -> Response:
         "me": caller.name,
         "timezone": parts.config.site.timezone,
     }
-    words = ("now.", "kind.", "severity.", "state.", "view.", "verdict.", "role.")
+    words = ("now.", "kind.", "severity.", "state.", "view.", "verdict.", "role.", "footage.")
     return frame(request).page(request, "now.html", {}, script_words=words, data=data)
 
 
@@ -95,7 +95,7 @@ def incident(request: Request, parts: TheseParts, caller: ThisCaller, incident_i
         "reason": facts.reason,
         "thread": None if thread is None else asdict(thread),
         "log": log,
-        "before": [{name: row[name] for name in ("incident_id", "opened_s", "verdict")} for row in before],
+        "before": [{name: row[name] for name in ("incident_id", "kind", "opened_s", "verdict")} for row in before],
         "pictures": [
             {"role": picture.get("role", ""), "url": f"/api/v1/incidents/{incident_id}/pictures/{number}"}
             for number, picture in enumerate(found["pictures"])

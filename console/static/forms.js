@@ -15,8 +15,8 @@ export function askRaise(camera, say) {
   const plate = element("input", { name: "plate", autocomplete: "off", maxlength: "20" });
   const note = element("textarea", { name: "note", rows: "3", maxlength: "2000", required: true });
   ask(t("now.raise"), [label("now.where", where), label("now.what", kind), label("now.level", level), label("now.plate", plate), label("now.note", note)], async () => {
-    const body = { camera: where.value, kind: kind.value, severity: Number(level.value), note: note.value.trim(), plate: plate.value.trim() || null, time_s: clock.now() };
-    await api("/api/v1/incidents", { method: "POST", body });
+    const body = { kind: kind.value, severity: Number(level.value), note: note.value.trim(), plate: plate.value.trim(), at_s: clock.now() };
+    await api(`/api/v1/cameras/${encodeURIComponent(where.value)}/incidents`, { method: "POST", body });
     say(t("now.did.raise"));
   });
 }
@@ -26,8 +26,8 @@ export function askSnooze(found, say) {
   const lasts = select("minutes", MINUTES.map((one) => [String(one), t("now.minutes", { minutes: one })]));
   const reason = element("textarea", { name: "reason", rows: "2", maxlength: "500", required: true });
   ask(`${t("now.snooze")}: ${found.camera_name} · ${found.rule}`, [label("now.lasts", lasts), label("now.reason", reason)], async () => {
-    const body = { camera: found.camera, rule: found.rule, until_s: clock.now() + 60 * Number(lasts.value), reason: reason.value.trim() };
-    await api("/api/v1/snoozes", { method: "POST", body });
+    const body = { rule: found.rule, until_s: clock.now() + 60 * Number(lasts.value), reason: reason.value.trim() };
+    await api(`/api/v1/cameras/${encodeURIComponent(found.camera)}/snoozes`, { method: "POST", body });
     say(t("now.did.snooze"));
   });
 }

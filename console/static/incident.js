@@ -1,8 +1,11 @@
 // One incident large: its clip at once, its pictures, what was measured, who did what, and what happened here before.
 
 import { api, data, element, t } from "./page.js";
+import { Player } from "./player.js";
 import { stateText } from "./queue.js";
 import { hour, moment } from "./times.js";
+
+const BEFORE_S = 10;
 
 export class IncidentView {
   /** `act(name, row)` for a button; `close()` for the way back. */
@@ -95,12 +98,27 @@ export class IncidentView {
     }
     const note = element("p", { class: "note", hidden: true });
     const video = element("video", { src: found.clip, controls: true, autoplay: true, muted: true, loop: true, "aria-label": t("now.clip") });
-    video.addEventListener("error", () => {
-      const last = found.pictures.at(-1);
-      if (last) this.picture(last, t("now.no_clip"));
-      else this.stage.replaceChildren(element("p", { class: "dim" }, t("now.no_clip")));
+    video.addEventListener("error", () => this.recorded(found), { once: true });
+    this.stage.replaceChildren(video, note);
+  }
+
+  /** While the clip is not made yet: what is recorded so far, from before it began. */
+  async recorded(found) {
+    const note = element("p", { class: "note", hidden: true });
+    const video = element("video", { controls: true, muted: true, "aria-label": t("now.clip") });
+    const player = new Player(video, (text) => {
+      note.textContent = text;
+      note.hidden = !text;
     });
     this.stage.replaceChildren(video, note);
+    try {
+      await player.open(found.camera, found.opened_s - BEFORE_S);
+      if (player.shown_s !== null) return await video.play();
+    } catch {
+      // no recording is a state of its own: the newest picture says more than a black one
+    }
+    const last = found.pictures.at(-1);
+    if (this.id === found.incident_id && last) this.picture(last, t("now.no_clip"));
   }
 
   picture(picture, why = "") {
