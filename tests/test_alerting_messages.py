@@ -119,6 +119,21 @@ def test_a_digest_says_what_it_holds_and_what_it_leaves_out() -> None:
     assert "共 61 起：违法停车 × 60，人群聚集" in letters().compose("digest", digest).body
 
 
+def test_what_concerns_no_camera_is_told_of_the_site() -> None:
+    alarm = event(
+        kind="alert_unreached",
+        camera_id="-",
+        zone_id="",
+        severity=1,
+        evidence={"alerts": Quantity(3, "alerts"), "incident": Quantity("case-7", "")},
+    )
+    said = letters().compose("opened", alarm)
+    assert said.title == "【一级 特别重大】北门小学：报警未送达任何人，新报警"
+    assert "地点：北门小学\n" in said.body
+    assert "依据：未送达3条报警；最早的事件case-7" in said.body
+    assert "gatewatch alerts dead" in said.body
+
+
 def test_a_drill_and_a_test_say_so_first() -> None:
     drill = incident_event(an_incident(), "v", "北门", drill=True).to_dict()
     said = letters().compose("opened", drill)

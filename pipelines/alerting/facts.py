@@ -64,6 +64,8 @@ def facts_of(event: Mapping[str, Any], manner: Manner) -> Facts:
     """The facts of an event's envelope (as `Event.to_dict` gives it)."""
     data = event["data"]
     language, kind, phase = manner.language, str(data["kind"]), str(data.get("phase", ""))
+    # What concerns the site as a whole (an alert that reached nobody, a full disk) names no camera.
+    camera = "" if data["camera"] in ("", "-") else str(data["camera"])
     since_s, closed_s = data.get("first_seen_s"), data.get("closed_s")
     end_s = data["time_s"] if closed_s is None else closed_s
     reason = data.get("close_reason") or ""
@@ -78,8 +80,8 @@ def facts_of(event: Mapping[str, Any], manner: Manner) -> Facts:
         phase_name=word(language, f"phase.{phase}"),
         level=int(data["severity"]),
         level_name=word(language, f"severity.{data['severity']}"),
-        camera=str(data["camera"]),
-        camera_name=str(data.get("camera_name") or data["camera"]),
+        camera=camera,
+        camera_name=str(data.get("camera_name") or camera) if camera else "",
         zone=str(data.get("zone") or ""),
         drill=data.get("drill") is True,
         test=event["type"] == "alert.test",

@@ -112,7 +112,7 @@ class Letters:
             "incidents": incidents,
             "count": max(int(data.get("count") or 0), len(events)),
             "kinds": [f"{kind} × {number}" if number > 1 else kind for kind, number in kinds],
-            "place": f"{incident.camera_name} / {incident.zone}" if incident.zone else incident.camera_name,
+            "place": " / ".join(part for part in (incident.camera_name, incident.zone) if part) or self.manner.site,
             "evidence": [f"{one.label}{gap}{one.text}" for one in incident.evidence],
             "details": details,
             "event": event,
