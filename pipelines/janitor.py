@@ -17,6 +17,7 @@ from pipelines.errors import GatewatchError, Unavailable
 from pipelines.events.bus import Publisher
 from pipelines.events.envelope import incident_event
 from pipelines.logs import fields
+from pipelines.recording import alarms
 from pipelines.recording.clips import Clip
 from pipelines.recording.clockstate import ClockGrade
 from vision.incident import Incident, Phase, Quantity
@@ -83,7 +84,7 @@ class Janitor:
         footage = self._open_footage()
         footage.forward(lambda body: self._publish(footage, body))
         for row in self._incidents_since(self._clock.now_s() - _LOOK_BACK_S):
-            if row["camera"] and row["kind"] != "recording_gap":
+            if row["camera"] not in ("", alarms.NO_CAMERA) and row["kind"] != "recording_gap":
                 self._keep(footage, row)
                 self._clip(footage, row)
 

@@ -16,6 +16,7 @@ from pipelines.janitor import Janitor
 from pipelines.media.ffmpeg import Ffmpeg
 from pipelines.recording import alarms
 from pipelines.recording.footage import Footage
+from pipelines.store.incidents import notice_of
 from pipelines.testing import FakeClock
 
 MORNING_S = 1_772_438_400.0
@@ -88,6 +89,24 @@ def test_a_gap_in_the_recording_reaches_the_bus_once_and_as_an_envelope(rounds: 
     assert event.data["evidence"] == {"gap": {"value": 15.0, "unit": "s"}}
     assert event.data["clock"]["evidence_grade"] is False
     jsonschema.validate(json.loads(event.to_json()), event_schema())
+
+
+def test_an_alarm_of_the_whole_volume_is_taken_by_the_record(rounds: Rounds) -> None:
+    faults = alarms.Faults(rounds.index, round(MORNING_S * 1000))
+    faults.raised("retention_floor", "at this rate only 21.2 days fit on the volume")
+    faults.over("retention_floor")
+    rounds.janitor.run_once()
+    notices = [notice_of(event) for event in rounds.bus.events]
+    assert [(one.kind, one.phase, one.severity) for one in notices] == [
+        ("retention_floor", "opened", 1),
+        ("retention_floor", "closed", 1),
+    ]
+
+
+def test_an_incident_of_the_whole_site_has_no_footage_to_keep(rounds: Rounds) -> None:
+    rounds.rows = [a_row(MORNING_S + 20, MORNING_S + 30) | {"camera": "-", "kind": "retention_floor"}]
+    rounds.janitor.run_once()
+    assert rounds.footage.clip("case-1") is None
 
 
 def test_a_closed_incident_has_its_clip_with_the_seconds_around_it(rounds: Rounds) -> None:

@@ -141,6 +141,10 @@ class GapAlarms:
             post(index, {**closing, "incident_id": body["incident_id"]}, now_ms)
 
 
+#: Stands for the camera in an incident of the whole site: the record takes no empty name.
+NO_CAMERA: Final = "-"
+
+
 class Faults:
     """Alarms of the whole volume: raised once, over once."""
 
@@ -156,7 +160,7 @@ class Faults:
         times = {"first_seen": now_s, "opened": now_s, "time": now_s}
         evidence = {"detail": {"value": detail, "unit": ""}}
         body = incident(
-            kind, "", str(self._now_ms), phase="opened", revision=1, severity=1, times_s=times, evidence=evidence
+            kind, NO_CAMERA, str(self._now_ms), phase="opened", revision=1, severity=1, times_s=times, evidence=evidence
         )
         post(self._index, body, self._now_ms)
 
