@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -9,18 +10,20 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import jsonschema
 import pytest
 from sqlalchemy import func, select
 
 from pipelines.alerting import actions
 from pipelines.alerting.dispatcher import Dispatcher
+from pipelines.alerting.drill import Drills
 from pipelines.alerting.escalation import Escalation
 from pipelines.alerting.life import Verdict
 from pipelines.alerting.policy import policy_of
 from pipelines.config.loader import load_text
 from pipelines.errors import Unavailable
 from pipelines.events.bus import Delivery
-from pipelines.events.envelope import Event, incident_event
+from pipelines.events.envelope import Event, event_schema, incident_event
 from pipelines.metrics import Metrics
 from pipelines.store import outbox
 from pipelines.store.database import Database, sqlite_url
@@ -460,3 +463,85 @@ def test_a_storm_becomes_one_message_that_says_what_it_holds(store: Database) ->
     walk.go(61)
     walk.incident("calm")
     assert walk.sent[-1][3]["subject"] == "calm"
+
+
+DRILLED = SCHOOL.replace("storm: null}", 'storm: null, drill: {schedule: "mon 09:00-09:10", within: 2m}}')
+
+
+class Published:
+    """The bus as the janitor sees it."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+
+    def publish(self, event: Event) -> None:
+        self.events.append(event)
+
+
+def drills_of(walk: Walk, bus: Published) -> Drills:
+    assert walk.policy.drill is not None
+    return Drills(walk.policy.drill, bus, walk.clock, "v", "School", logging.getLogger("test.drill"))
+
+
+def test_a_drill_goes_to_every_channel_of_everybody_and_is_no_alarm_when_it_arrives(database: Database) -> None:
+    walk, bus = Walk(database, DRILLED, "2026-11-23 08:59:59"), Published()  # a Monday
+    drills = drills_of(walk, bus)
+    assert not drills.run_once()
+    walk.go(1)
+    assert drills.run_once()
+    assert not drills.run_once()
+    # A janitor that was started anew makes it again under the same id, which the bus and the store take once.
+    assert drills_of(walk, bus).run_once()
+    assert {event.id for event in bus.events} == {
+        "drill-2026-11-23T01:00:00.000Z:1",
+        "drill-2026-11-23T01:00:00.000Z:2",
+    }
+    walk.bus.waiting += bus.events
+    walk.dispatcher.run_once()
+    walk.send()
+    everybody = {(one.name, channel) for one in walk.policy.recipients for channel in one.channels}
+    assert {(recipient, channel) for _, recipient, channel, _ in walk.sent} == everybody
+    assert len(walk.sent) == len(everybody)
+    assert all(body["data"]["drill"] for _, _, _, body in walk.sent)
+    walk.go(300)
+    assert kinds(database) == ["drill"]
+    assert 'gatewatch_drill_delay_seconds{channel="jsonl"} 0.0' in walk.metrics.exposition()[0].decode()
+
+
+@pytest.mark.parametrize("made", [True, False])
+def test_a_drill_that_does_not_arrive_is_an_alarm_that_says_where(database: Database, made: bool) -> None:
+    walk, bus = Walk(database, DRILLED, "2026-11-23 08:59:00"), Published()
+    walk.go(60, 1)
+    if made:
+        drills_of(walk, bus).run_once()
+        walk.bus.waiting += bus.events
+        walk.dispatcher.run_once()
+        walk.dead = {"jsonl"}
+        walk.send()
+    walk.go(119)
+    assert "drill_failed" not in kinds(database)
+    walk.go(5, 1)
+    walk.go(120)
+    assert kinds(database).count("drill_failed") == 1
+    missing = walk.shown("drill-2026-11-23T01:00:00.000Z-failed")["evidence"]["missing"]["value"]
+    assert "bureau (jsonl)" in missing
+    assert ("王伟 (log)" in missing) is not made
+
+
+def test_a_digest_and_an_escalation_keep_the_schema_of_the_message(database: Database) -> None:
+    walk = Walk(database, STORM, "2026-11-24 10:00:00")
+    for number in range(6):
+        walk.incident(f"case-{number}", severity=3)
+    walk.go(20, 1)
+    school = Walk(database, SCHOOL, "2026-11-24 10:00:00")
+    school.incident("other", camera_id="gate-south")
+    school.go(61)
+    told = [body for _, _, _, body in (*walk.sent, *school.sent)]
+    assert {"alert.digest", "alert.escalated"} <= {body["type"] for body in told}
+    for body in told:
+        jsonschema.validate(body, event_schema())
+
+
+def kinds(database: Database) -> list[str]:
+    with database.reading() as connection:
+        return [row["kind"] for row in list_incidents(connection, IncidentFilter()).rows]
