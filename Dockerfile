@@ -10,7 +10,7 @@ COPY vision ./vision
 COPY pipelines ./pipelines
 COPY console ./console
 # Editable: sample_streams/ is looked for beside the packages.
-RUN pip install -e ".[samples,onnx,postgres]"
+RUN pip install -e ".[samples,onnx,postgres,analysis]"
 
 FROM base AS model
 COPY models ./models

@@ -83,7 +83,8 @@ def told(columns: Iterator[Columns]) -> list[tuple[Any, ...]]:
             rows.append(
                 (
                     float(portion.at_s[row]),
-                    portion.groups[portion.group[row]],
+                    (*portion.places[portion.place[row]], int(portion.severity[row]), bool(portion.drill[row])),
+                    portion.verdicts[portion.verdict[row]],
                     bool(portion.told[row]),
                     seconds,
                     plates.get(row),
@@ -170,29 +171,32 @@ def test_each_change_is_seen_at_once(store: Database) -> None:
 
         return act
 
-    row = change(thread(threads.put, [Thread(name, "pending", 2, created_s=MONDAY_S + 110)]))
-    assert (row[2], row[3]) == (False, (None, None, None, None))
+    # To a thread that begins nothing has happened yet: no figure changes.
+    roll_all(store)
+    thread(threads.put, [Thread(name, "pending", 2, created_s=MONDAY_S + 110)])()
+    assert roll_all(store) == 0
+    assert asked(store)[0][3:5] == (False, (None, None, None, None))
     row = change(thread(threads.change, name, sent_s=MONDAY_S + 111, acknowledged_s=MONDAY_S + 140.5))
-    assert (row[2], row[3][0]) == (True, 30.5)
+    assert (row[3], row[4][0]) == (True, 30.5)
     row = change(thread(threads.change, name, on_site_s=MONDAY_S + 170, closed_s=MONDAY_S + 410))
-    assert row[3][:3] == (30.5, 60.0, 300.0)
+    assert row[4][:3] == (30.5, 60.0, 300.0)
     row = change(thread(threads.add_verdict, name, "true", who="a", now_s=MONDAY_S, note=""))
-    assert row[1].verdict == "true"
+    assert row[2] == "true"
     more = {"kind": "crowding", "revision": 2, "time_s": MONDAY_S + 130}
     row = change(
         lambda: put(store, 1, MONDAY_S + 100, Phase.UPDATED, evidence={"density": Quantity(2.5, "people/m2")}, **more)
     )
-    assert row[5] == (30.0, (30.0, 30.0, 0.0))
+    assert row[6] == (30.0, (30.0, 30.0, 0.0))
     more |= {"revision": 3, "time_s": MONDAY_S + 165, "closed_s": MONDAY_S + 160}
     row = change(lambda: put(store, 1, MONDAY_S + 100, Phase.CLOSED, evidence={}, **more))
-    assert row[3][3] == 60.0
-    assert row[5] == (60.0, (60.0, 30.0, 0.0))
+    assert row[4][3] == 60.0
+    assert row[6] == (60.0, (60.0, 30.0, 0.0))
     # A message that comes late is of the record too, though it changes no incident.
     late = {"kind": "crowding", "revision": 0, "time_s": MONDAY_S + 115}
     row = change(
         lambda: put(store, 1, MONDAY_S + 100, Phase.UPDATED, evidence={"density": Quantity(9.0, "people/m2")}, **late)
     )
-    assert row[5] == (60.0, (60.0, 30.0, 15.0))
+    assert row[6] == (60.0, (60.0, 30.0, 15.0))
     with store.write() as connection:
         connection.execute(schema.incidents.delete().where(schema.incidents.c.incident_id == name))
     assert len(asked(store)) == 1
@@ -267,7 +271,7 @@ def test_a_density_that_is_no_number_is_unknown(store: Database) -> None:
             event = incident_event(an_incident(f"case-{number}", kind="crowding", opened_s=MONDAY_S), "v", "n")
             event.data["evidence"] = {"density": {"value": value, "unit": "people/m2"}, "plate": value}
             incidents.apply(connection, [notice_of(event)], 1.0)
-    assert [(row[4], row[5]) for row in asked(store)] == [(None, None)] * 6
+    assert [(row[5], row[6]) for row in asked(store)] == [(None, None)] * 6
 
 
 def test_the_janitor_sums_up_what_changed(store: Database, tmp_path: Path) -> None:

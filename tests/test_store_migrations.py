@@ -92,7 +92,7 @@ def check(url: str) -> None:
         days = history.stale(connection)
     assert columns.at_s.tolist() == [1780000180.5, 1780003630.0]
     assert days == [20601]  # the history is summed up from what was there
-    assert columns.groups[0].verdict == "true"
+    assert columns.verdicts[columns.verdict[0]] == "true"
     with database.write() as connection:  # what waited to be sent still does
         (leased,) = outbox.claim(connection, "webhook", owner="a", now_s=1780003700.0, lease_s=30.0, limit=10)
         assert (leased.incident_id, leased.attempt) == ("case-b", 3)

@@ -20,10 +20,13 @@ HOMES = {
     "ffmpeg": "pipelines/media",
     "imageio_ffmpeg": "pipelines/media",
     "jinja2": "pipelines/alerting/templating.py",
+    "matplotlib": "pipelines/history/pictures.py",
     "onnxruntime": "vision/detectors",
     "openvino": "vision/detectors",
     "paho": "pipelines/alerting/channels",
     "prometheus_client": "pipelines/metrics.py",
+    "psycopg": "pipelines/store",
+    "pyarrow": "pipelines/history/export.py",
     "pydantic": "pipelines/config",
     "redis": "pipelines/events",
     "sqlalchemy": "pipelines/store",
@@ -41,6 +44,8 @@ SECOND_HOMES = {
     "av": ("pipelines/recording",),
     "ffmpeg": ("pipelines/recording", "pipelines/samples"),
     "jinja2": ("console",),
+    "psycopg": "pipelines/store",
+    "pyarrow": "pipelines/history/export.py",
     "pydantic": ("console",),
 }
 #: Tables of numbers or words; anything else that is longer has a seam.

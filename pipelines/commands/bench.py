@@ -1,4 +1,4 @@
-"""`gatewatch bench bus | cameras | detector`: what is claimed about speed, measured on this machine."""
+"""`gatewatch bench bus | cameras | detector | history`: what is claimed about speed, measured on this machine."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 from pipelines.commands.bench_cameras import add_cameras
 from pipelines.commands.bench_detector import add_detector
+from pipelines.commands.bench_history import add_history
 
 
 def add(commands: Any) -> None:
@@ -24,6 +25,7 @@ def add(commands: Any) -> None:
     bus.set_defaults(run=run_bus)
     add_cameras(actions)
     add_detector(actions)
+    add_history(actions)
 
 
 def run_bus(args: argparse.Namespace) -> int:

@@ -1,4 +1,5 @@
-"""`gatewatch incidents list | show`: ask the record. `verdict` and `raise` are in `incident_actions`."""
+"""`gatewatch incidents list | show`: ask the record. `verdict` and `raise` are in `incident_actions`,
+`export` and `stats` in `incident_history`."""
 
 from __future__ import annotations
 
@@ -7,9 +8,10 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any
 
-from pipelines.commands import incident_actions
+from pipelines.commands import incident_actions, incident_history
+from pipelines.commands.incident_filters import add_filters, wanted_by
 from pipelines.commands.options import add_config, load_config
-from pipelines.commands.site import database_of, moment, shown_time, table
+from pipelines.commands.site import database_of, shown_time, table
 
 if TYPE_CHECKING:
     from pipelines.config.schema import Config
@@ -21,19 +23,11 @@ def add(commands: Any) -> None:
     actions = group.add_subparsers(dest="action", metavar="ACTION", required=True)
 
     listing = actions.add_parser("list", help="incidents, newest first")
-    listing.add_argument(
-        "--from", dest="since", metavar="TIME", help="opened at or after: 2026-09-01, 2026-09-01T07:30, 7d"
-    )
-    listing.add_argument("--to", dest="until", metavar="TIME", help="opened before")
-    for name in ("camera", "zone", "kind", "text"):
-        listing.add_argument(f"--{name}")
-    listing.add_argument("--level", type=int, choices=(1, 2, 3, 4), help="this level or more severe (1 is critical)")
-    listing.add_argument("--state", choices=("open", "closed"))
-    listing.add_argument("--verdict", choices=("true", "false", "drill", "duplicate", "unsure", "none"))
-    listing.add_argument("--no-drills", action="store_true", help="leave out drills")
+    add_filters(listing)
     listing.add_argument("--limit", type=int, default=50, metavar="N", help="rows of a page (default 50, at most 1000)")
     listing.add_argument("--cursor", help="go on where a page ended")
-    listing.add_argument("--json", action="store_true", help="one JSON array on standard output")
+    listing.add_argument("--format", choices=("table", "json", "csv"), default="table")
+    listing.add_argument("--json", action="store_true", help="as --format json: one JSON array on standard output")
     listing.set_defaults(run=run_list)
 
     showing = actions.add_parser("show", help="one incident with its alerts and what became of them")
@@ -42,32 +36,28 @@ def add(commands: Any) -> None:
     showing.set_defaults(run=run_show)
     for parser in (listing, showing):
         add_config(parser)
+    incident_history.add(actions)
     incident_actions.add(actions)
 
 
 def run_list(args: argparse.Namespace) -> int:
     """Raises BadInput: there is no store yet, or a filter cannot be used."""
     from pipelines.clock import SystemClock
-    from pipelines.store.queries import IncidentFilter, list_incidents
+    from pipelines.store.history import with_answers
+    from pipelines.store.queries import list_incidents
 
     config = load_config(args).config
     zone, now_s = config.site.timezone, SystemClock().now_s()
-    wanted = IncidentFilter(
-        since_s=None if args.since is None else moment(args.since, zone, now_s),
-        until_s=None if args.until is None else moment(args.until, zone, now_s),
-        camera=args.camera,
-        zone=args.zone,
-        kind=args.kind,
-        severity=args.level,
-        state=args.state,
-        verdict=args.verdict,
-        text=args.text,
-        drills=not args.no_drills,
-    )
+    wanted = wanted_by(args, config, now_s)
     with database_of(config).reading() as connection:
         page = list_incidents(connection, wanted, args.limit, args.cursor)
-    if args.json:
+        answered = with_answers(connection, page.rows) if args.format == "csv" else []
+    if args.json or args.format == "json":
         print(json.dumps([_as_json(row) for row in page.rows], ensure_ascii=False, indent=1))  # noqa: T201
+    elif args.format == "csv":
+        from pipelines.history import export
+
+        export.write(export.flattened(answered, zone), "csv", sys.stdout.buffer)
     else:
         rows = [
             (

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 import numpy as np
 
-from pipelines.history.sums import DELAYS, Sums, calendar_days, quantiles, quantiles_by
-from pipelines.store.columns import DENSITIES, Columns, Group
+from pipelines.history.sums import DELAYS, LEVELS, Sums, calendar_days, quantiles, quantiles_by
+from pipelines.store.columns import DENSITIES, Columns, Place
 
 #: Two-sided, 95 %.
 _Z: Final = 1.959963984540054
@@ -25,8 +25,11 @@ DENSITY_BASIS: Final = (
 )
 
 
-def stats(portions: Iterable[Columns], timezone: str, names: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """Add up what `pipelines.store.history.stream` gives. `names` are shown beside cameras. Plain JSON values:
+def stats(
+    portions: Iterable[Columns], timezone: str, names: Callable[[list[str]], Mapping[str, str]] | None = None
+) -> dict[str, Any]:
+    """Add up what `pipelines.store.history.stream` gives. `names` gives the
+    names that are shown beside cameras. Plain JSON values:
 
     `incidents, open, first_day, last_day, timezone`; `by_hour_and_weekday` (7 rows from Monday, 24 columns, local clock) and
     the same `by_kind`; `by_day` (date -> count, no day left out); `by_camera, by_kind, by_level, by_zone, by_verdict`;
@@ -37,11 +40,11 @@ def stats(portions: Iterable[Columns], timezone: str, names: Mapping[str, str] |
     sums = Sums(timezone)
     for columns in portions:
         sums.add(columns)
-    shown = names or {}
+    shown = names(sorted({place.camera for place in sums.places})) if names is not None else {}
     days = sorted(sums.days)
-    total = sum(sums.groups.values())
+    by_place = sums.by_place()
     return {
-        "incidents": total,
+        "incidents": int(sums.cells.sum()),
         "open": sums.still_open,
         "timezone": timezone,
         "first_day": days[0] if days else None,
@@ -51,20 +54,20 @@ def stats(portions: Iterable[Columns], timezone: str, names: Mapping[str, str] |
         "by_day": {day: sums.days[day] for day in calendar_days(days[0], days[-1])} if days else {},
         "by_camera": [
             {"camera": camera, "name": shown.get(camera, camera), "incidents": count}
-            for camera, count in _most(_counted(sums, lambda group: group.camera))
+            for camera, count in _most(_counted(sums, by_place, lambda place: place.camera))
         ],
-        "by_kind": dict(_most(_counted(sums, lambda group: group.kind))),
-        "by_level": {
-            str(level): count for level, count in sorted(_counted(sums, lambda group: group.severity).items())
-        },
+        "by_kind": dict(_most(_counted(sums, by_place, lambda place: place.kind))),
+        "by_level": {str(level): int(count) for level, count in enumerate(sums.cells.sum(axis=(0, 2, 3))) if count},
         "by_zone": [
             {"camera": camera, "zone": zone, "incidents": count}
-            for (camera, zone), count in _most(_counted(sums, lambda group: (group.camera, group.zone)))
+            for (camera, zone), count in _most(_counted(sums, by_place, lambda place: (place.camera, place.zone)))
         ],
-        "by_verdict": dict(_most(_counted(sums, lambda group: group.verdict or "none"))),
+        "by_verdict": dict(
+            _most({word: count for word, at in sums.words.items() if (count := int(sums.cells[..., at].sum()))})
+        ),
         "answers": {name: sums.answers[name] for name in ("told", *DELAYS)},
         "delays": {name: _delays(sums, name) for name in DELAYS},
-        "precision": precision(sums.groups, shown),
+        "precision": _precision(sums, shown),
         "repeat_places": _places(sums, shown),
         "repeat_plates": [
             {"plate": plate, "incidents": count, "cameras": sorted(sums.plate_cameras[plate])}
@@ -85,30 +88,29 @@ def wilson(successes: int, tries: int) -> tuple[float, float]:
     return max(0.0, middle - half), min(1.0, middle + half)
 
 
-def precision(groups: Mapping[Group, int], names: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
-    """How often each rule was right where people judged it, on each camera and (`camera` None) on all: only `true` and
-    `false` count; `other` are drills, duplicates and unsure ones, `unjudged` has none. Drills are never counted."""
-    found: dict[tuple[str, str | None, str], Counter[str]] = {}
-    for group, count in groups.items():
-        if group.drill:
-            continue
-        word = {None: "unjudged", "true": "true", "false": "false"}.get(group.verdict, "other")
-        for camera in (group.camera, None):
-            # A rule's name holds its zone, and zones are named alike on many cameras: over all, a kind is what compares.
-            rule = group.rule if camera is not None else group.kind
-            found.setdefault((group.kind, camera, rule), Counter())[word] += count
+def _precision(sums: Sums, names: Mapping[str, str]) -> list[dict[str, Any]]:
+    """How often each rule was right where people judged it, on each camera, and each kind (`camera` None) on all: only `true`
+    and `false` count; `other` are drills, duplicates and unsure ones, `unjudged` has none. Marked drills are left out."""
+    counted = sums.cells[:, :, 0, :].sum(axis=1)
+    found: dict[tuple[str, str, str], Counter[str]] = {}
+    for place, row in zip(sums.places, counted.tolist(), strict=True):
+        # A rule's name holds its zone, and zones are named alike on many cameras: over all, only a kind compares.
+        for key in ((place.kind, place.camera, place.rule), (place.kind, "", "")):
+            words = found.setdefault(key, Counter())
+            for word, at in sums.words.items():
+                words[{"none": "unjudged", "true": "true", "false": "false"}.get(word, "other")] += row[at]
     rows = []
-    for (kind, camera, rule), words in sorted(
-        found.items(), key=lambda item: (item[0][0], item[0][1] or "", item[0][2])
-    ):
+    for (kind, camera, rule), words in sorted(found.items()):
         judged = words["true"] + words["false"]
         low, high = wilson(words["true"], judged)
+        if not words.total():
+            continue
         rows.append(
             {
                 "kind": kind,
-                "camera": camera,
-                "name": None if camera is None else (names or {}).get(camera, camera),
-                "rule": None if camera is None else rule,
+                "camera": camera or None,
+                "name": names.get(camera, camera) or None,
+                "rule": rule or None,
                 **{word: words[word] for word in ("true", "false", "other", "unjudged")},
                 "precision": round(words["true"] / judged, 4) if judged else None,
                 "low": round(low, 4) if judged else None,
@@ -118,10 +120,11 @@ def precision(groups: Mapping[Group, int], names: Mapping[str, str] | None = Non
     return rows
 
 
-def _counted(sums: Sums, key: Any) -> Counter[Any]:
-    counted: Counter[Any] = Counter()
-    for group, count in sums.groups.items():
-        counted[key(group)] += count
+def _counted(sums: Sums, by_place: Any, key: Callable[[Place], Any]) -> dict[Any, int]:
+    counted: dict[Any, int] = {}
+    for place, count in zip(sums.places, by_place.tolist(), strict=True):
+        if count:
+            counted[key(place)] = counted.get(key(place), 0) + count
     return counted
 
 
@@ -139,28 +142,38 @@ def _delays(sums: Sums, name: str) -> dict[str, Any]:
     order = np.argsort(seconds)
     seconds, whose = seconds[order], whose[order]
     found: dict[str, Any] = {"all": quantiles(seconds)}
-    for title, field in (("by_level", "severity"), ("by_kind", "kind"), ("by_camera", "camera")):
-        values = sorted({getattr(group, field) for group in sums.order})
-        code = np.array([values.index(getattr(group, field)) for group in sums.order])
-        found[title] = {str(key): value for key, value in quantiles_by(seconds, code[whose], values).items()}
+    for title, values, code in (
+        ("by_level", list(range(LEVELS)), whose % LEVELS),
+        ("by_kind", *_coded(sums, whose, lambda place: place.kind)),
+        ("by_camera", *_coded(sums, whose, lambda place: place.camera)),
+    ):
+        found[title] = {str(key): value for key, value in quantiles_by(seconds, code, values).items()}
     return found
 
 
+def _coded(sums: Sums, whose: Any, key: Callable[[Place], str]) -> tuple[list[str], Any]:
+    values = sorted({key(place) for place in sums.places})
+    number = {value: at for at, value in enumerate(values)}
+    return values, np.array([number[key(place)] for place in sums.places])[whose // LEVELS]
+
+
 def _places(sums: Sums, names: Mapping[str, str]) -> list[dict[str, Any]]:
-    counted = _counted(sums, lambda group: (group.camera, group.zone, group.kind))
     rows: list[dict[str, Any]] = [
         {
             "camera": place.camera,
             "name": names.get(place.camera, place.camera),
             "zone": place.zone,
             "kind": place.kind,
-            "incidents": counted[place],
-            "days": len(days),
+            "rule": place.rule,
+            "incidents": count,
+            "days": days,
         }
-        for place, days in sums.place_days.items()
-        if len(days) > 1
+        for place, count, days in zip(
+            sums.places, sums.by_place().tolist(), sums.days_of_places().tolist(), strict=True
+        )
+        if days > 1
     ]
-    rows.sort(key=lambda row: (-row["incidents"], row["camera"], row["zone"], row["kind"]))
+    rows.sort(key=lambda row: (-row["incidents"], row["camera"], row["zone"], row["rule"]))
     return rows[:_MOST_PLACES]
 
 

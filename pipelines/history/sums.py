@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import UTC, datetime, timedelta
-from typing import Any, Final, NamedTuple
+from datetime import datetime, timedelta
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.store.columns import Columns, Group
+from pipelines.store.columns import Columns, Place
 
 #: Every offset from UTC in use is a whole number of these.
 _QUARTER_S: Final = 900
@@ -18,25 +18,24 @@ _WEEK_HOURS: Final = 7 * 24
 DELAYS: Final = ("acknowledge", "on_site", "close")
 
 
-class Place(NamedTuple):
-    """Where something happens again."""
-
-    camera: str
-    zone: str
-    kind: str
+#: Cells of a place: level, drill or not, verdict.
+LEVELS: Final = 5
+_WORDS_AT_ONCE: Final = 8
 
 
 class Sums:
-    """`groups`: how many of each. `hours[kind]` counts by weekday (Monday first) and hour on the clock of `timezone`; `days` by
-    local date. `delays[name]` are pairs of arrays: seconds, and whose (a place in `order`)."""
+    """`places` in the order in which they came. `cells[place, level, drill, word]` counts, with `words` the verdicts; `hours`
+    by kind, weekday (Monday first) and hour on the clock of `timezone`; `days` by local date. `delays[name]` are pairs of
+    arrays: seconds, and whose (place * LEVELS + level)."""
 
     def __init__(self, timezone: str) -> None:
-        self.groups: Counter[Group] = Counter()
+        self.places: dict[Place, int] = {}
+        self.words: dict[str, int] = {}
+        self.cells = np.zeros((0, LEVELS, 2, _WORDS_AT_ONCE), np.int64)
         self.still_open = 0
         self.answers: Counter[str] = Counter()
         self.hours: dict[str, npt.NDArray[np.int64]] = {}
         self.days: Counter[str] = Counter()
-        self.place_days: dict[Place, set[int]] = {}
         self.plates: Counter[str] = Counter()
         self.plate_cameras: dict[str, set[str]] = {}
         self.known_s: dict[tuple[str, str], float] = {}
@@ -44,69 +43,87 @@ class Sums:
         self.delays: dict[str, list[tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]]] = {
             name: [] for name in DELAYS
         }
-        self.order: dict[Group, int] = {}
+        self._place_days: list[npt.NDArray[np.int64]] = []
         self._zone = ZoneInfo(timezone)
 
     def add(self, columns: Columns) -> None:
         """One portion."""
         if not len(columns):
             return
-        for group, count in zip(
-            columns.groups, np.bincount(columns.group, minlength=len(columns.groups)).tolist(), strict=True
-        ):
-            if count:
-                self.groups[group] += count
+        known = np.array([self.places.setdefault(place, len(self.places)) for place in columns.places])
+        place = known[columns.place]
+        self._count(columns, place)
+        self._clock(columns, place)
+        self._answers(columns, place)
         self.still_open += int(np.isnan(columns.lasted_s).sum())
-        self._clock(columns)
-        self._answers(columns)
         for row, plate in columns.plates:
             self.plates[plate] += 1
-            self.plate_cameras.setdefault(plate, set()).add(columns.groups[columns.group[row]].camera)
+            self.plate_cameras.setdefault(plate, set()).add(columns.places[columns.place[row]].camera)
         for crowd in columns.crowds:
-            group = columns.groups[columns.group[crowd.row]]
-            place = (group.camera, group.zone)
-            self.known_s[place] = self.known_s.get(place, 0.0) + crowd.known_s
-            self.above_s[place] = self.above_s.get(place, np.zeros(len(crowd.above_s))) + np.array(crowd.above_s)
+            of = columns.places[columns.place[crowd.row]]
+            where = (of.camera, of.zone)
+            self.known_s[where] = self.known_s.get(where, 0.0) + crowd.known_s
+            self.above_s[where] = self.above_s.get(where, np.zeros(len(crowd.above_s))) + np.array(crowd.above_s)
 
-    def _clock(self, columns: Columns) -> None:
+    def by_place(self) -> npt.NDArray[np.int64]:
+        """How many incidents each place has."""
+        found: npt.NDArray[np.int64] = self.cells.sum(axis=(1, 2, 3), dtype=np.int64)
+        return found
+
+    def days_of_places(self) -> npt.NDArray[np.int64]:
+        """On how many local days each place had an incident."""
+        if not self._place_days:
+            return np.zeros(0, np.int64)
+        pairs = np.unique(np.concatenate(self._place_days))
+        return np.bincount(pairs >> 32, minlength=len(self.places))
+
+    def _count(self, columns: Columns, place: npt.NDArray[np.int64]) -> None:
+        words = np.array([self.words.setdefault(word, len(self.words)) for word in columns.verdicts])
+        size = max(_WORDS_AT_ONCE, len(self.words))
+        code = ((place * LEVELS + columns.severity) * 2 + columns.drill) * size + words[columns.verdict]
+        shape = (len(self.places), LEVELS, 2, size)
+        counted = np.bincount(code, minlength=int(np.prod(shape))).reshape(shape)
+        before = self.cells
+        counted[: before.shape[0], :, :, : before.shape[3]] += before
+        self.cells = counted
+
+    def _clock(self, columns: Columns, place: npt.NDArray[np.int64]) -> None:
         quarter = np.floor(columns.at_s / _QUARTER_S).astype(np.int64)
         first = int(quarter[0])
         hour_of, day_of = self._local(first, int(quarter[-1]))
         hour, day = hour_of[quarter - first], day_of[quarter - first]
-        kinds = sorted({group.kind for group in columns.groups})
-        kind_of = np.array([kinds.index(group.kind) for group in columns.groups])[columns.group]
+        kinds = sorted({of.kind for of in columns.places})
+        number = {kind: at for at, kind in enumerate(kinds)}
+        kind_of = np.array([number[of.kind] for of in columns.places])[columns.place]
         counted = np.bincount(kind_of * _WEEK_HOURS + hour, minlength=len(kinds) * _WEEK_HOURS)
         for kind, counts in zip(kinds, counted.reshape(len(kinds), 7, 24), strict=True):
             if counts.any():
                 self.hours[kind] = self.hours.get(kind, np.zeros((7, 24), np.int64)) + counts
         for ordinal, count in zip(*(found.tolist() for found in np.unique(day, return_counts=True)), strict=True):
             self.days[datetime.fromordinal(ordinal).date().isoformat()] += count
-        first_day, width = int(day.min()), int(day.max() - day.min()) + 1
-        seen = np.unique(columns.group.astype(np.int64) * width + (day - first_day))
-        for code in seen.tolist():
-            group = columns.groups[code // width]
-            self.place_days.setdefault(Place(group.camera, group.zone, group.kind), set()).add(first_day + code % width)
+        self._place_days.append(np.unique((place << 32) | day))
 
     def _local(self, first: int, last: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         """For each quarter of an hour: weekday * 24 + hour, and the date as an ordinal. Each is converted by itself, so a day
         on which the clocks change is right."""
         hours, days = [], []
         for number in range(first, last + 1):
-            at = datetime.fromtimestamp(number * _QUARTER_S, UTC).astimezone(self._zone)
-            hours.append(at.weekday() * 24 + at.hour)
-            days.append(at.toordinal())
+            at = datetime.fromtimestamp(number * _QUARTER_S, self._zone)
+            day = at.toordinal()
+            hours.append((day + 6) % 7 * 24 + at.hour)
+            days.append(day)
         return np.array(hours), np.array(days)
 
-    def _answers(self, columns: Columns) -> None:
-        places = np.array([self.order.setdefault(group, len(self.order)) for group in columns.groups])
+    def _answers(self, columns: Columns, place: npt.NDArray[np.int64]) -> None:
         self.answers["told"] += int(columns.told.sum())
+        whose = place * LEVELS + columns.severity
         for name in DELAYS:
             seconds = getattr(columns, f"{name}_s")
             there = ~np.isnan(seconds)
             count = int(there.sum())
             self.answers[name] += count
             if count:
-                self.delays[name].append((np.maximum(seconds[there], 0), places[columns.group[there]]))
+                self.delays[name].append((np.maximum(seconds[there], 0), whose[there]))
 
 
 def calendar_days(first: str, last: str) -> list[str]:

@@ -7,7 +7,7 @@ incident, whatever the filter.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple
 
@@ -15,23 +15,18 @@ import numpy as np
 import numpy.typing as npt
 
 #: Raised when what is written changes; days written by another version are made anew.
-VERSION: Final = 1
+VERSION: Final = 2
 #: People per square metre at which a crowd is watched, warned of, critical (as in `vision.behaviours.crowding`).
 DENSITIES: Final = (2.0, 3.5, 5.0)
 
-Floats = npt.NDArray[np.float64]
 
-
-class Group(NamedTuple):
-    """What many incidents have in common."""
+class Place(NamedTuple):
+    """What many incidents have in common: a rule on a camera's zone."""
 
     camera: str
     zone: str
     rule: str
     kind: str
-    severity: int
-    drill: bool
-    verdict: str | None
 
 
 class Crowd(NamedTuple):
@@ -44,19 +39,24 @@ class Crowd(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """`at_s` when they opened, ascending; `group` the place in `groups`; then seconds, NaN where it has not happened: from the
-    thread's beginning to the first answer, to somebody being there, to its end, and from the opening to the incident's own
-    end. `told`: somebody was told. `plates`: (row, number plate) as a person typed it. All arrays have one length.
+    """`at_s` when they opened, ascending; `place` and `verdict` are numbers in `places` and `verdicts` ("none": not judged).
+    Then seconds, NaN where it has not happened: from the thread's beginning to the first answer, to somebody being there, to
+    its end, and from the opening to the incident's own end. `told`: somebody was told. `plates`: (row, number plate) as a
+    person typed it. All arrays have one length.
     """
 
-    at_s: Floats
-    group: npt.NDArray[np.uint32]
-    told: npt.NDArray[np.uint8]
+    at_s: npt.NDArray[np.float64]
+    place: npt.NDArray[np.uint32]
     acknowledge_s: npt.NDArray[np.float32]
     on_site_s: npt.NDArray[np.float32]
     close_s: npt.NDArray[np.float32]
     lasted_s: npt.NDArray[np.float32]
-    groups: tuple[Group, ...]
+    severity: npt.NDArray[np.uint8]
+    verdict: npt.NDArray[np.uint8]
+    drill: npt.NDArray[np.uint8]
+    told: npt.NDArray[np.uint8]
+    places: tuple[Place, ...]
+    verdicts: tuple[str, ...]
     plates: tuple[tuple[int, str], ...] = ()
     crowds: tuple[Crowd, ...] = ()
 
@@ -64,7 +64,7 @@ class Columns:
         return len(self.at_s)
 
     def where(self, keep: npt.NDArray[np.bool_]) -> Columns:
-        """The rows that are to be kept. `groups` stays as it is."""
+        """The rows that are to be kept. `places` stay as they are."""
         if keep.all():
             return self
         place = np.cumsum(keep) - 1
@@ -79,37 +79,52 @@ class Columns:
 #: Name -> how it lies in the bytes.
 _ARRAYS: Final[dict[str, np.dtype[Any]]] = {
     "at_s": np.dtype("<f8"),
-    "group": np.dtype("<u4"),
+    "place": np.dtype("<u4"),
     "acknowledge_s": np.dtype("<f4"),
     "on_site_s": np.dtype("<f4"),
     "close_s": np.dtype("<f4"),
     "lasted_s": np.dtype("<f4"),
+    "severity": np.dtype("u1"),
+    "verdict": np.dtype("u1"),
+    "drill": np.dtype("u1"),
     "told": np.dtype("u1"),
 }
 
 
-def columns_of(rows: Iterable[tuple[float, Group, bool, tuple[float | None, ...]]]) -> Columns:
-    """From rows (opened, group, told, (acknowledge, on site, close, lasted)), ascending."""
-    groups: dict[Group, int] = {}
-    at_s: list[float] = []
-    group: list[int] = []
-    told: list[bool] = []
-    delays: list[tuple[float | None, ...]] = []
-    for opened_s, common, was_told, delay in rows:
-        at_s.append(opened_s)
-        group.append(groups.setdefault(common, len(groups)))
-        told.append(was_told)
-        delays.append(delay)
-    seconds = np.array(delays, dtype=np.float32).reshape(len(at_s), 4)
+class Row(NamedTuple):
+    """One incident; `delays_s` are to the first answer, to somebody being there, to the thread's end, and how long it lasted."""
+
+    at_s: float
+    place: Place
+    severity: int
+    verdict: str
+    drill: bool
+    told: bool
+    delays_s: tuple[float | None, ...]
+
+
+def columns_of(rows: Sequence[Row], plates: Sequence[tuple[int, str]], crowds: Sequence[Crowd]) -> Columns:
+    """From rows, ascending."""
+    places: dict[Place, int] = {}
+    verdicts: dict[str, int] = {}
+    place = [places.setdefault(row.place, len(places)) for row in rows]
+    verdict = [verdicts.setdefault(row.verdict, len(verdicts)) for row in rows]
+    seconds = np.array([row.delays_s for row in rows], dtype=np.float32).reshape(len(rows), 4)
     return Columns(
-        at_s=np.array(at_s, np.float64),
-        group=np.array(group, np.uint32),
-        told=np.array(told, np.uint8),
+        at_s=np.array([row.at_s for row in rows], np.float64),
+        place=np.array(place, np.uint32),
         acknowledge_s=seconds[:, 0],
         on_site_s=seconds[:, 1],
         close_s=seconds[:, 2],
         lasted_s=seconds[:, 3],
-        groups=tuple(groups),
+        severity=np.array([row.severity for row in rows], np.uint8),
+        verdict=np.array(verdict, np.uint8),
+        drill=np.array([row.drill for row in rows], np.uint8),
+        told=np.array([row.told for row in rows], np.uint8),
+        places=tuple(places),
+        verdicts=tuple(verdicts),
+        plates=tuple(plates),
+        crowds=tuple(crowds),
     )
 
 
@@ -117,7 +132,8 @@ def encode(columns: Columns) -> bytes:
     """A line of JSON, then the arrays one after the other, little-endian."""
     head = {
         "count": len(columns),
-        "groups": columns.groups,
+        "places": columns.places,
+        "verdicts": columns.verdicts,
         "plates": columns.plates,
         "crowds": columns.crowds,
     }
@@ -137,7 +153,8 @@ def decode(body: bytes) -> Columns:
         offset += head["count"] * dtype.itemsize
     return Columns(
         **arrays,
-        groups=tuple(Group(*values) for values in head["groups"]),
+        places=tuple(Place(*values) for values in head["places"]),
+        verdicts=tuple(head["verdicts"]),
         plates=tuple((row, plate) for row, plate in head["plates"]),
         crowds=tuple(Crowd(row, known_s, tuple(above_s)) for row, known_s, above_s in head["crowds"]),
     )

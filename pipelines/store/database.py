@@ -6,6 +6,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -90,7 +91,7 @@ class Database:
             raise BadInput(f"there is no store at {self._path} yet: `gatewatch dispatch` (or `up`) makes it")
         with self.read() as connection:
             found = MigrationContext.configure(connection).get_current_revision()
-            if found != _scripts().get_current_head():
+            if found != _newest():
                 raise BadInput(
                     "the store's tables are of another version: run this version's `gatewatch dispatch` once"
                 )
@@ -166,6 +167,12 @@ def _alembic() -> AlembicConfig:
 
 def _scripts() -> ScriptDirectory:
     return ScriptDirectory.from_config(_alembic())
+
+
+@cache
+def _newest() -> str | None:
+    """The version of this program's tables. Reading all steps takes longer than most questions; they do not change."""
+    return _scripts().get_current_head()
 
 
 @contextmanager

@@ -15,14 +15,17 @@ from typing import Any, Final
 import numpy as np
 from sqlalchemy import ColumnElement, Connection, Text, and_, case, cast, delete, func, insert, select, text
 
-from pipelines.store.columns import DENSITIES, VERSION, Columns, Crowd, Group, columns_of, decode, encode
-from pipelines.store.queries import IncidentFilter, conditions_of
+from pipelines.store.columns import DENSITIES, VERSION, Columns, Crowd, Place, Row, columns_of, decode, encode
+from pipelines.store.queries import IncidentFilter, conditions_of, list_incidents
 from pipelines.store.schema import history_days, incident_events, incidents, stale_days, threads
 
 _DAY_S: Final = 86_400
 #: One summing up at a time: "gatewhst".
 _ROLL_LOCK: Final = 0x6761746577687374
 _FOREVER_S: Final = 1e15
+
+#: When a thread began, was acknowledged, somebody was there, it was closed.
+Answer = tuple[float | None, float | None, float | None, float | None]
 
 
 def stream(connection: Connection, wanted: IncidentFilter) -> Iterator[Columns]:
@@ -64,6 +67,28 @@ def roll(connection: Connection, day: int) -> int:
             delete(stale_days).where(stale_days.c.day == day, stale_days.c.tx.in_(seen[begin : begin + 1000]))
         )
     return len(columns)
+
+
+def newest_first(connection: Connection, wanted: IncidentFilter) -> Iterator[tuple[dict[str, Any], Answer]]:
+    """Rows that the filter lets through with when their thread began, was acknowledged, somebody was there, it was closed.
+    All of one moment; a page at a time is in memory."""
+    cursor = None
+    while True:
+        page = list_incidents(connection, wanted, 1000, cursor)
+        yield from with_answers(connection, page.rows)
+        cursor = page.cursor
+        if cursor is None:
+            return
+
+
+def with_answers(connection: Connection, rows: Sequence[dict[str, Any]]) -> list[tuple[dict[str, Any], Answer]]:
+    """Rows of `incidents`, each with its thread's moments."""
+    thread = threads.c
+    asked = select(
+        thread.incident_id, thread.created_s, thread.acknowledged_s, thread.on_site_s, thread.closed_s
+    ).where(thread.incident_id.in_([row["incident_id"] for row in rows]))
+    answers: dict[str, Answer] = {row[0]: (row[1], row[2], row[3], row[4]) for row in connection.execute(asked)}
+    return [(row, answers.get(row["incident_id"], (None, None, None, None))) for row in rows]
 
 
 def camera_names(connection: Connection, cameras: Sequence[str]) -> dict[str, str]:
@@ -120,8 +145,15 @@ def _live(connection: Connection, day: int, until: int, wanted: IncidentFilter) 
 
 def _passed(columns: Columns, wanted: IncidentFilter) -> Columns:
     """The rows that the filter lets through (`text` was asked of the database)."""
-    good = np.array([_fits(group, wanted) for group in columns.groups], np.bool_).reshape(-1)
-    keep = good[columns.group] if len(columns) else np.zeros(0, np.bool_)
+    keep = np.ones(len(columns), np.bool_)
+    if any(getattr(wanted, name) is not None for name in ("camera", "zone", "kind", "cameras")):
+        keep &= np.array([_fits(place, wanted) for place in columns.places], np.bool_)[columns.place]
+    if wanted.severity is not None:
+        keep &= columns.severity <= wanted.severity
+    if wanted.verdict is not None:
+        keep &= np.array([word == wanted.verdict for word in columns.verdicts], np.bool_)[columns.verdict]
+    if not wanted.drills:
+        keep &= columns.drill == 0
     if wanted.since_s is not None:
         keep &= columns.at_s >= wanted.since_s
     if wanted.until_s is not None:
@@ -132,13 +164,12 @@ def _passed(columns: Columns, wanted: IncidentFilter) -> Columns:
     return columns.where(keep)
 
 
-def _fits(group: Group, wanted: IncidentFilter) -> bool:
+def _fits(place: Place, wanted: IncidentFilter) -> bool:
     return (
-        all(getattr(wanted, name) in (None, getattr(group, name)) for name in ("camera", "zone", "kind"))
-        and (wanted.cameras is None or group.camera in wanted.cameras)
-        and (wanted.severity is None or group.severity <= wanted.severity)
-        and (wanted.verdict is None or (group.verdict or "none") == wanted.verdict)
-        and (wanted.drills or not group.drill)
+        (wanted.camera is None or wanted.camera == place.camera)
+        and (wanted.zone is None or wanted.zone == place.zone)
+        and (wanted.kind is None or wanted.kind == place.kind)
+        and (wanted.cameras is None or place.camera in wanted.cameras)
     )
 
 
@@ -160,36 +191,36 @@ def _gathered(connection: Connection, from_s: float, until_s: float, extra: Sequ
     )
     crowds: dict[str, int] = {}
     plates: list[tuple[int, str]] = []
-    rows: list[tuple[float, Group, bool, tuple[float | None, ...]]] = []
+    rows: list[Row] = []
     for (
         name,
         opened_s,
-        camera,
-        zone,
-        rule,
-        kind,
+        *where,
         severity,
         drill,
         verdict,
         ended_s,
         found,
-        *answer,
+        begun_s,
+        sent_s,
+        acknowledged_s,
+        there_s,
+        closed_s,
     ) in connection.execute(statement):
-        begun_s, sent_s, *moments = answer
-        if kind == "crowding":
+        place = Place(*where)
+        if place.kind == "crowding":
             crowds[name] = len(rows)
         if found is not None and (plate := _plate(found)):
             plates.append((len(rows), plate))
-        delays = tuple(None if at_s is None or begun_s is None else at_s - begun_s for at_s in moments)
-        group = Group(camera, zone, rule, kind, severity, bool(drill), verdict)
-        rows.append((opened_s, group, sent_s is not None, (*delays, None if ended_s is None else ended_s - opened_s)))
-    columns = columns_of(rows)
-    known = tuple(_crowds(connection, asked, crowds)) if crowds else ()
-    return Columns(
-        **{name: getattr(columns, name) for name in Columns.__dataclass_fields__ if name not in ("plates", "crowds")},
-        plates=tuple(plates),
-        crowds=known,
-    )
+        delays_s = (
+            *(
+                None if at_s is None or begun_s is None else at_s - begun_s
+                for at_s in (acknowledged_s, there_s, closed_s)
+            ),
+            None if ended_s is None else ended_s - opened_s,
+        )
+        rows.append(Row(opened_s, place, severity, verdict or "none", bool(drill), sent_s is not None, delays_s))
+    return columns_of(rows, plates, tuple(_crowds(connection, asked, crowds)) if crowds else ())
 
 
 def _plate(evidence: str) -> str:

@@ -162,6 +162,13 @@ def dead_deliveries(connection: Connection, limit: int = 100) -> list[dict[str, 
     return [_plain(row) for row in rows]
 
 
+def write_audit(
+    connection: Connection, *, now_s: float, who: str, action: str, subject: str, detail: Mapping[str, Any]
+) -> None:
+    """Who did what to what; `detail` plain JSON values. Rows are added, never changed."""
+    connection.execute(audit.insert().values(at_s=now_s, who=who, action=action, subject=subject, detail=dict(detail)))
+
+
 def resend(connection: Connection, delivery_ids: list[int] | None, *, now_s: float, who: str) -> list[int]:
     """Dead deliveries (all of them with None) are to be tried again from the first try; returns which. In the audit."""
     conditions = [deliveries.c.state == "dead"]
