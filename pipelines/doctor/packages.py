@@ -13,6 +13,7 @@ from pipelines.doctor.findings import Finding, fail, ok
 
 #: Distribution -> module, where the names differ.
 _MODULES: Final = {
+    "argon2-cffi": "argon2",
     "opencv-python-headless": "cv2",
     "ffmpeg-python": "ffmpeg",
     "PyYAML": "yaml",
