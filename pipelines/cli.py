@@ -31,6 +31,7 @@ COMMANDS: Final = (
     "footage",
     "incidents",
     "alerts",
+    "replay",
     "user",
     "token",
     "config",

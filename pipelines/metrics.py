@@ -89,6 +89,9 @@ class Metrics:
         self.detector_errors = counter("detector_errors_total", "Frames on which the detector failed.", "camera")
         self.reconnects = counter("reconnects_total", "Times a camera's stream was opened again.", "camera", "reason")
         self.incidents = counter("incidents_total", "Incidents opened.", "camera", "behaviour")
+        self.track_chunks = counter(
+            "track_chunks_total", "Chunks of tracks, by what became of them.", "camera", "outcome"
+        )
         # Bus
         self.bus_pending_messages = gauge("bus_pending_messages", "Messages the dispatchers have not yet acknowledged.")
         self.spool_messages = gauge("spool_messages", "Messages on disk because the bus is away or full.")

@@ -26,7 +26,7 @@ HOMES = {
     "paho": "pipelines/alerting/channels",
     "prometheus_client": "pipelines/metrics.py",
     "psycopg": "pipelines/store",
-    "pyarrow": "pipelines/history/export.py",
+    "pyarrow": "pipelines/tracks",
     "pydantic": "pipelines/config",
     "redis": "pipelines/events",
     "sqlalchemy": "pipelines/store",
@@ -41,6 +41,7 @@ HOMES = {
 #: for blurred copies itself; ffmpeg's arguments are put together where they are needed, but only
 #: `pipelines/media/ffmpeg.py` starts it.
 SECOND_HOMES = {
+    "pyarrow": ("pipelines/history/export.py",),
     "av": ("pipelines/recording",),
     "ffmpeg": ("pipelines/recording", "pipelines/samples"),
     "jinja2": ("console",),

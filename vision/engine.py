@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -16,6 +16,7 @@ from vision.frame import Frame
 from vision.geometry import Box, FloatArray, bottom_centres, iou, points_in_polygon
 from vision.incident import Incident, PictureRequest, Snapshot
 from vision.looks import Looks
+from vision.moment import Moment, PlacedLooks, Recollection
 from vision.scene import Scene
 from vision.status import RuleStatus
 from vision.tracking import Tracker, Tracking
@@ -29,18 +30,20 @@ _TWICE_IOU: Final = 0.7
 @dataclass(frozen=True, slots=True, eq=False)
 class Step:
     """What one picture brought. `incidents` are messages in order; `changed`: the state of a case changed, save a
-    snapshot.
+    snapshot. `moment` is all that it was judged from: `Engine.recall` judges it again.
     """
 
     incidents: tuple[Incident, ...]
     pictures: tuple[PictureRequest, ...]
     scene: Scene | None
     changed: bool
+    moment: Moment | None = None
 
 
 class Tracked(NamedTuple):
-    """What is `seen` in one picture, and which tracks took it."""
+    """`detections` of one picture, which of them are `seen`, and which tracks took those."""
 
+    detections: Detections
     seen: Detections
     tracking: Tracking
 
@@ -62,6 +65,7 @@ class Engine:
         self._watch = None if scorer is None else RegionWatch(scorer)
         self._tracker = Tracker()
         self._judge = ViewJudge()
+        self._recollection = Recollection()
         self._time_s: float | None = None
         self._behaviours: dict[str, Behaviour] = {}
         self._kinds: dict[str, tuple[str, str]] = {}
@@ -114,40 +118,65 @@ class Engine:
 
     def track(self, frame: Frame, detections: Detections) -> Tracked:
         """The first half of `step`: detections that no mask hides, and the tracks that took them. Raises as `step`."""
-        if frame.camera_id != self._camera.camera_id:
-            raise ValueError(f"frame of camera {frame.camera_id} given to the engine of {self._camera.camera_id}")
-        if self._time_s is not None and frame.time_s <= self._time_s:
-            raise ValueError(f"camera {frame.camera_id}: time_s must grow: {frame.time_s} after {self._time_s}")
-        seen = detections.where(self._not_masked(frame, detections))
-        seen = seen.where(_once(seen))
-        return Tracked(seen, self._tracker.update(seen, frame.time_s))
+        return self._track(frame.camera_id, frame.time_s, frame.width_px, frame.height_px, detections)
 
     def judge(self, frame: Frame, tracked: Tracked) -> Step:
         """The second half of `step`: what the rules make of the picture and its tracks, which `track` gave."""
-        scene = self._scene(frame, tracked)
-        self._time_s = frame.time_s
+        seen = tracked.seen
+        moment = Moment(
+            frame.camera_id,
+            frame.time_s,
+            frame.width_px,
+            frame.height_px,
+            tracked.detections,
+            view=self._judge.judge(frame.pixels, frame.time_s),
+            regions=self._regions(frame, seen.where(seen.class_id == coco.PERSON)),
+            looks={key: PlacedLooks(box, Looks.measure(frame.pixels, box)) for key, box in self._places().items()},
+        )
+        return self._consider(moment, tracked, {key: placed.looks for key, placed in moment.looks.items()})
+
+    def recall(self, moment: Moment) -> Step:
+        """Judge again a moment that was kept: as `step`, without a picture. Under the rules that it was first judged by, and
+        from the same state, the outcome is the same. Regions are those that were scored then.
+
+        Raises:
+            ValueError: as for `step`.
+        """
+        tracked = self._track(moment.camera_id, moment.time_s, moment.width_px, moment.height_px, moment.detections)
+        regions = moment.regions if self._follows(moment.time_s) else ()
+        looks = self._recollection.looks(moment, self._places())
+        return self._consider(replace(moment, regions=regions), tracked, looks)
+
+    def _track(self, camera_id: str, time_s: float, width_px: int, height_px: int, detections: Detections) -> Tracked:
+        if camera_id != self._camera.camera_id:
+            raise ValueError(f"frame of camera {camera_id} given to the engine of {self._camera.camera_id}")
+        if self._time_s is not None and time_s <= self._time_s:
+            raise ValueError(f"camera {camera_id}: time_s must grow: {time_s} after {self._time_s}")
+        seen = detections.where(self._not_masked(detections, width_px, height_px))
+        seen = seen.where(_once(seen))
+        return Tracked(detections, seen, self._tracker.update(seen, time_s))
+
+    def _consider(self, moment: Moment, tracked: Tracked, looks: dict[str, Looks]) -> Step:
+        scene = Scene(
+            camera_id=self._camera.camera_id,
+            time_s=moment.time_s,
+            gap_s=0.0 if self._time_s is None else moment.time_s - self._time_s,
+            width_px=moment.width_px,
+            height_px=moment.height_px,
+            tracks=tracked.tracking.tracks,
+            detections=tracked.seen,
+            detection_track_id=tracked.tracking.detection_track_id,
+            zones=self._camera.zones,
+            ground=self._camera.ground,
+            view=moment.view,
+            regions=moment.regions,
+            looks=looks,
+        )
+        self._time_s = moment.time_s
         outcome = Outcome()
         for behaviour in self._behaviours.values():
             _join(outcome, behaviour.step(scene))
-        return Step(tuple(outcome.incidents), tuple(outcome.pictures), scene, outcome.changed)
-
-    def _scene(self, frame: Frame, tracked: Tracked) -> Scene:
-        seen, tracking = tracked.seen, tracked.tracking
-        return Scene(
-            camera_id=self._camera.camera_id,
-            time_s=frame.time_s,
-            gap_s=0.0 if self._time_s is None else frame.time_s - self._time_s,
-            width_px=frame.width_px,
-            height_px=frame.height_px,
-            tracks=tracking.tracks,
-            detections=seen,
-            detection_track_id=tracking.detection_track_id,
-            zones=self._camera.zones,
-            ground=self._camera.ground,
-            view=self._judge.judge(frame.pixels, frame.time_s),
-            regions=self._regions(frame, seen.where(seen.class_id == coco.PERSON)),
-            looks={key: Looks.measure(frame.pixels, box) for key, box in self._places().items()},
-        )
+        return Step(tuple(outcome.incidents), tuple(outcome.pictures), scene, outcome.changed, moment)
 
     def _places(self) -> dict[str, Box]:
         places: dict[str, Box] = {}
@@ -155,9 +184,9 @@ class Engine:
             places.update(behaviour.places())
         return places
 
-    def _not_masked(self, frame: Frame, detections: Detections) -> BoolArray:
+    def _not_masked(self, detections: Detections, width_px: int, height_px: int) -> BoolArray:
         keep = np.ones(len(detections), bool)
-        size = np.array([frame.width_px, frame.height_px])
+        size = np.array([width_px, height_px])
         # A box that ends at the lower edge of the picture stands at the edge as far as can be seen.
         points: FloatArray = np.clip(bottom_centres(detections.xyxy_px) / size, 0, 1 - 1e-9)
         for mask in self._camera.masks:

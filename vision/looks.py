@@ -75,10 +75,11 @@ class Looks:
     def luminance(self) -> float:
         """Mean grey level of the place, 0..255."""
         core = self.cells[MARGIN:-MARGIN, MARGIN:-MARGIN].astype(np.float64)
-        return float((core @ _GREY).mean())
+        return float((core @ GREY).mean())
 
 
-_GREY: Final = np.array([0.114, 0.587, 0.299])
+#: Weights of blue, green and red in brightness.
+GREY: Final = np.array([0.114, 0.587, 0.299])
 
 
 def _ellipse() -> FloatArray:
@@ -102,7 +103,7 @@ def likeness(reference: Looks, now: Looks, visible: BoolArray | None = None) -> 
     if total <= 0:
         return Likeness(0.0, 0.0)
     w = (weights / total).ravel()
-    grey_then, grey_now = reference.cells.astype(np.float64) @ _GREY, now.cells.astype(np.float64) @ _GREY
+    grey_then, grey_now = reference.cells.astype(np.float64) @ GREY, now.cells.astype(np.float64) @ GREY
     middle = (2 * MARGIN + 1) ** 2 // 2
     then, windows = _windows(grey_then)[middle], _windows(grey_now)
     then = then - w @ then
@@ -154,7 +155,7 @@ def _gradients(grey: FloatArray) -> tuple[FloatArray, FloatArray]:
 
 def _chroma(bgr: FloatArray) -> FloatArray:
     """Blue-yellow and red-green without brightness (as in YCbCr)."""
-    luma = bgr @ _GREY
+    luma = bgr @ GREY
     return np.stack([0.564 * (bgr[..., 0] - luma), 0.713 * (bgr[..., 2] - luma)], axis=-1)
 
 

@@ -31,6 +31,7 @@ def run(args: argparse.Namespace) -> int:
     from pipelines.lifecycle import stop_on_signals
     from pipelines.recording.footage import Footage
     from pipelines.store.queries import IncidentFilter, list_incidents
+    from pipelines.tracks.upkeep import TrackUpkeep
 
     loaded = load_config(args)
     config = loaded.config
@@ -62,10 +63,12 @@ def run(args: argparse.Namespace) -> int:
         logging.getLogger("gatewatch.janitor"),
     )
     keeper = HistoryKeeper(database, clock, logging.getLogger("gatewatch.history"))
+    upkeep = TrackUpkeep(config.data / "tracks", config.tracks.keep, clock, logging.getLogger("gatewatch.tracks"))
     spool = Thread(target=publisher.run, args=(stop,), name="spool")
     history = Thread(target=keeper.run, args=(stop,), name="history")
-    spool.start()
-    history.start()
+    tracks = Thread(target=upkeep.run, args=(stop,), name="tracks")
+    for thread in (spool, history, tracks):
+        thread.start()
     if config.alerts.drill.schedule != "never":
         when = schedule(config, config.alerts.drill.schedule)
         drills = Drills(when, publisher, clock, loaded.version, config.site.name, logging.getLogger("gatewatch.drill"))
@@ -76,5 +79,6 @@ def run(args: argparse.Namespace) -> int:
         stop.set()
         spool.join(5.0)
         history.join(30.0)
+        tracks.join(5.0)
         publisher.close()
     return 0

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pipelines.events.publisher import RedisPublisher
     from pipelines.health import Check
     from pipelines.metrics import Metrics
+    from pipelines.tracks.chunk import Chunk
     from pipelines.workers.analysis import AnalysisWorker
     from pipelines.workers.camera import ReaderFactory
     from pipelines.workers.clockboard import ClockBoard
@@ -90,6 +91,7 @@ def run(args: argparse.Namespace) -> int:
             live=live,
             stage=metrics.stage,
             clock_of=board,
+            keep_tracks=_track_keeping(config, metrics, log, stack),
         )
         worker = AnalysisWorker(
             loaded,
@@ -165,6 +167,21 @@ def _tell_bus(url: str, log: logging.Logger) -> None:
     reached, why = answers(url)
     if not reached:
         log.warning("no camera is analysed before the bus answers: %s", why)
+
+
+def _track_keeping(
+    config: Config, metrics: Metrics, log: logging.Logger, stack: ExitStack
+) -> Callable[[Chunk], None] | None:
+    """Where chunks of tracks go; their writer ends with `stack`."""
+    from pipelines.tracks.writer import TrackWriter, writing
+
+    if not config.tracks.enabled:
+        return None
+
+    def count(camera: str, outcome: str) -> None:
+        metrics.track_chunks.labels(camera=camera, outcome=outcome).inc()
+
+    return stack.enter_context(writing(TrackWriter(config.data / "tracks", count, log))).put
 
 
 def _scorer(config: Config, log: logging.Logger) -> RegionScorer | None:

@@ -28,6 +28,7 @@ from pipelines.config.console import Console
 from pipelines.config.listen import Listen, Port
 from pipelines.config.quantities import Seconds
 from pipelines.config.recording import HeadChannelModel, Recording, RetentionModel
+from pipelines.config.tracks import Tracks
 from pipelines.paths import default_data_dir
 
 __all__ = [
@@ -58,6 +59,7 @@ __all__ = [
     "Site",
     "StepModel",
     "Stream",
+    "Tracks",
     "Webhook",
     "Worker",
     "ZoneModel",
@@ -209,6 +211,7 @@ class Config(Section):
         default={}, description="The cameras, by id (lower-case letters, digits, hyphens)."
     )
     recording: Recording = Recording()
+    tracks: Tracks = Tracks()
     schedules: dict[ScheduleName, str] = Field(
         default={},
         description="Schedules with a name, for rules to use.",

@@ -19,6 +19,9 @@ from pipelines.errors import GatewatchError
 from pipelines.events.bus import Publisher
 from pipelines.events.envelope import Event, incident_event
 from pipelines.logs import fields
+from pipelines.tracks.chunk import Chunk
+from pipelines.tracks.keeper import TrackKeeper
+from pipelines.tracks.rounding import rounded
 from pipelines.workers.hiding import RecentBoxes
 from pipelines.workers.live import LiveView
 from pipelines.workers.pictures import PictureStore, Place
@@ -79,6 +82,8 @@ class Surroundings:
     """Measures the block that it is given a name for: `Metrics.stage` in production."""
     #: How far a camera's times can be trusted now, as plain JSON; None: nobody is asked.
     clock_of: Callable[[str], dict[str, Any]] | None = None
+    #: Takes what was seen, in chunks; None: tracks are not kept.
+    keep_tracks: Callable[[Chunk], None] | None = None
 
 
 class CameraAnalysis:
@@ -105,6 +110,7 @@ class CameraAnalysis:
         self._attention = Attention()
         self._share = 1.0
         self._lost = 0
+        self._tracks = None if around.keep_tracks is None else TrackKeeper(camera_id, around.keep_tracks)
 
     def start(self) -> None:
         """Restore the cases, publish what a crash left unpublished, begin to read."""
@@ -207,10 +213,17 @@ class CameraAnalysis:
 
     def analyse(self, frame: Frame, detections: Detections) -> Step:
         """One step of the engine and all that follows from it."""
+        # Rounded whether tracks are kept or not: a replay sees what was judged, and both judge alike.
+        detections = rounded(detections)
+        if self._tracks is not None:
+            self._tracks.before(frame.time_s, self._engine, self._loaded.version, lambda: rules_only(self._camera))
         with self._around.stage("track"):
             tracked = self._engine.track(frame, detections)
         with self._around.stage("rules"):
             step = self._engine.judge(frame, tracked)
+        if self._tracks is not None:
+            with self._around.stage("keep"):
+                self._tracks.after(step, frame)
         self._boxes.add(frame.time_s, detections)
         if self._run_id != frame.run_id:
             self._run_id, self._run_started_s = frame.run_id, frame.time_s
@@ -228,6 +241,7 @@ class CameraAnalysis:
 
     def reconfigure(self, loaded: LoadedConfig) -> None:
         """Other rules, zones or address; cases of rules that stay go on, those of rules that went close as `configuration`."""
+        self._end_chunk()
         before, after = self._camera, loaded.config.cameras[self.camera_id]
         self._loaded, self._camera = loaded, after
         self._handle(self._engine.reconfigure(self._spec(), self._last_s), None)
@@ -238,11 +252,16 @@ class CameraAnalysis:
     def stop(self, *, removed: bool = False) -> None:
         """End reading and save. With `removed` the camera left the configuration: its cases close."""
         self._close_reader()
+        self._end_chunk()
         if removed:
             nothing = CameraSpec(self.camera_id, zones={}, rules=())
             self._handle(self._engine.reconfigure(nothing, self._last_s), None)
         if self._last_s > 0:
             self._save(durable=True)
+
+    def _end_chunk(self) -> None:
+        if self._tracks is not None:
+            self._tracks.end()
 
     def _open_reader(self) -> None:
         url = (self._camera.sub or self._camera.main).url
@@ -311,7 +330,7 @@ class CameraAnalysis:
             "run_started_s": self._run_started_s,
             "engine": self._engine.snapshot(),
             "pictures": self._pictures,
-            "camera": _rules_only(self._camera),
+            "camera": rules_only(self._camera),
         }
         self._saved_at_s = self._around.clock.monotonic_s()
         try:
@@ -339,7 +358,7 @@ class CameraAnalysis:
         self._pictures.setdefault(request.incident_id, {})[request.role] = record
 
 
-def _rules_only(camera: Camera) -> dict[str, Any]:
+def rules_only(camera: Camera) -> dict[str, Any]:
     """The camera's zones, ground and rules as plain values: no address, and no schedule that another file may not have."""
     values = camera.model_dump(mode="json", by_alias=True, include={"name", "ground", "masks", "zones", "rules"})
     values["main"] = {"url": ""}

@@ -1,0 +1,41 @@
+"""Deletes tracks that are older than they may be: the janitor runs it."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from threading import Event as StopEvent
+from typing import Final
+
+from pipelines.clock import Clock
+from pipelines.logs import fields
+from pipelines.tracks.folder import delete_old
+
+_EVERY_S: Final = 600.0
+
+
+class TrackUpkeep:
+    """`keep_s` is how long tracks are kept. Each deletion stands in `deletions.jsonl` beside the tracks."""
+
+    def __init__(self, root: Path, keep_s: float, clock: Clock, log: logging.Logger) -> None:
+        self._root = root
+        self._keep_s = keep_s
+        self._clock = clock
+        self._log = log
+
+    def run(self, stop: StopEvent) -> None:
+        """Every ten minutes until told to stop; what the disk refuses is tried again."""
+        while not stop.is_set():
+            try:
+                self.run_once()
+            except OSError as error:
+                self._log.error("old tracks cannot be deleted: %s", error)
+            self._clock.wait(stop, _EVERY_S)
+
+    def run_once(self) -> int:
+        """How many chunks went. Raises OSError."""
+        gone = delete_old(self._root, self._clock.now_s(), self._keep_s)
+        if gone:
+            size = sum(one.size_bytes for one in gone)
+            self._log.info("old tracks were deleted", extra=fields(chunks=len(gone), bytes=size))
+        return len(gone)
