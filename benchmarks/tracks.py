@@ -11,9 +11,8 @@ import json
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
-
-import numpy as np
 
 from pipelines.aggression import load_scorer
 from pipelines.config.build import camera_spec
@@ -21,6 +20,7 @@ from pipelines.config.schema import Config
 from pipelines.detector import load_detector
 from pipelines.media.file import FileSource
 from pipelines.samples.library import clips, footage, staged_dir, staged_scenes
+from pipelines.samples.staged.weather import Weather
 from pipelines.tracks.chunk import Chunk, encode
 from pipelines.tracks.keeper import TrackKeeper
 from pipelines.tracks.rounding import rounded
@@ -39,12 +39,9 @@ def say(text: str) -> None:
 def quiet() -> Iterator[Frame]:
     """The empty road for 60 s; noise differs from picture to picture."""
     [scene] = [one for one in staged_scenes(say) if one.name == "shadow on an empty road"]
-    plate = scene.company.plate
-    random = np.random.default_rng(1)
-    for number in range(300):
-        noise = random.normal(0, 2.5, plate.shape)
-        pixels = np.clip(plate + noise, 0, 255).astype(np.uint8)
-        yield Frame("quiet", "run", START_S + number / FPS, pixels)
+    empty = replace(scene, duration_s=60.0, weather=Weather(noise=2.5))
+    for number, frame in enumerate(empty.frames()):
+        yield Frame("quiet", "run", START_S + number / FPS, frame.pixels)
 
 
 def config_of(name: str) -> Config:
