@@ -64,10 +64,12 @@ def run(args: argparse.Namespace) -> int:
     )
     keeper = HistoryKeeper(database, clock, logging.getLogger("gatewatch.history"))
     upkeep = TrackUpkeep(config.data / "tracks", config.tracks.keep, clock, logging.getLogger("gatewatch.tracks"))
-    spool = Thread(target=publisher.run, args=(stop,), name="spool")
-    history = Thread(target=keeper.run, args=(stop,), name="history")
-    tracks = Thread(target=upkeep.run, args=(stop,), name="tracks")
-    for thread in (spool, history, tracks):
+    threads = {
+        "spool": Thread(target=publisher.run, args=(stop,)),
+        "history": Thread(target=keeper.run, args=(stop,)),
+        "tracks": Thread(target=upkeep.run, args=(stop,)),
+    }
+    for thread in threads.values():
         thread.start()
     if config.alerts.drill.schedule != "never":
         when = schedule(config, config.alerts.drill.schedule)
@@ -77,8 +79,7 @@ def run(args: argparse.Namespace) -> int:
         janitor.run(stop)
     finally:
         stop.set()
-        spool.join(5.0)
-        history.join(30.0)
-        tracks.join(5.0)
+        for name, thread in threads.items():
+            thread.join(30.0 if name == "history" else 5.0)
         publisher.close()
     return 0
