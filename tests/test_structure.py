@@ -41,12 +41,11 @@ HOMES = {
 #: for blurred copies itself; ffmpeg's arguments are put together where they are needed, but only
 #: `pipelines/media/ffmpeg.py` starts it.
 SECOND_HOMES = {
-    "pyarrow": ("pipelines/history/export.py",),
     "av": ("pipelines/recording",),
     "ffmpeg": ("pipelines/recording", "pipelines/samples"),
     "jinja2": ("console",),
-    "psycopg": "pipelines/store",
-    "pyarrow": "pipelines/history/export.py",
+    # Rows for analysts, and tracks for a replay.
+    "pyarrow": ("pipelines/history/export.py",),
     "pydantic": ("console",),
 }
 #: Tables of numbers or words; anything else that is longer has a seam.
