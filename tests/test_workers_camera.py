@@ -13,8 +13,9 @@ from pipelines.config import load
 from pipelines.errors import GatewatchError
 from pipelines.events.envelope import Event
 from pipelines.testing import FakeClock
-from pipelines.workers.camera import CameraAnalysis, Surroundings
+from pipelines.workers.camera import CameraAnalysis
 from pipelines.workers.pictures import PictureStore
+from pipelines.workers.surroundings import Surroundings
 from vision import coco
 from vision.detection import Detections
 from vision.frame import Frame

@@ -18,10 +18,11 @@ from pipelines.events.envelope import Event
 from pipelines.metrics import Metrics
 from pipelines.testing import FakeClock
 from pipelines.workers.analysis import AnalysisWorker
-from pipelines.workers.camera import CameraAnalysis, Surroundings
+from pipelines.workers.camera import CameraAnalysis
 from pipelines.workers.fairness import Fairness
 from pipelines.workers.overload import Governor
 from pipelines.workers.pictures import PictureStore
+from pipelines.workers.surroundings import Surroundings
 from vision.detection import Detections, DetectorError
 from vision.frame import Frame, Pixels
 from vision.incident import Incident, Phase

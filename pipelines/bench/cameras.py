@@ -37,9 +37,10 @@ from pipelines.media.rtsp import RtspReader
 from pipelines.metrics import Metrics, package_version
 from pipelines.samples.cameras import RtspServer
 from pipelines.workers.analysis import AnalysisWorker
-from pipelines.workers.camera import CameraAnalysis, Surroundings
+from pipelines.workers.camera import CameraAnalysis
 from pipelines.workers.leases import HeldLease
 from pipelines.workers.pictures import PictureStore
+from pipelines.workers.surroundings import Surroundings
 from vision.detection import Preparable
 
 STAGES: Final = ("decode", "gate", "detect", "track", "rules", "publish")

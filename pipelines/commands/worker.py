@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from pipelines.metrics import Metrics
     from pipelines.tracks.chunk import Chunk
     from pipelines.workers.analysis import AnalysisWorker
-    from pipelines.workers.camera import ReaderFactory
     from pipelines.workers.clockboard import ClockBoard
+    from pipelines.workers.surroundings import ReaderFactory
     from vision.aggression import RegionScorer
     from vision.incident import Incident
 
@@ -55,11 +55,12 @@ def run(args: argparse.Namespace) -> int:
     from pipelines.lifecycle import stop_on_signals
     from pipelines.metrics import Metrics
     from pipelines.workers.analysis import AnalysisWorker
-    from pipelines.workers.camera import CameraAnalysis, Surroundings
+    from pipelines.workers.camera import CameraAnalysis
     from pipelines.workers.leases import HeldLease
     from pipelines.workers.live import LiveView
     from pipelines.workers.pictures import PictureStore
     from pipelines.workers.state import saved_cameras
+    from pipelines.workers.surroundings import Surroundings
 
     stop = stop_on_signals()
     loaded = load_config(args)

@@ -2,31 +2,24 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from collections.abc import Sequence
 from threading import Event as StopEvent
 from threading import Thread
-from typing import Any, Final, Protocol
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from pipelines.clock import Clock
 from pipelines.config import LoadedConfig
 from pipelines.config.build import camera_spec
 from pipelines.config.schema import Camera, Config, Stream
 from pipelines.errors import GatewatchError
-from pipelines.events.bus import Publisher
 from pipelines.events.envelope import Event, incident_event
 from pipelines.logs import fields
-from pipelines.tracks.chunk import Chunk
 from pipelines.tracks.keeper import TrackKeeper
 from pipelines.tracks.rounding import rounded
 from pipelines.workers.hiding import RecentBoxes
-from pipelines.workers.live import LiveView
-from pipelines.workers.pictures import PictureStore, Place
+from pipelines.workers.pictures import Place
 from pipelines.workers.state import CameraState, StateError, StateFile
-from vision.aggression import RegionScorer
+from pipelines.workers.surroundings import Reader, Surroundings
 from vision.attention import Attention, Look
 from vision.camera import CameraSpec
 from vision.detection import Detections
@@ -37,53 +30,6 @@ from vision.incident import Incident, PictureRequest
 #: The state is also saved now and then without a change, so that a restart knows how far the stream had come.
 _SAVE_AT_LEAST_EVERY_S: Final = 10.0
 _SLACK_S: Final = 0.02
-
-
-class Reader(Protocol):
-    """Where frames come from; `pipelines.media.rtsp.RtspReader` in production. `fps` may be set while it runs."""
-
-    fps: float
-
-    @property
-    def has_frame(self) -> bool:
-        """Whether `take` would give a picture now."""
-        ...
-
-    @property
-    def superseded(self) -> int:
-        """Pictures so far that a newer one replaced before they were taken."""
-        ...
-
-    def run(self, stop: StopEvent) -> None: ...
-
-    def take(self, timeout_s: float) -> Frame | None: ...
-
-
-#: (camera_id, url, fps, not_before_s) -> Reader
-ReaderFactory = Callable[[str, str, float, float], Reader]
-
-
-def _unmeasured(_stage: str) -> AbstractContextManager[None]:
-    return nullcontext()
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What every camera of a worker shares."""
-
-    clock: Clock
-    publisher: Publisher
-    pictures: PictureStore
-    open_reader: ReaderFactory
-    log: logging.Logger
-    scorer: RegionScorer | None = None
-    live: LiveView | None = None
-    stage: Callable[[str], AbstractContextManager[None]] = _unmeasured
-    """Measures the block that it is given a name for: `Metrics.stage` in production."""
-    #: How far a camera's times can be trusted now, as plain JSON; None: nobody is asked.
-    clock_of: Callable[[str], dict[str, Any]] | None = None
-    #: Takes what was seen, in chunks; None: tracks are not kept.
-    keep_tracks: Callable[[Chunk], None] | None = None
 
 
 class CameraAnalysis:

@@ -1,0 +1,65 @@
+"""What the cameras of a worker are given: where frames come from, and what all of them share."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from threading import Event as StopEvent
+from typing import Any, Protocol
+
+from pipelines.clock import Clock
+from pipelines.events.bus import Publisher
+from pipelines.tracks.chunk import Chunk
+from pipelines.workers.live import LiveView
+from pipelines.workers.pictures import PictureStore
+from vision.aggression import RegionScorer
+from vision.frame import Frame
+
+
+class Reader(Protocol):
+    """Where frames come from; `pipelines.media.rtsp.RtspReader` in production. `fps` may be set while it runs."""
+
+    fps: float
+
+    @property
+    def has_frame(self) -> bool:
+        """Whether `take` would give a picture now."""
+        ...
+
+    @property
+    def superseded(self) -> int:
+        """Pictures so far that a newer one replaced before they were taken."""
+        ...
+
+    def run(self, stop: StopEvent) -> None: ...
+
+    def take(self, timeout_s: float) -> Frame | None: ...
+
+
+#: (camera_id, url, fps, not_before_s) -> Reader
+ReaderFactory = Callable[[str, str, float, float], Reader]
+
+
+def _unmeasured(_stage: str) -> AbstractContextManager[None]:
+    return nullcontext()
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What every camera of a worker shares."""
+
+    clock: Clock
+    publisher: Publisher
+    pictures: PictureStore
+    open_reader: ReaderFactory
+    log: logging.Logger
+    scorer: RegionScorer | None = None
+    live: LiveView | None = None
+    stage: Callable[[str], AbstractContextManager[None]] = _unmeasured
+    """Measures the block that it is given a name for: `Metrics.stage` in production."""
+    #: How far a camera's times can be trusted now, as plain JSON; None: nobody is asked.
+    clock_of: Callable[[str], dict[str, Any]] | None = None
+    #: Takes what was seen, in chunks; None: tracks are not kept.
+    keep_tracks: Callable[[Chunk], None] | None = None
