@@ -26,7 +26,7 @@ demo: setup ## two sample cameras over RTSP, through worker, stream and dispatch
 	@$(BIN)/gatewatch demo --seconds $(DEMO_SECONDS)
 
 test: setup ## every test, against real servers
-	@$(BIN)/pytest -n 2 --dist worksteal
+	@$(BIN)/pytest -n 3 --dist worksteal
 
 check: venv ## ruff, mypy --strict, import-linter, the tests
 	@$(BIN)/ruff check .
