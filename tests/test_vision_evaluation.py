@@ -13,6 +13,7 @@ from vision.evaluation.boxes import Boxes, align, pairs, read_mot
 from vision.evaluation.counting import score_counts
 from vision.evaluation.incidents import Happening, score_incidents
 from vision.evaluation.mot import score_tracking
+from vision.evaluation.poisson import rate_bound, rate_interval
 
 A, B, FAR = (0, 0, 10, 10), (20, 0, 30, 10), (100, 0, 110, 10)
 
@@ -112,6 +113,19 @@ def test_incidents_matched_missed_doubled_and_false() -> None:
     assert score.precision == pytest.approx(2 / 4)
     assert sorted(score.opening_delays_s) == [1, 5]
     assert score.closing_delays_s == (2,)
+
+
+def test_bounds_of_a_rate_are_those_of_the_tables() -> None:
+    # Garwood's table: 95 % intervals of a count of 0, 1 and 10; one-sided bounds of 0 and 1.
+    assert rate_interval(0, 1) == pytest.approx((0.0, 3.6889), abs=1e-3)
+    assert rate_interval(1, 1) == pytest.approx((0.0253, 5.5716), abs=1e-3)
+    assert rate_interval(10, 2) == pytest.approx((4.7954 / 2, 18.3904 / 2), abs=1e-3)
+    assert rate_bound(0, 1) == pytest.approx(2.9957, abs=1e-3)
+    assert rate_bound(1, 2) == pytest.approx(4.7439 / 2, abs=1e-3)
+    assert rate_bound(0, 0) is None
+    assert rate_interval(3, 0) is None
+    with pytest.raises(ValueError, match="count >= 0"):
+        rate_bound(-1, 1)
 
 
 def test_no_false_alarm_in_an_hour_proves_little() -> None:

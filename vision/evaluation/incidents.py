@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
-from scipy.stats import chi2
+
+from vision.evaluation.poisson import rate_bound
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ class IncidentScore:
     @property
     def false_alarms_per_day_bound(self) -> float | None:
         """Upper end of the 95 % interval (Poisson) of false alarms per camera and day; None without footage."""
-        return None if self.hours <= 0 else float(chi2.ppf(0.95, 2 * (self.false_alarms + 1)) / 2 / self.hours * 24)
+        return rate_bound(self.false_alarms, self.hours / 24)
 
     def as_dict(self) -> dict[str, Any]:
         bound = self.false_alarms_per_day_bound
