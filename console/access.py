@@ -23,13 +23,15 @@ F = TypeVar("F", bound=Callable[..., Any])
 @dataclass(frozen=True, slots=True)
 class Access:
     """`public`: anybody. `permission` None (and not public): whoever is logged in. `whole_site`: only those whose scope is
-    the whole site. `background`: pages ask by themselves, so it is no sign of a person.
+    the whole site. `background`: pages ask by themselves, so it is no sign of a person. `originals`: it shows or hands out
+    video with people as they are, so it is closed to roles that see people only blurred.
     """
 
     permission: Permission | None = None
     public: bool = False
     whole_site: bool = False
     background: bool = False
+    originals: bool = False
 
     def admits(self, principal: Principal | None) -> bool:
         """Whether `principal` (None: nobody is logged in) may use the route at all; the scope of a camera comes on top."""
@@ -40,9 +42,12 @@ class Access:
         return self.permission is None or principal.may(self.permission)
 
 
-def allow(permission: Permission, *, whole_site: bool = False, background: bool = False) -> Callable[[F], F]:
-    """Roles that have `permission`."""
-    return _declared(Access(permission, whole_site=whole_site, background=background))
+def allow(
+    permission: Permission, *, whole_site: bool = False, background: bool = False, originals: bool = False
+) -> Callable[[F], F]:
+    """Roles that have `permission`. Recorded footage (WATCH) is never blurred, so it counts as `originals`."""
+    originals = originals or permission is Permission.WATCH
+    return _declared(Access(permission, whole_site=whole_site, background=background, originals=originals))
 
 
 def allow_signed_in(*, background: bool = False) -> Callable[[F], F]:

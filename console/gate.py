@@ -12,7 +12,7 @@ from fastapi.concurrency import run_in_threadpool
 from console.access import Access, access_of
 from console.parts import Parts
 from console.problems import Problem, not_found
-from pipelines.access.roles import Permission, Principal
+from pipelines.access.roles import Principal
 from pipelines.access.sessions import Session
 from pipelines.store.scope import camera_of_alert, camera_of_incident
 
@@ -94,11 +94,11 @@ def _admit(request: Request, access: Access) -> Caller | None:
     wait_s = parts(request).by_caller.take(found.principal.key)
     if wait_s > 0.0:
         raise Problem(429, "too_many", "too many requests", {"Retry-After": str(max(1, round(wait_s)))})
-    if access.permission is Permission.WATCH and found.principal.role in parts(request).config.console.blurred_for:
-        raise Problem(403, "blurred_only", "this role sees people only blurred, and recorded footage is not")
     if not access.admits(found.principal):
         raise Problem(403, "not_allowed", f"the role {found.principal.role} may not do this, or not for the whole site")
     _check_scope(request, found.principal)
+    if access.originals and not parts(request).unblurred(found.principal):
+        raise Problem(403, "blurred_only", "this role sees people only blurred, and video cannot be blurred")
     return found
 
 

@@ -13,6 +13,7 @@ from console.viewings import Viewings
 from console.wall import Blurs
 from pipelines.access.passwords import Passwords
 from pipelines.access.people import People
+from pipelines.access.roles import Principal
 from pipelines.access.sessions import Sessions
 from pipelines.clock import Clock
 from pipelines.config.schema import Config
@@ -55,6 +56,10 @@ class Parts:
     stop: Stop = field(default_factory=Stop)
     setup_secret: str | None = None
     setup_until_s: float = 0.0
+
+    def unblurred(self, principal: Principal) -> bool:
+        """Whether `principal` may see people as they are; the others see pictures blurred, and no video."""
+        return principal.role not in self.config.console.blurred_for
 
 
 def parts_of(

@@ -73,6 +73,17 @@ def test_what_is_not_in_scope_and_what_may_not_be_seen_unblurred_is_refused(site
     assert (refused.status_code, refused.json()["code"]) == (403, "blurred_only")
 
 
+def test_who_sees_people_only_blurred_takes_no_video_out_either(site: Site) -> None:
+    analyst = site.client(Role.ANALYST)
+    asked = {"from_s": MORNING_S, "to_s": MORNING_S + 3, "reason": "a claim"}
+    path = f"/api/v1/cameras/{NORTH}/video"
+    assert analyst.get(path, params=asked).status_code == 200
+    site.parts.config.console.blurred_for.append("analyst")
+    refused = analyst.get(path, params=asked)
+    assert (refused.status_code, refused.json()["code"]) == (403, "blurred_only")
+    assert len(audit(site, "footage.export")) == 1, "a refusal is no export"
+
+
 def test_the_time_line_says_what_is_there_and_why_the_rest_is_not(site: Site) -> None:
     analyst = site.client(Role.ANALYST)
     asked = {"cameras": [NORTH], "from_s": MORNING_S + 2, "to_s": MORNING_S + 4, "reason": "a claim", "owner": "police"}

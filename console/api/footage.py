@@ -126,7 +126,7 @@ def clip(parts: TheseParts, caller: ThisCaller, incident_id: IncidentId) -> File
 
 
 @api.get("/cameras/{camera}/video", response_class=FileResponse, responses=_MP4)
-@allow(Permission.EXPORT)
+@allow(Permission.EXPORT, originals=True)
 def video(
     parts: TheseParts, caller: ThisCaller, camera: CameraId, from_s: From, to_s: To, reason: Reason
 ) -> FileResponse:

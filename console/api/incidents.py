@@ -119,7 +119,7 @@ def picture_of_incident(
     pictures = [one for one in found["pictures"] or [] if isinstance(one, dict)]
     if number >= len(pictures):
         raise not_found("the incident has no such picture")
-    blur = caller.principal.role.value in parts.config.console.blurred_for
+    blur = not parts.unblurred(caller.principal)
     desk = PictureDesk(FilePath(parts.config.data) / "pictures")
     event = {"data": {"pictures": [pictures[number]]}}
     try:

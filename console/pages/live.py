@@ -15,7 +15,7 @@ from console.access import allow
 from console.gate import Caller, TheseParts, ThisCaller
 from console.livevideo import NotPlayable
 from console.parts import Parts
-from console.problems import Problem, not_found
+from console.problems import not_found
 from pipelines.access.roles import Permission
 from pipelines.errors import Unavailable
 from pipelines.events.live import LivePicture
@@ -37,14 +37,12 @@ def wall_pictures(parts: TheseParts, caller: ThisCaller, after: Annotated[int, Q
 
 
 @router.get("/live/{camera}/video")
-@allow(Permission.SEE)
+@allow(Permission.SEE, originals=True)
 async def video(request: Request, parts: TheseParts, caller: ThisCaller, camera: str) -> Response:
     """The camera's own H.264 as fragmented MP4 without end; its MIME type has the codec that a player must be told."""
     found = parts.config.cameras.get(camera)
     if found is None:
         raise not_found("there is no such camera")
-    if caller.principal.role in parts.config.console.blurred_for:
-        raise Problem(403, "blurred_only", "this role sees people only blurred, and live video cannot be blurred")
     urls = [stream.url for stream in (found.main, found.sub) if stream is not None]
     url, codec = await run_in_threadpool(_first_playable, parts, urls)
     await run_in_threadpool(_note, parts, caller, camera)
@@ -83,7 +81,7 @@ def _note(parts: Parts, caller: Caller, camera: str) -> None:
 
 def _shown_to(parts: Parts, caller: Caller, picture: LivePicture) -> bytes | None:
     """What this caller may see of it; None: nothing."""
-    if caller.principal.role not in parts.config.console.blurred_for:
+    if parts.unblurred(caller.principal):
         return picture.jpeg
     try:
         return parts.blurs.of(picture)

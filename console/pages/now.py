@@ -35,7 +35,7 @@ def now(request: Request, parts: TheseParts, caller: ThisCaller) -> Response:
             "answer": caller.principal.may(Permission.ANSWER),
             "judge": caller.principal.may(Permission.JUDGE),
             "watch": caller.principal.may(Permission.WATCH),
-            "video": caller.principal.role not in parts.config.console.blurred_for,
+            "video": parts.unblurred(caller.principal),
         },
         "me": caller.name,
         "timezone": parts.config.site.timezone,
