@@ -7,7 +7,7 @@ from typing import Final
 from fastapi import Depends, FastAPI
 
 from console import gate, problems
-from console.api import answers, cameras, document, incidents, operating, stream
+from console.api import answers, cameras, document, history, incidents, operating, stream
 from console.api import footage as footage_api
 from console.frame import Frame, Place
 from console.headers import Guarded
@@ -29,6 +29,7 @@ ROUTERS: Final = (
     now.router,
     live.router,
     incidents.api,
+    history.api,
     answers.api,
     cameras.api,
     footage_api.api,

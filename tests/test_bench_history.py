@@ -63,7 +63,9 @@ def test_both_databases_hold_the_same_incidents(tmp_path: Path, postgres: Any) -
                     columns.at_s, columns.place, columns.severity, columns.verdict, strict=True
                 )
             ]
-            crowds = sum(len(columns.crowds) for columns in history.stream(connection, replace(MONTH, kind="crowding")))
+            crowds = sum(
+                len(columns.crowd_row) for columns in history.stream(connection, replace(MONTH, kind="crowding"))
+            )
         database.close()
         assert 90 < len(rows) < 160
         assert crowds > 10

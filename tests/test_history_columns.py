@@ -76,7 +76,10 @@ def told(columns: Iterator[Columns]) -> list[tuple[Any, ...]]:
     rows: list[tuple[Any, ...]] = []
     for portion in columns:
         plates = dict(portion.plates)
-        crowds = {crowd.row: crowd[1:] for crowd in portion.crowds}
+        crowds = {
+            row: (known_s, tuple(above_s))
+            for row, (known_s, *above_s) in zip(portion.crowd_row.tolist(), portion.crowd_s.tolist(), strict=True)
+        }
         for row in range(len(portion)):
             delays = [portion.acknowledge_s, portion.on_site_s, portion.close_s, portion.lasted_s]
             seconds = tuple(None if np.isnan(one[row]) else float(one[row]) for one in delays)
@@ -122,6 +125,10 @@ FILTERS: tuple[dict[str, Any], ...] = (
     {"cameras": frozenset[str]()},
     {"drills": False, "until_s": MONDAY_S + 3 * DAY_S},
     {"since_s": MONDAY_S + 100 * DAY_S},
+    {"level": 2, "rule": "illegal_parking:kerb"},
+    {"weekday": 3, "timezone": "Asia/Kathmandu"},
+    {"hour": 7, "kind": "crowding", "timezone": "America/St_Johns"},
+    {"weekday": 7, "hour": 23, "since_s": MONDAY_S + 3.3 * DAY_S},
 )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path as FilePath
 from typing import Annotated, Any, Literal
 
-from fastapi import Path, Query
+from fastapi import Path
 from fastapi.responses import Response
 
 from console.access import allow
@@ -23,49 +23,22 @@ from console.api.common import (
     router,
     viewed,
 )
+from console.api.filters import Wanted
 from console.gate import TheseParts, ThisCaller
 from console.problems import not_found
 from pipelines.access.roles import Permission
 from pipelines.alerting.channels.base import NoPicture
 from pipelines.alerting.pictures import PictureDesk
 from pipelines.store import changes, queries
-from pipelines.store.queries import AlertFilter, IncidentFilter
+from pipelines.store.queries import AlertFilter
 
 api = router("incidents")
 
 
 @api.get("/incidents", response_model=shapes.Incidents)
 @allow(Permission.SEE)
-def list_incidents(
-    parts: TheseParts,
-    caller: ThisCaller,
-    since_s: Since = None,
-    until_s: Until = None,
-    camera: Word = None,
-    zone: Word = None,
-    kind: Word = None,
-    severity: Annotated[int | None, Query(ge=1, le=4, description="this level or more severe")] = None,
-    state: Annotated[Literal["open", "closed"] | None, Query(description="whether it still goes on")] = None,
-    verdict: Literal["true", "false", "drill", "duplicate", "unsure", "none"] | None = None,
-    text: Word = None,
-    drills: bool = True,
-    limit: Limit = 50,
-    cursor: PageCursor = None,
-) -> Any:
+def list_incidents(parts: TheseParts, wanted: Wanted, limit: Limit = 50, cursor: PageCursor = None) -> Any:
     """Incidents by the time they opened, newest first."""
-    wanted = IncidentFilter(
-        since_s=since_s,
-        until_s=until_s,
-        camera=camera,
-        zone=zone,
-        kind=kind,
-        severity=severity,
-        state=state,
-        verdict=verdict,
-        text=text,
-        drills=drills,
-        cameras=caller.principal.cameras,
-    )
     with parts.database.read() as connection:
         page = queries.list_incidents(connection, wanted, limit, cursor)
         rows = changes.incidents_with_threads(connection, [row["incident_id"] for row in page.rows])

@@ -9,16 +9,19 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from datetime import date, timedelta
 from typing import Any, Final
 
 import numpy as np
 
-from pipelines.history.sums import DELAYS, LEVELS, Sums, calendar_days, quantiles, quantiles_by
+from pipelines.history.sums import DELAYS, LEVELS, Sums, quantiles, quantiles_by
 from pipelines.store.columns import DENSITIES, Columns, Place
 
 #: Two-sided, 95 %.
 _Z: Final = 1.959963984540054
 _MOST_PLACES: Final = 50
+#: Upper ends of the answer times' histogram, seconds; the limits of levels 1 to 3 are among them.
+UP_TO_S: Final = (5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1200.0, 1800.0, 3600.0, 7200.0)
 DENSITY_BASIS: Final = (
     "Known only while a crowding incident was open, from the density that its messages told (on a rise, and at most every "
     "`repeat`), each standing until the next. What no incident was open for is not in it."
@@ -32,16 +35,18 @@ def stats(
     names that are shown beside cameras. Plain JSON values:
 
     `incidents, open, first_day, last_day, timezone`; `by_hour_and_weekday` (7 rows from Monday, 24 columns, local clock) and
-    the same `by_kind`; `by_day` (date -> count, no day left out); `by_camera, by_kind, by_level, by_zone, by_verdict`;
-    `answers` (how many were told, acknowledged, ...); `delays` -> name -> `all` and `by_level, by_kind, by_camera` ->
-    `count, median_s, p95_s`; `precision` (per rule and camera: `true, false, other, precision, low, high`); `repeat_places`;
+    the same `_of_kind`; `by_day` (date -> count, no day left out) and `by_day_of_kind` (without empty ones); `by_camera, by_kind,
+    by_level, by_zone, by_verdict`, `by_camera_and_kind`; `answers` (how many were told, acknowledged, ...); `delays` -> name ->
+    `all` and `by_level, by_kind, by_camera` -> `count, median_s, p95_s`, and `histogram`: how many took up to each of
+    `up_to_s`, and longer; `precision` (per rule and camera: `true, false, other, precision, low, high`); `repeat_places`;
     `repeat_plates`; `density_minutes`.
     """
     sums = Sums(timezone)
     for columns in portions:
         sums.add(columns)
     shown = names(sorted({place.camera for place in sums.places})) if names is not None else {}
-    days = sorted(sums.days)
+    by_day: Counter[str] = sum(sums.days_of_kind.values(), Counter())
+    days = sorted(by_day)
     by_place = sums.by_place()
     return {
         "incidents": int(sums.cells.sum()),
@@ -51,12 +56,16 @@ def stats(
         "last_day": days[-1] if days else None,
         "by_hour_and_weekday": sum(sums.hours.values(), np.zeros((7, 24), np.int64)).tolist(),
         "by_hour_and_weekday_of_kind": {kind: counts.tolist() for kind, counts in sorted(sums.hours.items())},
-        "by_day": {day: sums.days[day] for day in calendar_days(days[0], days[-1])} if days else {},
+        "by_day": {day: by_day[day] for day in _calendar_days(days[0], days[-1])} if days else {},
+        "by_day_of_kind": {
+            kind: dict(sorted(counts.items())) for kind, counts in sorted(sums.days_of_kind.items()) if counts
+        },
         "by_camera": [
             {"camera": camera, "name": shown.get(camera, camera), "incidents": count}
             for camera, count in _most(_counted(sums, by_place, lambda place: place.camera))
         ],
         "by_kind": dict(_most(_counted(sums, by_place, lambda place: place.kind))),
+        "by_camera_and_kind": _by_camera_and_kind(sums, by_place),
         "by_level": {str(level): int(count) for level, count in enumerate(sums.cells.sum(axis=(0, 2, 3))) if count},
         "by_zone": [
             {"camera": camera, "zone": zone, "incidents": count}
@@ -76,6 +85,12 @@ def stats(
         ],
         "density_minutes": _densities(sums, shown),
     }
+
+
+def _calendar_days(first: str, last: str) -> list[str]:
+    """Every date from `first` to `last`, both included."""
+    at, until = date.fromisoformat(first), date.fromisoformat(last)
+    return [(at + timedelta(days=number)).isoformat() for number in range((until - at).days + 1)]
 
 
 def wilson(successes: int, tries: int) -> tuple[float, float]:
@@ -128,6 +143,13 @@ def _counted(sums: Sums, by_place: Any, key: Callable[[Place], Any]) -> dict[Any
     return counted
 
 
+def _by_camera_and_kind(sums: Sums, by_place: Any) -> dict[str, dict[str, int]]:
+    found: dict[str, dict[str, int]] = {}
+    for (camera, kind), count in _most(_counted(sums, by_place, lambda place: (place.camera, place.kind))):
+        found.setdefault(camera, {})[kind] = count
+    return found
+
+
 def _most(counted: Mapping[Any, int]) -> list[tuple[Any, int]]:
     """Most first; the same number in the order of the names, so that two runs say the same."""
     return sorted(counted.items(), key=lambda item: (-item[1], item[0]))
@@ -135,13 +157,15 @@ def _most(counted: Mapping[Any, int]) -> list[tuple[Any, int]]:
 
 def _delays(sums: Sums, name: str) -> dict[str, Any]:
     parts = sums.delays[name]
+    found: dict[str, Any] = {"all": None, "up_to_s": list(UP_TO_S), "histogram": [0] * (len(UP_TO_S) + 1)}
     if not parts:
-        return {"all": None, "by_level": {}, "by_kind": {}, "by_camera": {}}
+        return found | {"by_level": {}, "by_kind": {}, "by_camera": {}}
     seconds = np.concatenate([part for part, _ in parts])
     whose = np.concatenate([part for _, part in parts])
-    order = np.argsort(seconds)
-    seconds, whose = seconds[order], whose[order]
-    found: dict[str, Any] = {"all": quantiles(seconds)}
+    ascending = np.sort(seconds)
+    found["all"] = quantiles(ascending)
+    up_to = np.searchsorted(ascending, UP_TO_S, side="right")
+    found["histogram"] = np.diff(up_to, prepend=0, append=len(ascending)).tolist()
     for title, values, code in (
         ("by_level", list(range(LEVELS)), whose % LEVELS),
         ("by_kind", *_coded(sums, whose, lambda place: place.kind)),
@@ -178,19 +202,19 @@ def _places(sums: Sums, names: Mapping[str, str]) -> list[dict[str, Any]]:
 
 
 def _densities(sums: Sums, names: Mapping[str, str]) -> dict[str, Any]:
-    def minutes(known_s: float, above_s: Any) -> dict[str, Any]:
-        above = {str(limit): round(float(sum_s) / 60, 2) for limit, sum_s in zip(DENSITIES, above_s, strict=True)}
+    def minutes(sums_s: Any) -> dict[str, Any]:
+        known_s, *above_s = sums_s.tolist()
+        above = {str(limit): round(sum_s / 60, 2) for limit, sum_s in zip(DENSITIES, above_s, strict=True)}
         return {"known": round(known_s / 60, 2), "above": above}
 
-    total = sum(sums.above_s.values(), np.zeros(len(DENSITIES)))
-    places = sorted(sums.known_s, key=lambda place: (-float(sums.above_s[place][0]), place))
+    total = sum(sums.crowd_s.values(), np.zeros(1 + len(DENSITIES)))
+    places = sorted(sums.crowd_s, key=lambda place: (-float(sums.crowd_s[place][1]), place))
     return {
         "basis": DENSITY_BASIS,
         "unit": "people/m2",
-        **minutes(sum(sums.known_s.values()), total),
+        **minutes(total),
         "by_place": [
-            {"camera": camera, "name": names.get(camera, camera), "zone": zone}
-            | minutes(sums.known_s[camera, zone], sums.above_s[camera, zone])
+            {"camera": camera, "name": names.get(camera, camera), "zone": zone} | minutes(sums.crowd_s[camera, zone])
             for camera, zone in places
         ],
     }

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.store.columns import Columns, Place
+from pipelines.store.columns import DENSITIES, Columns, Place
 
 #: Every offset from UTC in use is a whole number of these.
 _QUARTER_S: Final = 900
 _WEEK_HOURS: Final = 7 * 24
 DELAYS: Final = ("acknowledge", "on_site", "close")
-
-
 #: Cells of a place: level, drill or not, verdict.
 LEVELS: Final = 5
 _WORDS_AT_ONCE: Final = 8
@@ -25,8 +23,9 @@ _WORDS_AT_ONCE: Final = 8
 
 class Sums:
     """`places` in the order in which they came. `cells[place, level, drill, word]` counts, with `words` the verdicts; `hours`
-    by kind, weekday (Monday first) and hour on the clock of `timezone`; `days` by local date. `delays[name]` are pairs of
-    arrays: seconds, and whose (place * LEVELS + level)."""
+    by kind, weekday (Monday first) and hour on the clock of `timezone`; `days_of_kind` by kind and local date. `delays[name]`
+    are pairs of arrays: seconds, and whose (place * LEVELS + level). `crowd_s` by camera and zone: as in `Columns`, summed up.
+    """
 
     def __init__(self, timezone: str) -> None:
         self.places: dict[Place, int] = {}
@@ -35,11 +34,10 @@ class Sums:
         self.still_open = 0
         self.answers: Counter[str] = Counter()
         self.hours: dict[str, npt.NDArray[np.int64]] = {}
-        self.days: Counter[str] = Counter()
+        self.days_of_kind: dict[str, Counter[str]] = {}
         self.plates: Counter[str] = Counter()
         self.plate_cameras: dict[str, set[str]] = {}
-        self.known_s: dict[tuple[str, str], float] = {}
-        self.above_s: dict[tuple[str, str], npt.NDArray[np.float64]] = {}
+        self.crowd_s: dict[tuple[str, str], npt.NDArray[np.float64]] = {}
         self.delays: dict[str, list[tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]]] = {
             name: [] for name in DELAYS
         }
@@ -55,15 +53,11 @@ class Sums:
         self._count(columns, place)
         self._clock(columns, place)
         self._answers(columns, place)
+        self._crowds(columns)
         self.still_open += int(np.isnan(columns.lasted_s).sum())
         for row, plate in columns.plates:
             self.plates[plate] += 1
             self.plate_cameras.setdefault(plate, set()).add(columns.places[columns.place[row]].camera)
-        for crowd in columns.crowds:
-            of = columns.places[columns.place[crowd.row]]
-            where = (of.camera, of.zone)
-            self.known_s[where] = self.known_s.get(where, 0.0) + crowd.known_s
-            self.above_s[where] = self.above_s.get(where, np.zeros(len(crowd.above_s))) + np.array(crowd.above_s)
 
     def by_place(self) -> npt.NDArray[np.int64]:
         """How many incidents each place has."""
@@ -99,8 +93,13 @@ class Sums:
         for kind, counts in zip(kinds, counted.reshape(len(kinds), 7, 24), strict=True):
             if counts.any():
                 self.hours[kind] = self.hours.get(kind, np.zeros((7, 24), np.int64)) + counts
-        for ordinal, count in zip(*(found.tolist() for found in np.unique(day, return_counts=True)), strict=True):
-            self.days[datetime.fromordinal(ordinal).date().isoformat()] += count
+        first_day, width = int(day_of[0]), int(day_of[-1] - day_of[0]) + 1
+        counted = np.bincount(kind_of * width + (day - first_day), minlength=len(kinds) * width)
+        for kind, days in zip(kinds, counted.reshape(len(kinds), width).tolist(), strict=True):
+            for after, count in enumerate(days):
+                if count:
+                    date = datetime.fromordinal(first_day + after).date().isoformat()
+                    self.days_of_kind.setdefault(kind, Counter())[date] += count
         self._place_days.append(np.unique((place << 32) | day))
 
     def _local(self, first: int, last: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
@@ -125,20 +124,27 @@ class Sums:
             if count:
                 self.delays[name].append((np.maximum(seconds[there], 0), whose[there]))
 
-
-def calendar_days(first: str, last: str) -> list[str]:
-    """Every date from `first` to `last`, both included."""
-    at, until = datetime.fromisoformat(first).date(), datetime.fromisoformat(last).date()
-    return [(at + timedelta(days=number)).isoformat() for number in range((until - at).days + 1)]
+    def _crowds(self, columns: Columns) -> None:
+        if not len(columns.crowd_row):
+            return
+        place = columns.place[columns.crowd_row]
+        sums_s = np.zeros((len(columns.places), 1 + len(DENSITIES)))
+        np.add.at(sums_s, place, columns.crowd_s)
+        for number in np.unique(place).tolist():
+            where = columns.places[number].camera, columns.places[number].zone
+            self.crowd_s[where] = self.crowd_s.get(where, 0.0) + sums_s[number]
 
 
 def quantiles_by(
     seconds: npt.NDArray[np.float32], whose: npt.NDArray[np.int64], names: list[Any]
 ) -> dict[Any, dict[str, float | int]]:
-    """Count, median and 95th percentile (linear between neighbours) of `seconds` for each name; `whose` says whose each is.
-    `seconds` is ascending."""
-    order = np.argsort(whose.astype(np.uint16 if len(names) < 65536 else np.int64), kind="stable")
-    ordered, ends = seconds[order], np.cumsum(np.bincount(whose, minlength=len(names)))
+    """Count, median and 95th percentile (linear between neighbours) of `seconds` (not negative) for each name; `whose` says
+    whose each is."""
+    # Floats that are not negative lie in the order of their bits: one sort of whole numbers puts all in order.
+    keys = (whose.astype(np.uint64) << np.uint64(32)) | seconds.view(np.uint32)
+    keys.sort()
+    ordered = (keys & np.uint64(0xFFFFFFFF)).astype(np.uint32).view(np.float32)
+    ends = np.cumsum(np.bincount(whose, minlength=len(names)))
     found: dict[Any, dict[str, float | int]] = {}
     begin = 0
     for name, end in zip(names, ends.tolist(), strict=True):

@@ -15,9 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 #: Raised when what is written changes; days written by another version are made anew.
-VERSION: Final = 2
+VERSION: Final = 3
 #: People per square metre at which a crowd is watched, warned of, critical (as in `vision.behaviours.crowding`).
 DENSITIES: Final = (2.0, 3.5, 5.0)
+_CROWD_WIDTH: Final = 1 + len(DENSITIES)
 
 
 class Place(NamedTuple):
@@ -42,7 +43,8 @@ class Columns:
     """`at_s` when they opened, ascending; `place` and `verdict` are numbers in `places` and `verdicts` ("none": not judged).
     Then seconds, NaN where it has not happened: from the thread's beginning to the first answer, to somebody being there, to
     its end, and from the opening to the incident's own end. `told`: somebody was told. `plates`: (row, number plate) as a
-    person typed it. All arrays have one length.
+    person typed it. All these arrays have one length. Of each crowd in row `crowd_row` (ascending), `crowd_s` has for how long
+    its density is known, then for how long it was at or above each of DENSITIES.
     """
 
     at_s: npt.NDArray[np.float64]
@@ -57,8 +59,9 @@ class Columns:
     told: npt.NDArray[np.uint8]
     places: tuple[Place, ...]
     verdicts: tuple[str, ...]
-    plates: tuple[tuple[int, str], ...] = ()
-    crowds: tuple[Crowd, ...] = ()
+    plates: tuple[tuple[int, str], ...]
+    crowd_row: npt.NDArray[np.uint32]
+    crowd_s: npt.NDArray[np.float32]
 
     def __len__(self) -> int:
         return len(self.at_s)
@@ -68,11 +71,13 @@ class Columns:
         if keep.all():
             return self
         place = np.cumsum(keep) - 1
+        crowds = keep[self.crowd_row]
         return replace(
             self,
             **{name: getattr(self, name)[keep] for name in _ARRAYS},
             plates=tuple((int(place[row]), plate) for row, plate in self.plates if keep[row]),
-            crowds=tuple(crowd._replace(row=int(place[crowd.row])) for crowd in self.crowds if keep[crowd.row]),
+            crowd_row=place[self.crowd_row[crowds]].astype(np.uint32),
+            crowd_s=self.crowd_s[crowds],
         )
 
 
@@ -124,7 +129,8 @@ def columns_of(rows: Sequence[Row], plates: Sequence[tuple[int, str]], crowds: S
         places=tuple(places),
         verdicts=tuple(verdicts),
         plates=tuple(plates),
-        crowds=tuple(crowds),
+        crowd_row=np.array([crowd.row for crowd in crowds], np.uint32),
+        crowd_s=np.array([(crowd.known_s, *crowd.above_s) for crowd in crowds], np.float32).reshape(-1, _CROWD_WIDTH),
     )
 
 
@@ -135,10 +141,11 @@ def encode(columns: Columns) -> bytes:
         "places": columns.places,
         "verdicts": columns.verdicts,
         "plates": columns.plates,
-        "crowds": columns.crowds,
+        "crowds": len(columns.crowd_row),
     }
     parts = [json.dumps(head, ensure_ascii=False, separators=(",", ":")).encode(), b"\n"]
     parts += [np.ascontiguousarray(getattr(columns, name), dtype).tobytes() for name, dtype in _ARRAYS.items()]
+    parts += [columns.crowd_row.astype("<u4").tobytes(), columns.crowd_s.astype("<f4").tobytes()]
     return b"".join(parts)
 
 
@@ -151,10 +158,14 @@ def decode(body: bytes) -> Columns:
     for name, dtype in _ARRAYS.items():
         arrays[name] = np.frombuffer(body, dtype, head["count"], offset)
         offset += head["count"] * dtype.itemsize
+    crowds = head["crowds"]
+    crowd_row = np.frombuffer(body, "<u4", crowds, offset)
+    crowd_s = np.frombuffer(body, "<f4", crowds * _CROWD_WIDTH, offset + 4 * crowds)
     return Columns(
         **arrays,
         places=tuple(Place(*values) for values in head["places"]),
         verdicts=tuple(head["verdicts"]),
         plates=tuple((row, plate) for row, plate in head["plates"]),
-        crowds=tuple(Crowd(row, known_s, tuple(above_s)) for row, known_s, above_s in head["crowds"]),
+        crowd_row=crowd_row,
+        crowd_s=crowd_s.reshape(-1, _CROWD_WIDTH),
     )

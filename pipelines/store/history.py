@@ -13,16 +13,17 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 from sqlalchemy import ColumnElement, Connection, Text, and_, case, cast, delete, func, insert, select, text
 
+from pipelines.store import hours
 from pipelines.store.columns import DENSITIES, VERSION, Columns, Crowd, Place, Row, columns_of, decode, encode
-from pipelines.store.queries import IncidentFilter, conditions_of, list_incidents
+from pipelines.store.queries import IncidentFilter, conditions_of, list_incidents, time_of
 from pipelines.store.schema import history_days, incident_events, incidents, stale_days, threads
 
 _DAY_S: Final = 86_400
 #: One summing up at a time: "gatewhst".
 _ROLL_LOCK: Final = 0x6761746577687374
-_FOREVER_S: Final = 1e15
 
 #: When a thread began, was acknowledged, somebody was there, it was closed.
 Answer = tuple[float | None, float | None, float | None, float | None]
@@ -30,7 +31,7 @@ Answer = tuple[float | None, float | None, float | None, float | None]
 
 def stream(connection: Connection, wanted: IncidentFilter) -> Iterator[Columns]:
     """What the filter lets through, ascending, in portions of at most a day."""
-    first_s, last_s = _span(connection, wanted)
+    first_s, last_s = time_of(connection, wanted)
     if first_s is None or last_s is None:
         return
     first, last = _day(first_s), _day(last_s)
@@ -104,18 +105,6 @@ def _day(time_s: float) -> int:
     return math.floor(time_s / _DAY_S)
 
 
-def _span(connection: Connection, wanted: IncidentFilter) -> tuple[float | None, float | None]:
-    """When the first and the last incident in the asked time opened."""
-    opened = incidents.c.opened_s
-    asked = [
-        opened >= (-_FOREVER_S if wanted.since_s is None else wanted.since_s),
-        opened < (_FOREVER_S if wanted.until_s is None else wanted.until_s),
-    ]
-    return connection.scalar(select(func.min(opened)).where(*asked)), connection.scalar(
-        select(func.max(opened)).where(*asked)
-    )
-
-
 def _clean(connection: Connection, first: int, last: int) -> Iterator[tuple[int, bytes]]:
     """Days whose columns say what their rows say."""
     marked = set(connection.scalars(select(stale_days.c.day).distinct().where(stale_days.c.day.between(first, last))))
@@ -146,10 +135,12 @@ def _live(connection: Connection, day: int, until: int, wanted: IncidentFilter) 
 def _passed(columns: Columns, wanted: IncidentFilter) -> Columns:
     """The rows that the filter lets through (`text` was asked of the database)."""
     keep = np.ones(len(columns), np.bool_)
-    if any(getattr(wanted, name) is not None for name in ("camera", "zone", "kind", "cameras")):
+    if any(getattr(wanted, name) is not None for name in ("camera", "zone", "kind", "rule", "cameras")):
         keep &= np.array([_fits(place, wanted) for place in columns.places], np.bool_)[columns.place]
     if wanted.severity is not None:
         keep &= columns.severity <= wanted.severity
+    if wanted.level is not None:
+        keep &= columns.severity == wanted.level
     if wanted.verdict is not None:
         keep &= np.array([word == wanted.verdict for word in columns.verdicts], np.bool_)[columns.verdict]
     if not wanted.drills:
@@ -161,7 +152,19 @@ def _passed(columns: Columns, wanted: IncidentFilter) -> Columns:
     if wanted.state is not None:
         still_open = np.isnan(columns.lasted_s)
         keep &= still_open if wanted.state == "open" else ~still_open
+    if wanted.by_clock and len(columns):
+        keep &= _at_hours(columns, wanted)
     return columns.where(keep)
+
+
+def _at_hours(columns: Columns, wanted: IncidentFilter) -> npt.NDArray[np.bool_]:
+    """Whether the site's clock showed the asked weekday and hour."""
+    begin_s, end_s = float(columns.at_s[0]), math.nextafter(float(columns.at_s[-1]), math.inf)
+    keep = np.zeros(len(columns), np.bool_)
+    for span in hours.newest_first(begin_s, end_s, wanted.weekday, wanted.hour, wanted.timezone):
+        first, last = np.searchsorted(columns.at_s, span)
+        keep[first:last] = True
+    return keep
 
 
 def _fits(place: Place, wanted: IncidentFilter) -> bool:
@@ -169,6 +172,7 @@ def _fits(place: Place, wanted: IncidentFilter) -> bool:
         (wanted.camera is None or wanted.camera == place.camera)
         and (wanted.zone is None or wanted.zone == place.zone)
         and (wanted.kind is None or wanted.kind == place.kind)
+        and (wanted.rule is None or wanted.rule == place.rule)
         and (wanted.cameras is None or place.camera in wanted.cameras)
     )
 

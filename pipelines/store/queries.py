@@ -5,14 +5,15 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Table, and_, func, or_, select, tuple_, update
 
 from pipelines.errors import BadInput
-from pipelines.store import threads
+from pipelines.store import hours, threads
 from pipelines.store.schema import (
     alert_transitions,
     alerts,
@@ -29,7 +30,8 @@ _LONGEST_PAGE: Final = 1000
 
 @dataclass(frozen=True, slots=True)
 class IncidentFilter:
-    """None: whatever. `state` is `open` or `closed`; `text` is looked for in id, camera name, zone and rule."""
+    """None: whatever. `state` is `open` or `closed`; `text` is looked for in id, camera name, zone and rule. `weekday` (1 is
+    Monday) and `hour` are those on the clock of `timezone` when the incident opened."""
 
     since_s: float | None = None
     until_s: float | None = None
@@ -42,6 +44,15 @@ class IncidentFilter:
     text: str | None = None
     drills: bool = True
     cameras: frozenset[str] | None = None  # only of these: what the one who asks may see
+    rule: str | None = None
+    level: int | None = None  # exactly this one
+    weekday: int | None = None
+    hour: int | None = None
+    timezone: str = "UTC"
+
+    @property
+    def by_clock(self) -> bool:
+        return self.weekday is not None or self.hour is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,24 +75,52 @@ class Page:
 
 def list_incidents(connection: Connection, wanted: IncidentFilter, limit: int = 50, cursor: str | None = None) -> Page:
     """Incidents of record by the time they opened. Raises BadInput: the cursor is not one of ours."""
-    return _page(connection, incidents, ("opened_s", "incident_id"), conditions_of(wanted), limit=limit, cursor=cursor)
+    key = ("opened_s", "incident_id")
+    _check_limit(limit)
+    if not wanted.by_clock:
+        return _page(connection, incidents, key, conditions_of(wanted), limit=limit, cursor=cursor)
+    first_s, last_s = time_of(connection, wanted)
+    rows: list[dict[str, Any]] = []
+    if first_s is not None and last_s is not None:
+        until_s = math.nextafter(last_s, math.inf)
+        if cursor is not None:
+            until_s = min(until_s, math.nextafter(_opened_cursor(cursor)[0], math.inf))
+        for begin_s, end_s in hours.newest_first(first_s, until_s, wanted.weekday, wanted.hour, wanted.timezone):
+            part = replace(wanted, since_s=begin_s, until_s=end_s)
+            # One more than a page holds says that there is another.
+            left = limit + 1 - len(rows)
+            rows += _rows_of_page(connection, incidents, key, conditions_of(part), limit=left, cursor=cursor)
+            if len(rows) > limit:
+                break
+    return _paged(rows, key, limit)
+
+
+def time_of(connection: Connection, wanted: IncidentFilter) -> tuple[float | None, float | None]:
+    """When the first and the last incident in the asked time opened, whatever else is asked."""
+    opened = incidents.c.opened_s
+    asked = conditions_of(IncidentFilter(since_s=wanted.since_s, until_s=wanted.until_s))
+    return connection.scalar(select(func.min(opened)).where(*asked)), connection.scalar(
+        select(func.max(opened)).where(*asked)
+    )
 
 
 def conditions_of(wanted: IncidentFilter) -> list[ColumnElement[bool]]:
-    """What a row of `incidents` must be to pass."""
+    """What a row of `incidents` must be to pass; not what the clock showed (`weekday`, `hour`)."""
     table = incidents.c
     conditions: list[ColumnElement[bool]] = []
     if wanted.since_s is not None:
         conditions.append(table.opened_s >= wanted.since_s)
     if wanted.until_s is not None:
         conditions.append(table.opened_s < wanted.until_s)
-    for name in ("camera", "zone", "kind"):
+    for name in ("camera", "zone", "kind", "rule"):
         if (value := getattr(wanted, name)) is not None:
             conditions.append(table[name] == value)
     if wanted.cameras is not None:
         conditions.append(table.camera.in_(sorted(wanted.cameras)))
     if wanted.severity is not None:
         conditions.append(table.severity <= wanted.severity)
+    if wanted.level is not None:
+        conditions.append(table.severity == wanted.level)
     if wanted.state is not None:
         conditions.append(table.closed_s.is_(None) if wanted.state == "open" else table.closed_s.is_not(None))
     if wanted.verdict is not None:
@@ -110,6 +149,7 @@ def list_alerts(connection: Connection, wanted: AlertFilter, limit: int = 50, cu
     if wanted.cameras is not None:
         seen = select(incidents.c.incident_id).where(incidents.c.camera.in_(sorted(wanted.cameras)))
         conditions.append(table.incident_id.in_(seen))
+    _check_limit(limit)
     return _page(connection, alerts, ("created_s", "alert_id"), conditions, limit=limit, cursor=cursor)
 
 
@@ -203,18 +243,36 @@ def _page(
     limit: int,
     cursor: str | None,
 ) -> Page:
+    return _paged(_rows_of_page(connection, table, key, conditions, limit=limit + 1, cursor=cursor), key, limit)
+
+
+def _check_limit(limit: int) -> None:
     if not 1 <= limit <= _LONGEST_PAGE:
         raise BadInput(f"a page holds 1..{_LONGEST_PAGE} rows, not {limit}")
+
+
+def _rows_of_page(
+    connection: Connection,
+    table: Table,
+    key: tuple[str, str],
+    conditions: list[ColumnElement[bool]],
+    *,
+    limit: int,
+    cursor: str | None,
+) -> list[dict[str, Any]]:
     columns = [table.c[name] for name in key]
     if cursor is not None:
         time_s, name = _opened_cursor(cursor)
         # The first part alone narrows the index; the pair decides.
         conditions = [*conditions, columns[0] <= time_s, tuple_(*columns) < tuple_(time_s, name)]
     statement = select(table).where(and_(True, *conditions)).order_by(*(column.desc() for column in columns))
-    rows = [_plain(row) for row in connection.execute(statement.limit(limit + 1))]
-    more = len(rows) > limit
-    rows = rows[:limit]
-    return Page(rows, _cursor(rows[-1][key[0]], rows[-1][key[1]]) if more else None)
+    return [_plain(row) for row in connection.execute(statement.limit(limit))]
+
+
+def _paged(rows: list[dict[str, Any]], key: tuple[str, str], limit: int) -> Page:
+    """`rows` has one more than a page holds when there is another page."""
+    last = rows[limit - 1] if len(rows) > limit else None
+    return Page(rows[:limit], None if last is None else _cursor(last[key[0]], last[key[1]]))
 
 
 def _cursor(time_s: float, name: str) -> str:
