@@ -65,7 +65,7 @@ def listed(client: Any, query: dict[str, Any]) -> int:
         {},
         {"camera": NORTH, "since_s": SATURDAY_S + 11.3 * HOUR_S, "until_s": SATURDAY_S + 70.7 * HOUR_S},
         {"kind": "crowding", "severity": 3, "weekday": 7},
-        {"hour": 14, "state": "open"},
+        {"hour": 3, "state": "open"},
     ],
 )
 def test_each_figure_leads_to_its_incidents(site: Site, asked: dict[str, Any]) -> None:
