@@ -7,11 +7,12 @@ from typing import Final
 from fastapi import Depends, FastAPI
 
 from console import gate, problems
-from console.api import answers, cameras, document, history, incidents, operating, stream
+from console.api import answers, cameras, document, exports, incidents, operating, stream
 from console.api import footage as footage_api
+from console.api import history as history_api
 from console.frame import Frame, Place
 from console.headers import Guarded
-from console.pages import footage, live, login, now, people, system
+from console.pages import footage, history, live, login, now, people, system
 from console.parts import Parts
 from pipelines.access.roles import Permission
 from pipelines.metrics import package_version
@@ -19,6 +20,7 @@ from pipelines.metrics import package_version
 #: The navigation, in its order. A page adds itself here and its router below.
 PLACES: Final = (
     Place("/now", "frame.now", Permission.SEE),
+    Place("/history", "frame.history", Permission.JUDGE),
     Place("/footage", "frame.footage", Permission.WATCH),
     Place("/system", "frame.system", Permission.OPERATE, whole_site=True),
     Place("/people", "frame.people", Permission.PEOPLE, whole_site=True),
@@ -28,8 +30,10 @@ ROUTERS: Final = (
     people.router,
     now.router,
     live.router,
+    history.router,
     incidents.api,
-    history.api,
+    history_api.api,
+    exports.api,
     answers.api,
     cameras.api,
     footage_api.api,

@@ -140,6 +140,15 @@ def test_from_the_camera_to_the_verdict(browser: Browser, site: Site) -> None:
     li.keyboard.press("1")
     expect(li.locator(f'.alert[data-incident="{first}"]')).to_have_count(0)
     expect(wang.locator(f'.alert[data-incident="{first}"]')).to_have_count(0)
+
+    # The history has it, with its clip, and who answered.
+    li.goto(f"{site.url}/history?verdict=true")
+    expect(li.locator("#rows tr")).to_have_count(1)
+    expect(li.locator("#rows tr")).to_contain_text("li")
+    li.keyboard.press("ArrowDown")
+    li.keyboard.press("Enter")
+    expect(li.locator("#detail .log").first).to_contain_text("closed: true")
+    expect(li.locator("#detail .strip img").first).to_be_visible()
     assert li.faults == wang.faults == []  # type: ignore[attr-defined]
 
 

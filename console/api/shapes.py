@@ -26,13 +26,15 @@ class Asked(BaseModel):
 
 
 class Thread(Shape):
-    """Where the answer to an incident stands. `deadline_s`: by when a person must answer the step told last."""
+    """Where the answer to an incident stands. `created_s`: when the dispatcher had it; `deadline_s`: by when a person must
+    answer the step told last."""
 
     state: str
     severity: int
     chain: str
     step: int
     silenced: str
+    created_s: float
     deadline_s: float | None
     sent_s: float | None
     acknowledged_s: float | None

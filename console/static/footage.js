@@ -2,7 +2,7 @@
 
 import { api, data, element, t } from "./page.js";
 import { Player } from "./player.js";
-import { hour, moment, span } from "./times.js";
+import { hour, instant, moment, span, wallClock } from "./times.js";
 import { Timeline } from "./timeline.js";
 
 const DAY_S = 86_400;
@@ -17,18 +17,8 @@ const player = new Player(video, (text) => {
 const line = new Timeline(at("line"), (at_s) => play(at_s), (text) => (at("under").textContent = text));
 let range = [null, null];
 
-/** Midnight of a local date, in Unix seconds: found by asking what the site's clock shows, so that DST is right. */
-function midnight(date) {
-  const guess = Date.parse(`${date}T00:00:00Z`) / 1000;
-  for (let at_s = guess - 16 * 3600; at_s <= guess + 16 * 3600; at_s += 900) {
-    if (localDate(at_s) === date && localDate(at_s - 1) !== date) return at_s;
-  }
-  return guess;
-}
-
-function localDate(at_s) {
-  return new Intl.DateTimeFormat("en-CA", { timeZone: data.timezone, year: "numeric", month: "2-digit", day: "2-digit" }).format(at_s * 1000);
-}
+const midnight = (date) => instant(`${date}T00:00`);
+const localDate = (at_s) => wallClock(at_s).slice(0, 10);
 
 async function load() {
   const from = midnight(day.value);

@@ -47,7 +47,7 @@ export class IncidentView {
     this.note = element("input", { type: "text", maxlength: "2000", placeholder: t("now.note"), "aria-label": t("now.note"), id: "note" });
     this.root.replaceChildren(
       element("header", {}, back, element("span", { class: "level", "data-level": String(found.severity) }, t(`severity.${found.severity}`)),
-        element("h2", {}, t(`kind.${found.kind}`)), element("span", {}, [found.camera_name, found.zone === "-" ? "" : found.zone].filter(Boolean).join(" · ")), this.head),
+        element("h2", {}, t(`kind.${found.kind}`)), element("span", {}, [found.camera_name, found.zone === "-" ? "" : found.zone].filter(Boolean).join(" · ")), this.head, element("span", { class: "push" }), recording(found)),
       element("div", { class: "body" }, element("div", {}, this.stage, this.strip(found)), this.side),
       this.actions(found),
     );
@@ -67,7 +67,7 @@ export class IncidentView {
     const log = element("ol", { class: "log" });
     for (const line of found.log) log.append(entry(line.at_s, line.who === "gatewatch" ? t("now.system") : line.who, [logText(line), line.note].filter(Boolean).join(": ")));
     const before = element("ol", { class: "log" });
-    for (const one of found.before) before.append(entry(one.opened_s, t(`kind.${one.kind}`), one.verdict ? t(`verdict.${one.verdict}`) : "", true));
+    for (const one of found.before) before.append(earlier(one));
     if (!found.before.length) before.append(element("li", { class: "dim" }, t("now.nothing_before")));
     this.side.replaceChildren(...words, facts, element("h3", {}, t("now.log")), log, element("h3", {}, t("now.before")), before);
   }
@@ -133,7 +133,8 @@ export class IncidentView {
       made.addEventListener("click", () => this.act(name, found));
       bar.append(made);
     };
-    if (data.may.answer) {
+    const waits = found.thread !== null && found.thread.state !== "closed";
+    if (data.may.answer && waits) {
       button("acknowledge", "A", t("now.acknowledge"), "primary");
       button("on_site", "O", t("now.on_site"));
     }
@@ -141,14 +142,28 @@ export class IncidentView {
       bar.append(this.note);
       ["true", "false", "drill", "duplicate", "unsure"].forEach((verdict, number) => button(verdict, String(number + 1), t(`verdict.${verdict}`)));
     }
-    if (data.may.answer && found.rule && found.severity > 1) button("snooze", "Z", t("now.snooze"), "quiet");
+    if (data.may.answer && waits && found.rule && found.severity > 1) button("snooze", "Z", t("now.snooze"), "quiet");
     button("next", "N", t("now.next"));
     return bar;
   }
 }
 
-function entry(time_s, who, text, day = false) {
-  return element("li", {}, element("time", {}, day ? moment(time_s) : hour(time_s)), element("span", {}, [who, text].filter(Boolean).join(" · ")));
+function entry(time_s, who, text) {
+  return element("li", {}, element("time", {}, hour(time_s)), element("span", {}, [who, text].filter(Boolean).join(" · ")));
+}
+
+/** To the recording of that moment. */
+function recording(found) {
+  if (!data.may.watch) return "";
+  const query = new URLSearchParams({ camera: found.camera, at: found.opened_s - BEFORE_S });
+  return element("a", { href: `/footage?${query}` }, t("frame.footage"));
+}
+
+/** What was here before; who may see the history goes there from it. */
+function earlier(one) {
+  const text = [t(`kind.${one.kind}`), one.verdict ? t(`verdict.${one.verdict}`) : ""].filter(Boolean).join(" · ");
+  const inside = data.may.judge ? element("a", { href: `/history?incident=${encodeURIComponent(one.incident_id)}` }, text) : element("span", {}, text);
+  return element("li", {}, element("time", {}, moment(one.opened_s)), inside);
 }
 
 function logText(line) {

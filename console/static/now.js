@@ -1,6 +1,7 @@
 // The control room: puts wall, queue, one incident and one camera together, and gives each key its meaning.
 
-import { api, connected, data, element, Refused, t } from "./page.js";
+import { answer, VERDICTS } from "./answers.js";
+import { api, connected, data, element, t } from "./page.js";
 import { IncidentView } from "./incident.js";
 import { Queue } from "./queue.js";
 import { CameraView } from "./camera.js";
@@ -10,7 +11,6 @@ import { clock } from "./times.js";
 import * as wall from "./wall.js";
 
 const AGAIN_MS = 10_000;
-const VERDICTS = ["true", "false", "drill", "duplicate", "unsure"];
 const TITLE = document.title;
 
 const said = document.getElementById("said");
@@ -86,31 +86,9 @@ function back() {
 }
 
 async function act(name, found) {
-  const id = found.incident_id;
-  const path = `/api/v1/incidents/${encodeURIComponent(id)}`;
-  const note = document.getElementById("note");
-  const words = note?.value.trim() ?? "";
-  try {
-    if (name === "next") return open(queue.nextWaiting(id) ?? queue.beside(1));
-    if (name === "snooze") return askSnooze(found, say);
-    if (name === "acknowledge") await api(`${path}/acknowledge`, { method: "POST", body: { note: words } });
-    else if (name === "on_site") await api(`${path}/on-site`, { method: "POST", body: { note: words } });
-    else if (VERDICTS.includes(name)) {
-      if (name === "false" && found.kind === "possible_bullying" && !words) {
-        note.focus();
-        return say(t("now.reason_needed"), true);
-      }
-      await api(`${path}/verdict`, { method: "POST", body: { verdict: name, note: words } });
-      note.value = "";
-    }
-    say(t(`now.did.${VERDICTS.includes(name) ? "verdict" : name}`));
-    soon();
-  } catch (error) {
-    if (!(error instanceof Refused)) return say(t("now.not_done"), true);
-    const first = error.problem;
-    say(first.who ? t("now.first", { who: first.who, state: t(`state.${first.state}`) }) : error.message, true);
-    soon();
-  }
+  if (name === "next") return open(queue.nextWaiting(found.incident_id) ?? queue.beside(1));
+  if (name === "snooze") return askSnooze(found, say);
+  if (await answer(name, found, say)) soon();
 }
 
 const KEYS = {
@@ -121,16 +99,16 @@ const KEYS = {
   Enter: () => open(queue.current ?? queue.beside(0)),
   n: () => open(queue.nextWaiting(queue.current) ?? queue.beside(1)),
   Escape: back,
-  a: () => answer("acknowledge"),
-  o: () => answer("on_site"),
-  z: () => answer("snooze"),
+  a: () => byKey("acknowledge"),
+  o: () => byKey("on_site"),
+  z: () => byKey("snooze"),
   r: () => data.may.answer && askRaise(camera.shown, say),
   m: sound.toggle,
   "?": () => document.getElementById("keys").showModal(),
 };
-VERDICTS.forEach((verdict, number) => (KEYS[String(number + 1)] = () => answer(verdict)));
+VERDICTS.forEach((verdict, number) => (KEYS[String(number + 1)] = () => byKey(verdict)));
 
-function answer(name) {
+function byKey(name) {
   const row = queue.row(queue.current);
   const allowed = VERDICTS.includes(name) ? data.may.judge : data.may.answer;
   if (row && allowed) act(name, row);
