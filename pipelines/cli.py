@@ -30,6 +30,7 @@ COMMANDS: Final = (
     "console",
     "footage",
     "incidents",
+    "report",
     "alerts",
     "replay",
     "user",

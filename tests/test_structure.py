@@ -43,7 +43,7 @@ HOMES = {
 SECOND_HOMES = {
     "av": ("pipelines/recording",),
     "ffmpeg": ("pipelines/recording", "pipelines/samples"),
-    "jinja2": ("console",),
+    "jinja2": ("console", "pipelines/report/html.py"),
     # Rows for analysts, and tracks for a replay.
     "pyarrow": ("pipelines/history/export.py",),
     "pydantic": ("console",),

@@ -5,16 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import Any
 
 from pipelines.commands.incident_filters import add_filters, in_words, wanted_by
 from pipelines.commands.options import add_config, load_config
+from pipelines.commands.output import new_file
 from pipelines.commands.site import database_of, table, who_am_i
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 def add(actions: Any) -> None:
@@ -59,7 +56,7 @@ def run_export(args: argparse.Namespace) -> int:
     if args.format == "parquet":
         export.check_parquet()
     detail = {"reason": reason, "format": args.format, "out": args.out, "filter": in_words(wanted)}
-    with _output(args.out) as out:
+    with new_file(args.out) as out:
         # Before the first byte: what was not finished was seen as well.
         with database.write() as connection:
             write_audit(
@@ -75,29 +72,6 @@ def run_export(args: argparse.Namespace) -> int:
         )
     sys.stderr.write(f"{count} incidents" + ("" if args.out == "-" else f" in {args.out}") + "\n")
     return 0
-
-
-@contextmanager
-def _output(name: str) -> Iterator[IO[bytes]]:
-    """A file appears when it is complete; one that is there is never replaced."""
-    from pipelines.errors import BadInput
-
-    if name == "-":
-        yield sys.stdout.buffer
-        sys.stdout.buffer.flush()
-        return
-    path = Path(name)
-    if path.exists():
-        raise BadInput(f"{path} is there already: name a new file")
-    part = path.with_name(f".{path.name}.part")
-    try:
-        with part.open("wb") as out:
-            yield out
-        part.rename(path)
-    except OSError as error:
-        raise BadInput(f"{path} cannot be written: {error.strerror}") from error
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def run_stats(args: argparse.Namespace) -> int:

@@ -214,7 +214,7 @@ def _gathered(connection: Connection, from_s: float, until_s: float, extra: Sequ
         place = Place(*where)
         if place.kind == "crowding":
             crowds[name] = len(rows)
-        if found is not None and (plate := _plate(found)):
+        if found is not None and (plate := plate_of(found)):
             plates.append((len(rows), plate))
         delays_s = (
             *(
@@ -227,7 +227,7 @@ def _gathered(connection: Connection, from_s: float, until_s: float, extra: Sequ
     return columns_of(rows, plates, tuple(_crowds(connection, asked, crowds)) if crowds else ())
 
 
-def _plate(evidence: str) -> str:
+def plate_of(evidence: str) -> str:
     """The number plate that a person typed, as one writes it; empty: none, or `unknown`."""
     item = json.loads(evidence).get("plate")
     value = item.get("value") if isinstance(item, dict) else None

@@ -1,0 +1,257 @@
+"""The sheet as files: every word in both languages, every link resolves to what it counts, every name is escaped."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import date
+from html.parser import HTMLParser
+from pathlib import Path
+from threading import Event as Stop
+from urllib.parse import urlsplit
+
+import pytest
+from fastapi.testclient import TestClient
+from sqlalchemy import select
+
+from console.app import create_app
+from console.parts import parts_of
+from pipelines.access.passwords import Passwords
+from pipelines.access.roles import Role
+from pipelines.cli import main
+from pipelines.config.loader import load_text
+from pipelines.report import spoken
+from pipelines.report.html import html
+from pipelines.report.making import console_of
+from pipelines.report.model import Sheet
+from pipelines.report.spoken import percent, standing
+from pipelines.report.testing import CONFIG, NAME, NOW_S, WrittenSite, fill, record
+from pipelines.report.words import vocabulary
+from pipelines.store.database import Database, sqlite_url
+from pipelines.store.schema import audit
+from pipelines.testing import FakeClock
+from pipelines.wording import Language
+
+BASE = "https://gatewatch.school.example"
+LANGUAGES: tuple[Language, ...] = ("zh-CN", "en")
+#: Ids, zones and addresses have no language.
+NAMES = (
+    "North",
+    "School",
+    "北门",
+    "南门",
+    "京A",
+    "north",
+    "south",
+    "office",
+    "kerb",
+    "yard",
+    "Gatewatch",
+    "Asia/Shanghai",
+)
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> WrittenSite:
+    database = Database(sqlite_url(tmp_path))
+    database.migrate()
+    made = WrittenSite(load_text(f"{CONFIG}\ndata: {json.dumps(str(tmp_path))}\n", "site.yaml", {}), database)
+    fill(made)
+    record(tmp_path / "recordings")
+    return made
+
+
+class Page(HTMLParser):
+    """`text` that people read; `links`: address -> what it says it counts; `loads`: whatever is fetched from elsewhere."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.text: list[str] = []
+        self.links: list[tuple[str, int | None]] = []
+        self.loads: list[str] = []
+        self.behind: list[tuple[int, int]] = []
+        self.targets: set[str] = set()
+        self._inside: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        found = dict(attrs)
+        if tag not in ("meta", "rect", "i", "br"):
+            self._inside.append(tag)
+        if found.get("id"):
+            self.targets.add(f"#{found['id']}")
+        if tag == "a":
+            count = found.get("data-incidents")
+            self.links.append((found.get("href") or "", None if count is None else int(count)))
+            if "details" in self._inside:
+                self.behind[-1] = (self.behind[-1][0], self.behind[-1][1] + 1)
+        if tag == "details":
+            self.behind.append((int(found["data-incidents"] or 0), 0))
+        self.loads += [value or "" for name, value in attrs if name in ("src", "srcset", "data", "action")]
+        if tag in ("script", "link", "iframe", "object", "img"):
+            self.loads.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        if self._inside and self._inside[-1] == tag:
+            self._inside.pop()
+
+    def handle_data(self, data: str) -> None:
+        if not {"style", "code"} & set(self._inside):
+            self.text.append(data)
+
+
+def sheets(site: WrittenSite) -> list[Sheet]:
+    """All sorts of sheets: full, in part, running, of a month; and one of a site where nothing ever happened."""
+    return [
+        site.sheet(),
+        site.sheet(frozenset({"south"})),
+        site.sheet(current=True),
+        site.sheet(kind="month", current=True),
+        site.sheet(kind="term", current=True),
+        site.sheet(since=date(2026, 10, 1)),
+    ]
+
+
+def test_both_languages_have_every_word() -> None:
+    for key, texts in vocabulary().items():
+        assert set(texts) == set(LANGUAGES), key
+        assert all(texts.values()), key
+        fields = {language: set(re.findall(r"{(\w+)}", text)) for language, text in texts.items()}
+        # A measure word is needed in one language only, and a month has its name in one.
+        assert fields["zh-CN"] - {"month"} == fields["en"] - {"month_name"}, key
+
+
+def test_every_word_is_translated(site: WrittenSite) -> None:
+    for sheet in sheets(site):
+        for language in LANGUAGES:
+            words = " ".join(Page(html(sheet, language, BASE)).text)
+            assert "{" not in words
+            for name in (*NAMES, BASE, "alerts.drill.schedule"):
+                words = words.replace(name, "")
+            foreign = r"[一-鿿]+" if language == "en" else r"[A-Za-z]{3,}"
+            assert re.findall(foreign, words) == []
+
+
+def test_names_are_escaped_and_nothing_is_loaded(site: WrittenSite) -> None:
+    site.tell("evil", "2026-11-18T11:00", '<img src="//x">', zone="<i>", verdict="true", plate="<u>1</u>京")
+    page = html(site.sheet(), "zh-CN", BASE)
+    for dangerous in ("<b>&", "<img", "<School>", "<u>", "<i>1"):
+        assert dangerous not in page
+    found = Page(page)
+    assert found.loads == []
+    assert NAME in "".join(found.text)
+    assert "url(" not in page
+    assert {urlsplit(href).netloc for href, _ in found.links if href.startswith("http")} == {urlsplit(BASE).netloc}
+    assert {href for href, _ in found.links if href.startswith("#")} <= found.targets
+
+
+def test_links_resolve_to_as_many_incidents_as_they_say(site: WrittenSite) -> None:
+    """Asked over the console's own API, with the very parameters of the links."""
+    parts = parts_of(site.config, site.store, FakeClock(NOW_S), Passwords.cheap(), Stop(), "v")
+    parts.people.add_user("chen", Role.ANALYST, "correct horse battery", by="setup")
+    token = parts.people.add_token("chen", Role.ANALYST, 86_400.0, by="setup")[1]
+    client = TestClient(create_app(parts), "http://console", headers={"Authorization": f"Bearer {token}"})
+    found = Page(html(site.sheet(), "en", BASE))
+    assert all(shown == count for count, shown in found.behind)
+    asked = 0
+    for href, count in set(found.links):
+        if not href.startswith(BASE):
+            continue
+        address = urlsplit(href)
+        assert address.path == "/history"
+        answer = client.get(f"/api/v1/incidents?{address.query}&limit=200")
+        assert answer.status_code == 200, answer.text
+        listed = [one["incident_id"] for one in answer.json()["incidents"]]
+        if count is None:
+            assert address.query.removeprefix("text=").replace("%3A", ":") in listed
+        else:
+            assert len(listed) == count, href
+        asked += 1
+    assert asked > 30
+
+
+def test_many_incidents_are_not_all_listed(site: WrittenSite, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipelines.report.html.MOST_CASES", 4)
+    monkeypatch.setattr("pipelines.report.html.MOST_BEHIND", 2)
+    page = html(site.sheet(), "en", BASE)
+    assert len(re.findall(r'<tr id="i\d+"', page)) == 4
+    assert "7 more are not listed here" in page
+    assert "2 more are not listed here; the number opens them" in page
+
+
+def config_file(site: WrittenSite, tmp_path: Path) -> str:
+    path = tmp_path / "gatewatch.yaml"
+    path.write_text(f"{CONFIG}\ndata: {json.dumps(str(tmp_path))}\n")
+    return str(path)
+
+
+def test_the_command(site: WrittenSite, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config, out = config_file(site, tmp_path), tmp_path / "week.html"
+    command = ["report", "-c", config, "--date", "2026-11-18"]
+    assert main([*command, "--out", str(out)]) == 0
+    assert capsys.readouterr().err == f"2026-W47: {out}\n"
+    page = out.read_text()
+    assert '<html lang="zh-CN">' in page
+    assert "http://127.0.0.1:8470/history?" in page
+    assert main([*command, "--out", "-", "--language", "en", "--console", BASE]) == 0
+    printed = capsys.readouterr().out
+    assert '<html lang="en">' in printed
+    assert f"{BASE}/history?" in printed
+    assert main([*command, "--out", "-", "--format", "json"]) == 0
+    whole = json.loads(capsys.readouterr().out)
+    figures = {one["key"]: one["value"] for group in whole["chapters"][0]["groups"] for one in group["figures"]}
+    assert figures["acknowledged"] == {"is": "Share", "part": 2, "whole": 5, "unit": "incidents"}
+    assert figures["guard_post"] is None
+    with site.store.read() as connection:
+        lines = [tuple(row) for row in connection.execute(select(audit.c.action, audit.c.detail))][-3:]
+    assert [action for action, _ in lines] == ["report.made"] * 3
+    assert lines[0][1] == {"period": "2026-W47", "format": "html", "out": str(out)}
+
+
+def test_what_the_command_refuses(site: WrittenSite, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config, there = config_file(site, tmp_path), tmp_path / "there.html"
+    there.write_text("mine")
+    for more, told in (
+        (["--out", str(there)], "is there already"),
+        (["--out", str(tmp_path / "no" / "x.html")], "cannot be written"),
+        (["--console", "javascript:alert(1)"], "is no address of a console"),
+        (["--date", "2026-11-18", "--current"], "give one of --date, --current and --from"),
+    ):
+        assert main(["report", "-c", config, *more]) == 2
+        assert told in capsys.readouterr().err
+    with pytest.raises(SystemExit) as stopped:
+        main(["report", "--date", "yesterday"])
+    assert stopped.value.code == 2
+    assert there.read_text() == "mine"
+    empty = tmp_path / "empty.yaml"
+    empty.write_text(f"data: {tmp_path / 'nothing'}\n")
+    assert main(["report", "-c", str(empty)]) == 2
+    assert "there is no store at" in capsys.readouterr().err
+
+
+def test_where_the_console_is(tmp_path: Path) -> None:
+    def of(more: str) -> str:
+        return console_of(load_text(f"cameras: {{}}\n{more}\n", "site.yaml", {}))
+
+    assert of("console: {host: '::1', port: 99}") == "http://[::1]:99"
+    assert of("channels: {link: 'https://gate.example:8443/x/{id}?a=b'}") == "https://gate.example:8443"
+
+
+@pytest.mark.parametrize(
+    ("share", "said"), [(0.0, "0 %"), (1.0, "100 %"), (0.99999, "> 99.99 %"), (0.0001, "< 0.1 %"), (0.9973, "99.73 %")]
+)
+def test_percent_is_never_rounded_to_what_is_not_so(share: float, said: str) -> None:
+    assert percent(share) == said
+
+
+def test_how_retention_stands() -> None:
+    def stands(achieved_d: float, promised_d: float, floor_d: float, young: bool = False) -> str:
+        day_s = 86_400.0
+        return standing(spoken.Retention(achieved_d * day_s, promised_d * day_s, floor_d * day_s, 0.0, young))
+
+    assert [stands(30, 30, 30), stands(35, 60, 30), stands(29, 30, 30), stands(7, 30, 30, True)] == [
+        "ok",
+        "short",
+        "below",
+        "young",
+    ]
