@@ -143,7 +143,7 @@ def test_repetition_crowds_access_and_drills(filled_site: WrittenSite) -> None:
     vehicles = figure(sheet, "repeat_vehicles")
     assert vehicles.value == Count(1, "vehicles")
     assert [(one.role, [piece.value for piece in one.of], one.ids) for one in vehicles.behind] == [
-        ("", ["京A···45", 2], ("i1", "i2")),
+        ("", ["京A···45"], ("i1", "i2")),
         ("with_plate", [], ("i1", "i2")),
         ("without_plate", [], ("i3", "i4")),
     ]
@@ -151,7 +151,7 @@ def test_repetition_crowds_access_and_drills(filled_site: WrittenSite) -> None:
     assert value(sheet, "repeat_vehicles", "south") == "no_plates"
     assert value(sheet, "repeat_places") == Count(1, "places")
     assert [[piece.value for piece in one.of] for one in figure(sheet, "repeat_places").behind] == [
-        ["north", "kerb", "illegal_parking", 3, 2]
+        ["north", "kerb", "illegal_parking", 2]
     ]
     # 2.5 from 0.5 s to 60 s, 4.0 from there to 180 s.
     above = ((2.0, pytest.approx(179.5 / 60)), (3.5, pytest.approx(2.0)), (5.0, 0.0))
@@ -210,6 +210,7 @@ def test_a_filter_in_memory_is_the_history_filter(filled_site: WrittenSite) -> N
         queries.IncidentFilter(since_s=since_s, until_s=until_s, drills=False),
         queries.IncidentFilter(camera="north", severity=2),
         queries.IncidentFilter(state="open"),
+        queries.IncidentFilter(level=2, rule="illegal_parking:kerb"),
         queries.IncidentFilter(verdict="none", kind="illegal_parking", zone="kerb"),
         queries.IncidentFilter(verdict="true", cameras=frozenset({"north"})),
     ):

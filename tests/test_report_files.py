@@ -159,11 +159,12 @@ def test_links_resolve_to_as_many_incidents_as_they_say(site: WrittenSite) -> No
             continue
         address = urlsplit(href)
         assert address.path == "/history"
-        answer = client.get(f"/api/v1/incidents?{address.query}&limit=200")
+        query = address.query.partition("&incident=")[0]
+        answer = client.get(f"/api/v1/incidents?{query}&limit=200")
         assert answer.status_code == 200, answer.text
         listed = [one["incident_id"] for one in answer.json()["incidents"]]
         if count is None:
-            assert address.query.removeprefix("text=").replace("%3A", ":") in listed
+            assert query.removeprefix("text=").replace("%3A", ":") in listed
         else:
             assert len(listed) == count, href
         asked += 1

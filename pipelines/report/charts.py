@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from html import escape
 from typing import Final
 
 from pipelines.report.model import Sheet
 from pipelines.report.spoken import Speaker, percent
+from pipelines.store.queries import IncidentFilter
 from pipelines.wording import word
 
 #: Told apart in print and by most who see colours otherwise; the last is for all further kinds.
@@ -40,7 +42,10 @@ def by_day(sheet: Sheet, speaker: Speaker) -> str:
             tall = height * number / most
             top -= tall
             title = f"{day.isoformat()}: {word(speaker.language, f'kind.{kind}')} {number}"
-            parts.append(_box(at * step + step * 0.1, top, step * 0.8, tall, colour[kind], title))
+            begins_s, ends_s = sheet.period.seconds_of(day)
+            asked = IncidentFilter(since_s=begins_s, until_s=ends_s, kind=kind, drills=False)
+            box = _box(at * step + step * 0.1, top, step * 0.8, tall, colour[kind], title)
+            parts.append(_link(speaker.asked(asked), box, number))
         if (whole := sum(sheet.by_day[day].values())) and len(days) <= 31:
             parts.append(_text(at * step + step / 2, top - 3, str(whole)))
         if _labelled(at, len(days)):
@@ -65,10 +70,14 @@ def by_hour(sheet: Sheet, speaker: Speaker) -> str:
         for hour, number in enumerate(sheet.week[at]):
             shade = "#eef1f4" if not number else _shade(number / most)
             title = f"{name} {hour:02d}:00: {number}"
-            parts.append(_box(left + hour * step + 1, at * tall + 1, step - 2, tall - 2, shade, title))
+            box = _box(left + hour * step + 1, at * tall + 1, step - 2, tall - 2, shade, title)
             if number:
                 ink = "#ffffff" if number / most > 0.55 else "#1d2730"
-                parts.append(_text(left + hour * step + step / 2, at * tall + 13, str(number), ink=ink))
+                box += _text(left + hour * step + step / 2, at * tall + 13, str(number), ink=ink)
+                period = IncidentFilter(since_s=sheet.period.from_s, until_s=sheet.period.until_s, drills=False)
+                asked = replace(period, weekday=at + 1, hour=hour)
+                box = _link(speaker.asked(asked), box, number)
+            parts.append(box)
     parts += [_text(left + hour * step + step / 2, 7 * tall + 13, f"{hour:02d}") for hour in range(0, 24, 2)]
     return _svg(0, 7 * tall + 18, parts)
 
@@ -119,6 +128,10 @@ def _shade(part: float) -> str:
 def _box(left: float, top: float, wide: float, tall: float, colour: str, title: str) -> str:
     where = f'x="{left:.1f}" y="{top:.1f}" width="{wide:.1f}" height="{tall:.1f}"'
     return f'<rect {where} rx="1.5" fill="{colour}"><title>{escape(title)}</title></rect>'
+
+
+def _link(href: str, inside: str, count: int) -> str:
+    return f'<a class="asks" data-incidents="{count}" href="{escape(href)}">{inside}</a>'
 
 
 def _text(left: float, base: float, words: str, anchor: str = "middle", ink: str = "#5b6670") -> str:

@@ -48,13 +48,16 @@ class Scope:
 
 
 def passes(query: IncidentFilter, case: Case) -> bool:
-    """Whether the history's filter lets `case` through: as `pipelines.store.queries.conditions_of`, without `text`."""
+    """Whether the history's filter lets `case` through: as `pipelines.store.queries.conditions_of`, without `text` and what
+    the clock showed, which no figure asks for."""
     return (
         (query.since_s is None or case.opened_s >= query.since_s)
         and (query.until_s is None or case.opened_s < query.until_s)
         and (query.camera is None or case.camera == query.camera)
         and (query.zone is None or case.zone == query.zone)
         and (query.kind is None or case.kind == query.kind)
+        and (query.rule is None or case.rule == query.rule)
+        and (query.level is None or case.severity == query.level)
         and (query.severity is None or case.severity <= query.severity)
         and (query.state is None or (case.closed_s is None) == (query.state == "open"))
         and (query.verdict is None or case.verdict == query.verdict)

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+import numpy as np
+
 from pipelines.alerting import drill
 from pipelines.config.build import schedule
 from pipelines.config.schema import Config
@@ -126,11 +128,10 @@ def _crowds(portions: Sequence[Columns], timezone: str) -> dict[str, Crowds]:
     for columns in portions:
         sums.add(columns)
     found: dict[str, Crowds] = {}
-    for camera in {camera for camera, _ in sums.known_s}:
-        places = [place for place in sums.known_s if place[0] == camera]
-        above = [sum(float(sums.above_s[place][at]) for place in places) / 60 for at in range(len(DENSITIES))]
-        known_min = sum(sums.known_s[place] for place in places) / 60
-        found[camera] = Crowds(known_min, tuple(zip(DENSITIES, above, strict=True)))
+    for camera in {camera for camera, _ in sums.crowd_s}:
+        mine = [seconds for (name, _), seconds in sums.crowd_s.items() if name == camera]
+        known_min, *above_min = (np.sum(mine, axis=0) / 60).tolist()
+        found[camera] = Crowds(known_min, tuple(zip(DENSITIES, above_min, strict=True)))
     return found
 
 

@@ -69,7 +69,8 @@ def _in_time(facts: Facts, scope: Scope, told: list[Case], level: int | None = N
     due = len(groups["in_time"]) + len(groups["late"]) + len(groups["unanswered"])
     key = "acknowledged" if level is None else "acknowledged_of"
     of = () if level is None else (Said("level", level),)
-    behind = tuple(scope.behind(role, cases, scope.query) for role, cases in groups.items() if cases)
+    asked = scope.asking(level=level)
+    behind = tuple(scope.behind(role, cases, asked) for role, cases in groups.items() if cases)
     limits = sorted({one.severity for one in told})
     notes = tuple(("limit", (Said("level", one), Said("seconds", facts.limits_s[one]))) for one in limits)
     if len(limits) > 1:
@@ -100,12 +101,15 @@ def rules(facts: Facts, scope: Scope) -> Group:
     """How often each rule was right, where a person judged; of the site by kind, for rules are a camera's own."""
     real = scope.real()
     figures = []
+    site = scope.camera == SITE
     found = [one for one in real.cases if one.kind not in _NO_RULE]
-    keys = sorted({(one.kind, "" if scope.camera == SITE else one.zone) for one in found})
-    for kind, zone in keys:
+    for kind, zone, rule in sorted({(one.kind, *(("", "") if site else (one.zone, one.rule))) for one in found}):
         of: tuple[Said, ...] = (Said("kind", kind),) + ((Said("zone", zone),) if zone else ())
-        mine = [one for one in real.cases if one.kind == kind and (scope.camera == SITE or one.zone == zone)]
-        asked = real.asking(kind=kind, zone=zone or None)
+        mine = [one for one in found if one.kind == kind and (site or (one.zone, one.rule) == (zone, rule))]
+        # A rule's name begins with its kind; one that has a name of its own is called by it.
+        if rule and rule not in (f"{kind}:{zone}", kind):
+            of += (Said("text", rule),)
+        asked = real.asking(kind=kind, zone=zone or None, rule=rule or None)
         behind = _some(*(_judged(real, mine, word, asked) for word in VERDICTS))
         right, wrong = (sum(one.verdict == word for one in mine) for word in ("true", "false"))
         low, high = wilson(right, right + wrong)

@@ -37,10 +37,7 @@ def _vehicles(scope: Scope) -> Figure:
     if not typed:
         return Figure("repeat_vehicles", None, "record", "no_plates")
     again = sorted(((plate, cases) for plate, cases in typed.items() if len(cases) > 1), key=lambda it: -len(it[1]))
-    behind = [
-        scope.behind("", cases, of=(Said("text", masked(plate)), Said("times", len(cases))))
-        for plate, cases in again[:_MOST]
-    ]
+    behind = [scope.behind("", cases, of=(Said("text", masked(plate)),)) for plate, cases in again[:_MOST]]
     known = scope.behind("with_plate", [one for one in parking if one.plate])
     unknown = scope.behind("without_plate", [one for one in parking if not one.plate])
     rest = tuple(one for one in (known, unknown) if one.ids)
@@ -70,7 +67,7 @@ def _places(facts: Facts, scope: Scope) -> Figure:
     )
     behind = []
     for (camera, name, kind), cases in again[:_MOST]:
-        of = (Said("zone", name), Said("kind", kind), Said("times", len(cases)), Said("days", days(cases)))
+        of = (Said("zone", name), Said("kind", kind), Said("days", days(cases)))
         asked = scope.asking(camera=camera, zone=name, kind=kind)
         behind.append(scope.behind("", cases, asked, (Said("camera", camera), *of) if scope.camera == SITE else of))
     return Figure("repeat_places", Count(len(again), "places"), "record", behind=tuple(behind))

@@ -18,7 +18,7 @@ SITE: Final = ""
 @dataclass(frozen=True, slots=True)
 class Said:
     """A piece of a label that is said in words only when the language is known: `what` is `camera`, `zone`, `kind`, `level`,
-    `density`, `cause`, `moment`, `seconds` or `text`."""
+    `cause`, `moment`, `seconds`, `days`, `number` or `text`."""
 
     what: str
     value: Any

@@ -39,6 +39,11 @@ class Period:
             return f"{self.first:%Y-%m}"
         return f"{self.first.isoformat()}/{self.last.isoformat()}"
 
+    def seconds_of(self, day: date) -> tuple[float, float]:
+        """When a day of it begins and ends; the last one ends with the period."""
+        zone = ZoneInfo(self.timezone)
+        return _begins_s(day, zone), min(_begins_s(day + timedelta(days=1), zone), self.until_s)
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:

@@ -91,8 +91,8 @@ class Speaker:
         return f"{self.base}{HISTORY}?{urlencode(parameters(query))}"
 
     def of_incident(self, incident_id: str) -> str:
-        """The history's page with one incident."""
-        return f"{self.base}{HISTORY}?{urlencode({'text': incident_id})}"
+        """The history's page with one incident, opened."""
+        return f"{self.base}{HISTORY}?{urlencode({'text': incident_id, 'incident': incident_id})}"
 
     def said(self, piece: Said) -> str:
         """A camera by its name, a kind in words, a moment on the site's clock, ..."""
@@ -110,8 +110,8 @@ class Speaker:
                 return self.moment(float(value))
             case "seconds":
                 return self.seconds(float(value))
-            case "times" | "days":
-                return self.text(f"say.{piece.what}", number=value)
+            case "days":
+                return self.text("say.days", number=value)
         return str(value)
 
     def camera(self, name: str) -> str:
@@ -195,7 +195,10 @@ class Speaker:
 
 def parameters(query: IncidentFilter) -> dict[str, Any]:
     """A filter as the parameters of `GET /api/v1/incidents`: only what was asked."""
-    names = ("since_s", "until_s", "camera", "zone", "kind", "severity", "state", "verdict", "text")
+    names = (
+        *("since_s", "until_s", "camera", "zone", "kind", "rule", "severity", "level", "state", "verdict"),
+        *("weekday", "hour", "text"),
+    )
     found: dict[str, Any] = {name: value for name in names if (value := getattr(query, name)) is not None}
     for name in ("since_s", "until_s"):
         if name in found:
