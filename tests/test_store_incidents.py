@@ -47,7 +47,11 @@ def rows(database: Database, **wanted: Any) -> list[dict[str, Any]]:
 
 def test_the_migrations_make_exactly_the_tables_of_the_code(database: Database) -> None:
     with database.read() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+        differences = compare_metadata(MigrationContext.configure(connection), metadata)
+        if connection.dialect.name == "sqlite":
+            # An index that only PostgreSQL needs.
+            differences = [one for one in differences if getattr(one[1], "name", "") != "incidents_by_beginning"]
+        assert differences == []
 
 
 def test_migrating_again_and_from_several_at_once_is_harmless(tmp_path: Path) -> None:

@@ -65,6 +65,10 @@ def check(url: str) -> None:
     with database.reading() as connection:
         newest, oldest = list_incidents(connection, IncidentFilter()).rows
         found: dict[str, Any] | None = show_incident(connection, "case-a")
+        # Places were made of what was there.
+        assert [row["incident_id"] for row in list_incidents(connection, IncidentFilter(text="北门")).rows] == [
+            "case-a"
+        ]
         for name, count in ROWS.items():
             table: Table = schema.metadata.tables[name]
             assert connection.scalar(select(func.count()).select_from(table)) == count, name

@@ -62,6 +62,23 @@ FILTERS: Final[dict[str, IncidentFilter]] = {
         since_s=END_S - 372 * 86_400.0, until_s=END_S - 365 * 86_400.0, kind="crowding"
     ),
     "text, a camera's name": IncidentFilter(text="校门 042"),
+    "text, an id's beginning": IncidentFilter(text="00000000-"),
+    "camera, kind, level, verdict": IncidentFilter(camera="gate-042", kind="crowding", level=2, verdict="false"),
+    "kind, level 1, a term, no verdict": IncidentFilter(
+        kind="possible_bullying", severity=1, verdict="none", since_s=END_S - TERM_DAYS * 86_400.0
+    ),
+    "a kind, another's zone": IncidentFilter(kind="illegal_parking", zone="forecourt"),
+    "kind, rare verdict": IncidentFilter(kind="crowding", verdict="duplicate"),
+    "ten cameras, level 1, judged true": IncidentFilter(
+        cameras=frozenset(f"gate-{number:03d}" for number in range(10)), severity=1, verdict="true"
+    ),
+    "text of a zone, level 1, not judged": IncidentFilter(text="FORECOURT", severity=1, verdict="none"),
+    "Mondays at 7": IncidentFilter(weekday=1, hour=7, timezone=_TIMEZONE),
+    "Mondays at 7, level 1 of a kind": IncidentFilter(
+        weekday=1, hour=7, timezone=_TIMEZONE, kind="crowding", severity=1
+    ),
+    "at 3, when nothing is": IncidentFilter(hour=3, timezone=_TIMEZONE),
+    "at 3, of a kind": IncidentFilter(hour=3, timezone=_TIMEZONE, kind="possible_bullying"),
 }
 
 

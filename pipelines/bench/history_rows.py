@@ -21,6 +21,13 @@ _MULTIPLIERS: Final = (2654435761, 2246822519, 3266489917, 668265263, 374761393,
 _PORTION: Final = 500_000
 
 
+#: Triggers are off while rows are made.
+_PLACES: Final = (
+    "INSERT INTO places (camera, rule, severity, zone, kind, camera_name) "
+    "SELECT DISTINCT camera, rule, severity, zone, kind, camera_name FROM incidents"
+)
+
+
 class _Words:
     """Arithmetic in one of the two dialects. `part(k)` is a number in [0, 1) that looks random; `n` is the row's number."""
 
@@ -168,6 +175,7 @@ def _fill_sqlite(path: Path, statements: tuple[str, ...], rows: int, said: Calla
     connection.execute(
         "INSERT INTO stale_days (day, tx) SELECT DISTINCT CAST(opened_s / 86400 AS INTEGER), 0 FROM incidents"
     )
+    connection.execute(_PLACES)
     connection.execute("PRAGMA journal_mode=WAL")
     connection.close()
 
@@ -206,6 +214,7 @@ def _fill_postgresql(database: Database, statements: tuple[str, ...], rows: int,
             said(f"index {name}")
         for table in ("incidents", "threads", "incident_events"):
             connection.exec_driver_sql(f"ALTER TABLE {table} ENABLE TRIGGER USER")
+        connection.exec_driver_sql(_PLACES)
         connection.exec_driver_sql(
             "INSERT INTO stale_days (day, tx) SELECT DISTINCT floor(opened_s / 86400)::integer, 0 FROM incidents"
         )

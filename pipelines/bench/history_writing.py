@@ -23,12 +23,13 @@ _TABLES: Final = (
     "threads",
     "incident_events",
     "stale_days",
+    "places",
     "deliveries",
     "alerts",
     "alert_transitions",
     "attempts",
 )
-_INDEXES: Final = ("incidents_by_zone", "incidents_by_severity", "incidents_by_verdict", "incidents_open")
+_INDEXES: Final = ("incidents_by_place", "incidents_by_verdict", "incidents_open")
 
 
 def writing(database: Database, said: Callable[[str], None]) -> dict[str, Any]:
@@ -116,7 +117,9 @@ def _parts(database: Database) -> dict[str, str]:
                 "SELECT type || ' ' || name, sql FROM sqlite_master WHERE sql IS NOT NULL"
             ).all()
             return {
-                name: sql for name, sql in rows if name.startswith("trigger history_") or name.split()[1] in _INDEXES
+                name: sql
+                for name, sql in rows
+                if name.startswith(("trigger history_", "trigger places_")) or name.split()[1] in _INDEXES
             }
         rows = connection.exec_driver_sql("SELECT 'index ' || indexname, indexdef FROM pg_indexes").all()
         return {name: sql for name, sql in rows if name.split()[1] in _INDEXES}

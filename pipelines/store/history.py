@@ -18,8 +18,9 @@ from sqlalchemy import ColumnElement, Connection, Text, and_, case, cast, delete
 
 from pipelines.store import hours
 from pipelines.store.columns import DENSITIES, VERSION, Columns, Crowd, Place, Row, columns_of, decode, encode
-from pipelines.store.queries import IncidentFilter, conditions_of, list_incidents, time_of
-from pipelines.store.schema import history_days, incident_events, incidents, stale_days, threads
+from pipelines.store.filters import SHORTEST_ID, IncidentFilter, conditions_of, id_begins, named_places
+from pipelines.store.listing import list_incidents, time_of
+from pipelines.store.schema import history_days, incident_events, incidents, places, stale_days, threads
 
 _DAY_S: Final = 86_400
 #: One summing up at a time: "gatewhst".
@@ -35,11 +36,13 @@ def stream(connection: Connection, wanted: IncidentFilter) -> Iterator[Columns]:
     if first_s is None or last_s is None:
         return
     first, last = _day(first_s), _day(last_s)
-    clean = () if wanted.text is not None else _clean(connection, first, last)
+    names = None if wanted.text is None else named_places(connection, wanted.text)
+    # Columns know no ids: where one begins so, the rows are asked.
+    clean = () if wanted.text is not None and _is_id(connection, wanted.text) else _clean(connection, first, last)
     next_day = first
     for day, body in clean:
         yield from _live(connection, next_day, day, wanted)
-        yield _passed(decode(body), wanted)
+        yield _passed(decode(body), wanted, names)
         next_day = day + 1
     yield from _live(connection, next_day, last + 1, wanted)
 
@@ -94,11 +97,17 @@ def with_answers(connection: Connection, rows: Sequence[dict[str, Any]]) -> list
 
 def camera_names(connection: Connection, cameras: Sequence[str]) -> dict[str, str]:
     """The newest name of each camera that has incidents."""
-    names: dict[str, str] = {}
+    known = select(places.c.camera, places.c.camera_name).distinct()
+    names: dict[str, list[str]] = {}
+    for camera, name in connection.execute(known):
+        names.setdefault(camera, []).append(name)
+    found: dict[str, str] = {}
     for camera in cameras:
-        newest = select(incidents.c.camera_name).where(incidents.c.camera == camera)
-        names[camera] = connection.scalar(newest.order_by(incidents.c.opened_s.desc()).limit(1)) or camera
-    return names
+        several = names.get(camera, [])
+        if len(several) > 1:
+            several = [row["camera_name"] for row in list_incidents(connection, IncidentFilter(camera=camera), 1).rows]
+        found[camera] = (several[0] if several else "") or camera
+    return found
 
 
 def _day(time_s: float) -> int:
@@ -128,15 +137,24 @@ def _live(connection: Connection, day: int, until: int, wanted: IncidentFilter) 
         if next_s is None:
             return
         day = _day(next_s)
-        yield _passed(_gathered(connection, day * _DAY_S, (day + 1) * _DAY_S, extra), wanted)
+        yield _passed(_gathered(connection, day * _DAY_S, (day + 1) * _DAY_S, extra), wanted, None)
         day += 1
 
 
-def _passed(columns: Columns, wanted: IncidentFilter) -> Columns:
-    """The rows that the filter lets through (`text` was asked of the database)."""
+def _is_id(connection: Connection, text: str) -> bool:
+    chosen = select(incidents.c.incident_id).where(id_begins(text)).limit(1)
+    return len(text) >= SHORTEST_ID and connection.execute(chosen).first() is not None
+
+
+def _passed(columns: Columns, wanted: IncidentFilter, names: set[tuple[str, str, str, str]] | None) -> Columns:
+    """The rows that the filter lets through. `names`: places that its `text` means; None: the database was asked for it."""
     keep = np.ones(len(columns), np.bool_)
     if any(getattr(wanted, name) is not None for name in ("camera", "zone", "kind", "rule", "cameras")):
         keep &= np.array([_fits(place, wanted) for place in columns.places], np.bool_)[columns.place]
+    if names is not None:
+        keep &= np.array(
+            [(place.camera, place.zone, place.rule, place.kind) in names for place in columns.places], np.bool_
+        )[columns.place]
     if wanted.severity is not None:
         keep &= columns.severity <= wanted.severity
     if wanted.level is not None:

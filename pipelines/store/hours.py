@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from typing import Final
@@ -9,6 +10,8 @@ from zoneinfo import ZoneInfo
 
 #: Every offset from UTC in use is a whole number of these.
 _QUARTER_S: Final = 900.0
+#: Of a day.
+_QUARTERS: Final = 96
 
 
 def newest_first(
@@ -51,4 +54,26 @@ def _of_day(day: date, hour: int | None, zone: ZoneInfo) -> list[tuple[float, fl
             else:
                 found.append((at_s, at_s + _QUARTER_S))
         at_s -= _QUARTER_S
+    return found
+
+
+def offsets(since_s: float, until_s: float, timezone: str) -> list[tuple[float, int]]:
+    """From when on the clock of `timezone` was how many seconds ahead of UTC, from `since_s` to `until_s`, ascending."""
+    zone = ZoneInfo(timezone)
+
+    def at(time_s: float) -> int:
+        offset = datetime.fromtimestamp(time_s, zone).utcoffset()
+        return 0 if offset is None else round(offset.total_seconds())
+
+    found = [(since_s, at(since_s))]
+    number = math.floor(since_s / _QUARTER_S)
+    while number * _QUARTER_S < until_s:
+        # A day has no two changes that undo each other; the quarter of an hour in which one falls is looked for.
+        low, high = number, number + _QUARTERS
+        if at(high * _QUARTER_S) != found[-1][1]:
+            while high - low > 1:
+                middle = (low + high) // 2
+                low, high = (middle, high) if at(middle * _QUARTER_S) == found[-1][1] else (low, middle)
+            found.append((high * _QUARTER_S, at(high * _QUARTER_S)))
+        number += _QUARTERS
     return found

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, func, or_, select, update
 
-from pipelines.store.schema import alerts, deliveries, incident_events, incidents
+from pipelines.store.schema import alerts, deliveries, incident_events, incidents, places
 
 #: An alert is sent at most this long after it was made, as far as a cooldown looks.
 _SLOWEST_S: Final = 3600.0
@@ -72,7 +72,7 @@ def put_into_digest(connection: Connection, alert_ids: list[str], digest: str) -
 
 def drill_seen(connection: Connection, incident_id: str) -> bool | None:
     """Whether a drill of this id was stored; None: none ever was."""
-    of_kind = select(incidents.c.incident_id).where(incidents.c.kind == "drill").limit(1)
+    of_kind = select(places.c.kind).where(places.c.kind == "drill").limit(1)
     if connection.scalar(of_kind) is None:
         return None
     return connection.scalar(select(incidents.c.incident_id).where(incidents.c.incident_id == incident_id)) is not None
