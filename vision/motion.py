@@ -44,7 +44,8 @@ class MotionSettings:
     """`block_px` is the side of a block at a picture width of `at_width_px`. A block has changed when it differs from
     the background by `noise_factor` times the noise and by `least_levels` of 255 at least. The background follows
     within about `follow_s`, the noise within ten times that. More than `whole_share` of the picture changed at once is
-    no motion: the light or the camera jumped. A region is widened by `margin_blocks`.
+    no motion: the light or the camera jumped. A block counts where
+    `least_blocks` of the nine around it changed; a region is widened by `margin_blocks`.
     """
 
     block_px: int = 8
@@ -53,7 +54,8 @@ class MotionSettings:
     least_levels: float = 2.5
     follow_s: float = 4.0
     whole_share: float = 0.6
-    margin_blocks: int = 2
+    margin_blocks: int = 1
+    least_blocks: int = 3
 
 
 class MotionGate:
@@ -152,13 +154,15 @@ class MotionGate:
     def _regions(self, changed: BoolArray) -> tuple[Region, ...]:
         rows, columns = changed.shape
         reach = 2 * self._settings.margin_blocks + 1
-        joined = cv2.dilate(changed.astype(np.uint8), np.ones((reach, reach), np.uint8))
+        blocks = changed.view(np.uint8)
+        # One block or two are noise, and specks between two walkers would make one region of both.
+        together = cv2.boxFilter(blocks, -1, (3, 3), normalize=False, borderType=cv2.BORDER_CONSTANT)
+        solid = blocks & (together >= self._settings.least_blocks).view(np.uint8)
+        joined = cv2.dilate(solid, np.ones((reach, reach), np.uint8))
         count, _, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
         return tuple(
             (x / columns, y / rows, (x + width) / columns, (y + height) / rows)
-            for x, y, width, height, area in stats[1:count].tolist()
-            # A single block is noise: what walks or drives covers several.
-            if area > reach * reach
+            for x, y, width, height, _ in stats[1:count].tolist()
         )
 
 
