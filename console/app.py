@@ -7,7 +7,7 @@ from typing import Final
 from fastapi import Depends, FastAPI
 
 from console import gate, problems
-from console.api import answers, cameras, document, exports, incidents, operating, stream
+from console.api import answers, cameras, configuration, document, exports, incidents, operating, stream
 from console.api import footage as footage_api
 from console.api import history as history_api
 from console.frame import Frame, Place
@@ -36,6 +36,7 @@ ROUTERS: Final = (
     exports.api,
     answers.api,
     cameras.api,
+    configuration.api,
     footage_api.api,
     footage.router,
     system.router,

@@ -45,7 +45,7 @@ class _File:
 
 
 class Frame:
-    """Holds what does not change between requests. `site` and `language` are the configuration's."""
+    """Holds what is the same for all requests. `site` and `language` are the configuration's."""
 
     def __init__(self, places: tuple[Place, ...], site: str, language: Language, words: Words | None = None) -> None:
         self.words = words or Words()
@@ -63,6 +63,10 @@ class Frame:
             trim_blocks=True,
             lstrip_blocks=True,
         )
+
+    def follow(self, site: str, language: Language) -> None:
+        """Another name of the site, another language for whoever chose none."""
+        self._site, self._language = site, language
 
     def language(self, request: Request) -> Language:
         """What the person chose (and is choosing), else the site's."""

@@ -22,6 +22,11 @@ class Buckets:
         self._lock = Lock()
         self._levels: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
+    def change(self, rate_per_s: float, burst: float) -> None:
+        """From now on; a bucket holds at most the new burst from its next use on."""
+        with self._lock:
+            self._rate_per_s, self._burst = rate_per_s, burst
+
     def take(self, key: str) -> float:
         """0.0: go on; else how many seconds to wait."""
         now_s = self._clock.monotonic_s()

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from threading import Event as Stop
 
+from console.effects import Effects
 from console.feed import Feed
+from console.following import Following
 from console.limits import Buckets
 from console.livevideo import LiveVideos
 from console.viewings import Viewings
@@ -33,7 +36,8 @@ _LOGIN_BURST = 10.0
 
 @dataclass(slots=True)
 class Parts:
-    """`footage()` raises Unavailable while nothing is recorded. `stop` ends what streams. `setup_secret`: whoever has it may
+    """`config` and `config_version` change when the file does (`console.following`): ask for them anew each time.
+    `footage()` raises Unavailable while nothing is recorded. `stop` ends what streams. `setup_secret`: whoever has it may
     make the first user until `setup_until_s` (monotonic)."""
 
     config: Config
@@ -52,6 +56,9 @@ class Parts:
     videos: LiveVideos
     viewings: Viewings
     feed: Feed
+    effects: Effects
+    config_path: Path | None = None
+    following: Following = field(default_factory=Following)
     blurs: Blurs = field(default_factory=Blurs)
     stop: Stop = field(default_factory=Stop)
     setup_secret: str | None = None
@@ -63,9 +70,16 @@ class Parts:
 
 
 def parts_of(
-    config: Config, database: Database, clock: Clock, passwords: Passwords, stop: Stop, config_version: str = ""
+    config: Config,
+    database: Database,
+    clock: Clock,
+    passwords: Passwords,
+    stop: Stop,
+    config_version: str = "",
+    config_path: Path | None = None,
 ) -> Parts:
-    """The parts of a site, all of them the real ones. `passwords`: tests give one with a cheap hash."""
+    """The parts of a site, all of them the real ones. `passwords`: tests give one with a cheap hash. `config_path`: the file
+    that `config` was read from; None: it cannot be changed from here."""
     page = config.console
 
     def publish(event: Event) -> None:
@@ -75,21 +89,24 @@ def parts_of(
         finally:
             client.close()
 
-    return Parts(
+    parts = Parts(
         config=config,
         database=database,
         people=People(database, passwords, clock),
         sessions=Sessions(database, passwords, clock, idle_s=page.idle, longest_s=page.longest, wall_s=page.wall),
         clock=clock,
         metrics=Metrics(),
-        footage=lambda: Footage.open(config, clock),
+        footage=lambda: Footage.open(parts.config, clock),
         publish=publish,
         config_version=config_version,
         by_caller=Buckets(page.rate, page.rate * 4, clock),
         by_address=Buckets(_LOGIN_RATE_PER_S, _LOGIN_BURST, clock),
         live=LiveReader(connect(redis_url(config)), clock),
-        videos=LiveVideos(lambda: Ffmpeg.find(config.ffmpeg), clock),
+        videos=LiveVideos(lambda: Ffmpeg.find(parts.config.ffmpeg), clock),
         viewings=Viewings(clock),
         feed=Feed(database, clock),
+        effects=Effects(config.data, clock),
+        config_path=config_path,
         stop=stop,
     )
+    return parts

@@ -11,13 +11,16 @@ from typing import Final
 import uvicorn
 
 from console.app import create_app
+from console.frame import Frame
 from console.parts import Parts, parts_of
 from pipelines.access.passwords import Passwords
 from pipelines.clock import Clock
+from pipelines.config.loader import LoadedConfig
 from pipelines.config.schema import Config
+from pipelines.config.secrets import secrets as known_secrets
 from pipelines.errors import BadInput
 from pipelines.health import HealthServer
-from pipelines.logs import fields
+from pipelines.logs import configure, fields
 from pipelines.store.database import Database
 
 _log = logging.getLogger(__name__)
@@ -35,9 +38,11 @@ class Server:
                 raise BadInput(f"console.{name}: there is no file {path}")
         self._parts = parts
         self._where = f"{host}:{port}"
+        app = create_app(parts)
+        self.frame: Frame = app.state.frame
         self._server = uvicorn.Server(
             uvicorn.Config(
-                create_app(parts),
+                app,
                 host=host,
                 port=port,
                 ssl_certfile=page.certificate,
@@ -88,9 +93,12 @@ class Server:
         return (True, "ok") if self._thread.is_alive() else (False, "the server ended")
 
 
+def _mask_in_logs(config: Config) -> None:
+    configure(secrets=known_secrets(config))
+
+
 def serve(
-    config: Config,
-    config_version: str,
+    loaded: LoadedConfig,
     database: Database,
     clock: Clock,
     stop: Event,
@@ -100,7 +108,8 @@ def serve(
 ) -> None:
     """Until `stop`. Raises BadInput: an address that cannot be bound, a certificate that cannot be used."""
     database.migrate()
-    parts = parts_of(config, database, clock, Passwords(), Event(), config_version)
+    config = loaded.config
+    parts = parts_of(config, database, clock, Passwords(), Event(), loaded.version, loaded.path)
     page = config.console
     server = Server(parts, page.host, page.port if port is None else port)
     health = HealthServer(
@@ -111,8 +120,12 @@ def serve(
         port=page.metrics.port if health_port is None else health_port,
     )
     health.start()
-    live = Thread(target=parts.live.run, args=(parts.stop,), name="live-pictures", daemon=True)
-    live.start()
+    runs = [Thread(target=parts.live.run, args=(parts.stop,), name="live-pictures", daemon=True)]
+    if loaded.path is not None:
+        reloader = parts.following.reloader(loaded.path, clock, parts, server.frame, _mask_in_logs)
+        runs.append(Thread(target=reloader.run, args=(parts.stop,), name="reload", daemon=True))
+    for thread in runs:
+        thread.start()
     try:
         server.start()
         scheme = "http" if page.certificate is None else "https"
@@ -131,6 +144,8 @@ def serve(
                 raise BadInput("the console's server ended by itself; its log says why")
     finally:
         parts.videos.close()
+        parts.effects.close()
         server.stop()
-        live.join(5.0)
+        for thread in runs:
+            thread.join(5.0)
         health.stop()

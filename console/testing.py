@@ -18,7 +18,7 @@ from console.parts import Parts, parts_of
 from pipelines.access.passwords import Passwords
 from pipelines.access.roles import Role
 from pipelines.clock import Clock
-from pipelines.config.loader import load_text
+from pipelines.config.loader import load
 from pipelines.events.envelope import Event, incident_event
 from pipelines.store import incidents, outbox, threads
 from pipelines.store.database import Database, sqlite_url
@@ -103,10 +103,12 @@ class Site:
 
 def a_site(folder: Path, clock: Clock, database: Database | None = None) -> Site:
     """Two incidents at the north gate and one in the backyard, each with a picture; nothing is recorded."""
-    config = load_text(CONFIG, "site.yaml", {}).model_copy(update={"data": folder})
+    path = folder / "site.yaml"
+    path.write_text(f"data: {json.dumps(str(folder))}\n{CONFIG}", "utf-8")
+    config = load(path).config
     database = database or Database(sqlite_url(folder))
     database.migrate()
-    parts = parts_of(config, database, clock, Passwords.cheap(), Stop(), "v1")
+    parts = parts_of(config, database, clock, Passwords.cheap(), Stop(), "v1", path)
     published: list[Event] = []
     parts.publish = published.append
     tokens: dict[tuple[Role, str | None], str] = {}

@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 
-def write_atomically(path: Path, content: bytes, *, durable: bool = True) -> None:
-    """Replace `path` by `content`. With `durable` it survives a power cut when this returns (file and folder are synced)."""
+def write_atomically(
+    path: Path, content: bytes, *, durable: bool = True, mode: int = 0o640, like: Path | None = None
+) -> None:
+    """Replace `path` by `content`. With `durable` it survives a power cut when this returns (file and folder are synced).
+
+    `mode`: who may read it (less the umask); `like`: a file whose mode it gets, and whose owner where we may give it.
+    """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o640)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
+            if like is not None:
+                about = like.stat()
+                os.fchmod(descriptor, about.st_mode & 0o7777)
+                with suppress(PermissionError):
+                    os.fchown(descriptor, about.st_uid, about.st_gid)
             if durable:
                 file.flush()
                 os.fsync(file.fileno())

@@ -129,11 +129,11 @@ def test_a_certificate_with_another_key_is_told(tmp_path: Path) -> None:
 
 
 def serve_once(path: Path) -> None:
-    config = load(path).config
+    loaded = load(path)
     stop = Event()
     stop.set()
-    database = Database(sqlite_url(config.data))
-    serve(config, "", database, SystemClock(), stop, health_port=0)
+    database = Database(sqlite_url(loaded.config.data))
+    serve(loaded, database, SystemClock(), stop, health_port=0)
 
 
 def test_users_and_tokens_by_command(tmp_path: Path, gatewatch: Run) -> None:

@@ -29,6 +29,7 @@ HOMES = {
     "pyarrow": "pipelines/tracks",
     "pydantic": "pipelines/config",
     "redis": "pipelines/events",
+    "ruamel": "pipelines/config",
     "sqlalchemy": "pipelines/store",
     "starlette": "console",
     "ultralytics": "vision/detectors",

@@ -33,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
     set_up_logs(config)
     database = database_of(config)
     try:
-        serve(config, loaded.version, database, SystemClock(), stop, port=args.port, health_port=args.health_port)
+        serve(loaded, database, SystemClock(), stop, port=args.port, health_port=args.health_port)
     finally:
         database.close()
     return 0

@@ -40,29 +40,35 @@ def load(path: Path | None, environ: Mapping[str, str] | None = None) -> LoadedC
     if path is None:
         config = Config()
         return LoadedConfig(config, version_of(config), None)
-    config = load_text(_read(path), str(path), os.environ if environ is None else environ)
+    config = load_text(read_text(path), str(path), os.environ if environ is None else environ)
     return LoadedConfig(config, version_of(config), path)
 
 
 def load_text(text: str, name: str, environ: Mapping[str, str]) -> Config:
     """As `load`, from text; `name` is what the faults call the file."""
+    config, faults = examine(text, environ)
+    if faults or config is None:
+        raise ConfigError(_texts(faults, name))
+    return config
+
+
+def examine(text: str, environ: Mapping[str, str]) -> tuple[Config | None, list[Fault]]:
+    """The configuration (None when it has faults) and every fault, each once, in the order of the lines."""
     document = parse(text, environ)
     if document.values is None and not document.faults:
         document.faults.append(Fault(1, (), "the file is empty; it needs at least cameras:"))
     elif not isinstance(document.values, dict) and not document.faults:
         document.faults.append(Fault(1, (), "expected keys with values, such as site: and cameras:", document.got(())))
     if not isinstance(document.values, dict):
-        raise ConfigError(_texts(document.faults, name))
+        return None, _in_order(document.faults)
     config, faults = _validate(document)
     faults = [*document.faults, *faults, *check(document)]
-    if faults or config is None:
-        raise ConfigError(_texts(faults, name))
-    return config
+    return (None if faults else config), _in_order(faults)
 
 
 def fault_at(path: Path | None, place: Place, message: str) -> str:
     """A fault that was found by trying, in the words and with the line of those that the file itself shows."""
-    document = parse("" if path is None else _read(path), os.environ)
+    document = parse("" if path is None else read_text(path), os.environ)
     return Fault(document.line(place), place, message).text(str(path))
 
 
@@ -72,12 +78,22 @@ def version_of(config: Config) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()[:12]
 
 
+def _in_order(faults: list[Fault]) -> list[Fault]:
+    ordered = sorted(faults, key=lambda fault: (fault.line, [str(step) for step in fault.place], fault.message))
+    return list(dict.fromkeys(ordered))
+
+
 def _texts(faults: list[Fault], name: str) -> list[str]:
-    in_order = sorted(faults, key=lambda fault: (fault.line, [str(step) for step in fault.place], fault.message))
-    return list(dict.fromkeys(fault.text(name) for fault in in_order))
+    return list(dict.fromkeys(fault.text(name) for fault in faults))
 
 
-def _read(path: Path) -> str:
+def read_text(path: Path) -> str:
+    """A configuration file's text, its lines ended by one character. Raises ConfigError: it cannot be read."""
+    return as_text(read_bytes(path), path)
+
+
+def read_bytes(path: Path) -> bytes:
+    """As it lies on the disk. Raises ConfigError: it cannot be read, or is larger than a configuration may be."""
     try:
         with path.open("rb") as file:
             raw = file.read(MAX_BYTES + 1)
@@ -87,6 +103,11 @@ def _read(path: Path) -> str:
         raise ConfigError([f"{path}: cannot be read: {error.strerror}"]) from None
     if len(raw) > MAX_BYTES:
         raise ConfigError([f"{path}: larger than {MAX_BYTES // 2**20} MiB; is this a configuration?"])
+    return raw
+
+
+def as_text(raw: bytes, path: Path) -> str:
+    """Raises ConfigError: not UTF-8."""
     try:
         return raw.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:

@@ -41,6 +41,11 @@ class Reloader:
         self._faults: list[str] | None = None
         self._woken = Event()
 
+    @property
+    def faults(self) -> list[str]:
+        """Those of the file as it was seen last; none when it is good."""
+        return self._faults or []
+
     def wake(self) -> None:
         """Look at once, and load even if the file is as it was (a variable may have changed). Safe in a signal handler."""
         self._woken.set()
