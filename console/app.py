@@ -12,6 +12,7 @@ from console.api import footage as footage_api
 from console.api import history as history_api
 from console.frame import Frame, Place
 from console.headers import Guarded
+from console.pages import cameras as cameras_page
 from console.pages import footage, history, live, login, now, people, system
 from console.parts import Parts
 from pipelines.access.roles import Permission
@@ -22,6 +23,7 @@ PLACES: Final = (
     Place("/now", "frame.now", Permission.SEE),
     Place("/history", "frame.history", Permission.JUDGE),
     Place("/footage", "frame.footage", Permission.WATCH),
+    Place("/cameras", "frame.cameras", Permission.CONFIGURE, whole_site=True),
     Place("/system", "frame.system", Permission.OPERATE, whole_site=True),
     Place("/people", "frame.people", Permission.PEOPLE, whole_site=True),
 )
@@ -39,6 +41,7 @@ ROUTERS: Final = (
     configuration.api,
     footage_api.api,
     footage.router,
+    cameras_page.router,
     system.router,
     stream.api,
     operating.api,

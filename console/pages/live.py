@@ -36,6 +36,18 @@ def wall_pictures(parts: TheseParts, caller: ThisCaller, after: Annotated[int, Q
     return Response(wall.pack(parts.clock.now_s(), number, shown), media_type="application/octet-stream")
 
 
+@router.get("/live/{camera}/picture")
+@allow(Permission.SEE, background=True)
+def picture(parts: TheseParts, caller: ThisCaller, camera: str, after: Annotated[int, Query(ge=0)] = 0) -> Response:
+    """As the wall, of one camera."""
+    if camera not in parts.config.cameras:
+        raise not_found("there is no such camera")
+    parts.live.want(camera)
+    number, pictures = parts.live.after(after, [camera])
+    shown = [(one, jpeg) for one in pictures if (jpeg := _shown_to(parts, caller, one)) is not None]
+    return Response(wall.pack(parts.clock.now_s(), number, shown), media_type="application/octet-stream")
+
+
 @router.get("/live/{camera}/video")
 @allow(Permission.SEE, originals=True)
 async def video(request: Request, parts: TheseParts, caller: ThisCaller, camera: str) -> Response:

@@ -271,4 +271,7 @@ def _ready(worker: AnalysisWorker, url: str) -> dict[str, Check]:
         late = worker.unwatched(_UNWATCHED_S)
         return (not late, f"no fresh frame of {', '.join(late)}" if late else "every camera is watched")
 
-    return {"cameras": cameras, "bus": lambda: answers(url)}
+    def configuration() -> tuple[bool, str]:
+        return True, worker.config_version  # always well: it says which one is in force
+
+    return {"cameras": cameras, "bus": lambda: answers(url), "configuration": configuration}

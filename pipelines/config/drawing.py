@@ -108,11 +108,15 @@ def changes(camera_id: str, before: Drawing, after: Drawing) -> list[Change]:
     made = list(_zones((*at, "zones"), before, after))
     masks = [([list(one) for one in mask.polygon], mask.was) for mask in after.masks]
     made += _items((*at, "masks"), [[list(one) for one in mask.polygon] for mask in before.masks], masks)
-    points = [({"picture": list(one.picture), "metres": list(one.metres)}, one.was) for one in after.ground]
-    had = [{"picture": list(one.picture), "metres": list(one.metres)} for one in before.ground]
-    made += _items((*at, "ground"), had, points)
+    had, points = ([(_point(one), one.was) for one in drawing.ground] for drawing in (before, after))
+    made += _items((*at, "ground"), [value for value, _ in had], points)
     made += _rules((*at, "rules"), before, after)
     return made
+
+
+def _point(one: DrawnPoint) -> dict[str, Any]:
+    metres = [int(value) if float(value).is_integer() else value for value in one.metres]
+    return {"picture": list(one.picture), "metres": metres}
 
 
 def _zones(at: Place, before: Drawing, after: Drawing) -> Iterator[Change]:

@@ -100,6 +100,11 @@ class AnalysisWorker:
         """The cameras that this worker has now."""
         return frozenset(self._running)
 
+    @property
+    def config_version(self) -> str:
+        """Of the configuration that is in force here."""
+        return self._loaded.version
+
     def unwatched(self, longest_s: float) -> list[str]:
         """Cameras of ours without an analysed frame for longer than `longest_s` (or since they were opened)."""
         now_s = self._clock.monotonic_s()
