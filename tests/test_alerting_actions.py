@@ -19,7 +19,7 @@ from pipelines.errors import BadInput
 from pipelines.events.bus import Delivery
 from pipelines.events.envelope import Event, event_schema, incident_event
 from pipelines.metrics import Metrics
-from pipelines.store import outbox, snoozes, threads
+from pipelines.store import outbox, receipts, snoozes, threads
 from pipelines.store.database import Database, Refused
 from pipelines.store.queries import AlertFilter, list_alerts, show_incident
 from pipelines.testing import FakeClock, an_incident
@@ -62,11 +62,11 @@ class Room:
         with self.database.write() as connection:
             leased = outbox.claim(connection, "log", owner="me", now_s=self.clock.now_s(), lease_s=30, limit=100)
             results = [
-                outbox.Result(one.delivery_id, one.alert_id, "sent", "ok", self.clock.now_s(), 0.0)
+                receipts.Result(one.delivery_id, one.alert_id, "sent", "ok", self.clock.now_s(), 0.0)
                 for one in leased
                 if one.recipient in recipients
             ]
-            outbox.finish(connection, results, "me", self.clock.now_s())
+            receipts.finish(connection, results, "me", self.clock.now_s())
 
     def shown(self, incident_id: str = "case-1") -> dict[str, Any]:
         with self.database.reading() as connection:

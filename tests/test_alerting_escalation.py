@@ -25,7 +25,7 @@ from pipelines.errors import Unavailable
 from pipelines.events.bus import Delivery
 from pipelines.events.envelope import Event, event_schema, incident_event
 from pipelines.metrics import Metrics
-from pipelines.store import outbox
+from pipelines.store import outbox, receipts
 from pipelines.store.database import Database, sqlite_url
 from pipelines.store.queries import AlertFilter, IncidentFilter, list_alerts, list_incidents, show_incident
 from pipelines.store.schema import threads
@@ -120,8 +120,8 @@ class Walk:
                         break
                 with self.store.write() as connection:
                     leased = outbox.claim(connection, channel, owner="me", now_s=now_s, lease_s=30, limit=100)
-                    results = [outbox.Result(one.delivery_id, one.alert_id, "sent", "", now_s, 0.0) for one in leased]
-                    outbox.finish(connection, results, "me", now_s)
+                    results = [receipts.Result(one.delivery_id, one.alert_id, "sent", "", now_s, 0.0) for one in leased]
+                    receipts.finish(connection, results, "me", now_s)
                 self.sent += [(now_s, one.recipient, channel, dict(one.body)) for one in leased]
 
     def go(self, seconds: float, at_most_s: float = 60.0) -> None:

@@ -7,11 +7,12 @@ from collections import Counter
 from collections.abc import Callable
 
 from pipelines.events.envelope import incident_event
-from pipelines.store import incidents, outbox
+from pipelines.store import incidents, outbox, receipts
 from pipelines.store.database import Database
 from pipelines.store.incidents import Change, notice_of
-from pipelines.store.outbox import NewAlert, NewDelivery, Result
+from pipelines.store.outbox import NewAlert, NewDelivery
 from pipelines.store.queries import AlertFilter, dead_deliveries, list_alerts, resend, tries_of
+from pipelines.store.receipts import Outcome, Result
 from pipelines.testing import an_incident
 from vision.incident import Phase
 
@@ -41,11 +42,9 @@ def claimed(
         return outbox.claim(connection, channel, owner=owner, now_s=now_s, lease_s=30.0, limit=limit)
 
 
-def finished(
-    store: Database, leased: list[outbox.Leased], outcome: outbox.Outcome, owner: str = "a", **more: float
-) -> None:
+def finished(store: Database, leased: list[outbox.Leased], outcome: Outcome, owner: str = "a", **more: float) -> None:
     with store.write() as connection:
-        outbox.finish(
+        receipts.finish(
             connection,
             [Result(one.delivery_id, one.alert_id, outcome, "said so", NOW_S, 0.1, **more) for one in leased],
             owner,

@@ -15,7 +15,7 @@ from pipelines.alerting.alarms import ENDED_BY_A_PERSON
 from pipelines.alerting.life import Conflict, State, Verdict, can_move, states_before
 from pipelines.errors import BadInput
 from pipelines.events.envelope import rfc3339
-from pipelines.store import incidents, outbox, snoozes, threads
+from pipelines.store import incidents, receipts, snoozes, threads
 from pipelines.store.database import Database, Transaction
 from pipelines.store.threads import Thread
 
@@ -180,7 +180,7 @@ def _move(
     action = f"closed:{verdict}" if verdict is not None else then.value
     threads.log(connection, incident_id, action, before=thread.state, after=then, who=who, now_s=now_s, note=note)
     moment = {State.ACKNOWLEDGED: {"acknowledged_s": now_s}, State.CLOSED: {"closed_s": now_s}}.get(then, {})
-    outbox.move(
+    receipts.move(
         connection,
         sorted(threads.alerts_of(connection, incident_id)),
         states_before(then),

@@ -23,7 +23,7 @@ from pipelines.errors import GatewatchError, Unavailable
 from pipelines.events.envelope import Event, rfc3339
 from pipelines.logs import fields
 from pipelines.metrics import Metrics
-from pipelines.store import incidents, outbox, recent, threads
+from pipelines.store import incidents, outbox, receipts, recent, threads
 from pipelines.store.database import Database, Transaction
 from pipelines.store.incidents import notice_of
 from pipelines.store.outbox import NewAlert, NewDelivery
@@ -169,7 +169,7 @@ class Escalation:
         if action in (State.ESCALATED, State.EXPIRED):
             moved = State(action)
             before = [state for state in states_before(moved) if state is not State.ACKNOWLEDGED]
-            outbox.move(connection, sorted(told), before, moved, now_s=now_s, who=SYSTEM, note="not answered in time")
+            receipts.move(connection, sorted(told), before, moved, now_s=now_s, who=SYSTEM, note="not answered in time")
         return after
 
     def _send_digest(self, recipient: str, now_s: float) -> bool:

@@ -2,7 +2,9 @@
 
 One loop leases deliveries and writes down how they ended, both in one transaction per turn; the channel's workers do
 the sending beside it. So while messages are quick a turn holds many of them, and a sender that is killed leaves
-unrecorded only what was sent during its last turn.
+unrecorded only what was sent during its last turn. Leases say that their sender lives, not how long a message may take:
+the loop renews those of what is still to be sent. These transactions wait for no disk: what a power cut takes of them is
+sent again.
 """
 
 from __future__ import annotations
@@ -12,7 +14,6 @@ import queue
 import random
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
@@ -22,9 +23,10 @@ from pipelines.clock import Clock
 from pipelines.errors import Unavailable
 from pipelines.logs import fields
 from pipelines.metrics import Metrics
-from pipelines.store import outbox
+from pipelines.store import outbox, receipts
 from pipelines.store.database import Database
-from pipelines.store.outbox import Leased, Result
+from pipelines.store.outbox import Leased
+from pipelines.store.receipts import Outcome, Result
 
 _log = logging.getLogger(__name__)
 
@@ -33,6 +35,8 @@ _LOOK_EVERY_S: Final = 0.5
 #: So many are leased for each worker, that none is idle while a turn is written down.
 _LEASED_PER_WORKER: Final = 16
 _GATHER_S: Final = 0.01
+#: A lease that has less than this part of its time left is renewed; with less than half of that, nothing is begun on it.
+_RENEW_AT: Final = 0.6
 
 T = TypeVar("T")
 
@@ -67,7 +71,9 @@ class Sender:
     _results: queue.SimpleQueue[Result] = field(default_factory=queue.SimpleQueue, init=False)
     _untried: queue.SimpleQueue[int] = field(default_factory=queue.SimpleQueue, init=False)
     _wake: threading.Event = field(default_factory=threading.Event, init=False)
-    _under_way: int = field(default=0, init=False)
+    _work: queue.SimpleQueue[Leased | None] = field(default_factory=queue.SimpleQueue, init=False)
+    #: What is leased and has not ended, with the end of its lease. Only the loop adds and removes.
+    _mine: dict[int, float] = field(default_factory=dict, init=False)
 
     def wake(self) -> None:
         """Something may be due now."""
@@ -75,11 +81,16 @@ class Sender:
 
     def run(self, stop: threading.Event) -> None:
         """Send until `stop`; then finish what is under way and give back the rest."""
-        pool = ThreadPoolExecutor(self.channel.workers, thread_name_prefix=f"send-{self.channel.name}")
+        workers = [
+            threading.Thread(target=self._send_on, name=f"send-{self.channel.name}-{number}")
+            for number in range(self.channel.workers)
+        ]
+        for worker in workers:
+            worker.start()
         try:
             while not stop.is_set():
                 try:
-                    busy = self.run_once(pool)
+                    busy = self.run_once()
                 except Unavailable as error:
                     _log.warning(
                         "sending waits for the store", extra=fields(channel=self.channel.name, reason=str(error))
@@ -88,30 +99,41 @@ class Sender:
                     continue
                 if not busy:
                     self._wake.wait(_LOOK_EVERY_S)
-                elif self._under_way > 2 * self.channel.workers:
+                elif len(self._mine) > 2 * self.channel.workers:
                     # The workers have enough to do: a turn that waits for more results writes them at one cost.
                     self.clock.wait(stop, _GATHER_S)
                 self._wake.clear()
         finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+            for delivery in _drained(self._work):
+                if delivery is not None:
+                    self._untried.put(delivery.delivery_id)
+            for _ in workers:
+                self._work.put(None)
+            for worker in workers:
+                worker.join()
             self._record_last()
             self.channel.close()
 
-    def run_once(self, pool: ThreadPoolExecutor) -> bool:
-        """One turn: record what ended, lease more, hand it to the workers. False: there was nothing to do."""
+    def run_once(self) -> bool:
+        """One turn: record what ended, renew leases, take more, hand it to the workers. False: there was nothing to do."""
         ended, untried = _drained(self._results), _drained(self._untried)
-        under_way = self._under_way - len(ended) - len(untried)
-        room = self.channel.workers * _LEASED_PER_WORKER - under_way
+        over = {*untried, *(result.delivery_id for result in ended)}
         now_s = self.clock.now_s()
+        kept = [delivery_id for delivery_id in self._mine if delivery_id not in over]
+        ageing = [one for one in kept if self._mine[one] - now_s < _RENEW_AT * self.lease_s]
+        room = self.channel.workers * _LEASED_PER_WORKER - len(kept)
         leased: list[Leased] = []
         try:
-            if not ended and not untried:
+            if not over and not ageing:
                 with self.database.read() as connection:
                     if room <= 0 or not outbox.anything_due(connection, self.channel.name, now_s):
                         return False
-            with self.database.write() as connection:
-                outbox.finish(connection, ended, self.owner, now_s)
+            with self.database.write(durable=False) as connection:
+                # Others may have been writing for long.
+                now_s = self.clock.now_s()
+                receipts.finish(connection, ended, self.owner, now_s)
                 outbox.give_back(connection, untried, self.owner)
+                renewed = outbox.renew(connection, ageing, self.owner, now_s=now_s, lease_s=self.lease_s)
                 if room > 0:
                     leased = outbox.claim(
                         connection, self.channel.name, owner=self.owner, now_s=now_s, lease_s=self.lease_s, limit=room
@@ -122,35 +144,49 @@ class Sender:
             for delivery_id in untried:
                 self._untried.put(delivery_id)
             raise
-        self._under_way = under_way + len(leased)
+        for delivery_id in over:
+            self._mine.pop(delivery_id, None)
+        # One that another sender has taken has no lease any more: it is not begun, and its receipt still counts.
+        self._mine.update((one, now_s + self.lease_s if one in renewed else 0.0) for one in ageing)
+        self._mine.update((delivery.delivery_id, delivery.lease_until_s) for delivery in leased)
         for delivery in leased:
-            pool.submit(self._try, delivery).add_done_callback(self._look(delivery))
-        return bool(leased or ended or untried)
+            self._work.put(delivery)
+        return bool(leased or over or ageing)
 
     def _record_last(self) -> None:
         try:
             with self.database.write() as connection:
-                outbox.finish(connection, _drained(self._results), self.owner, self.clock.now_s())
+                receipts.finish(connection, _drained(self._results), self.owner, self.clock.now_s())
                 outbox.give_back(connection, _drained(self._untried), self.owner)
         except Unavailable as error:
             _log.error("the last receipts are lost, these messages will be sent again", extra=fields(reason=str(error)))
 
-    def _try(self, delivery: Leased) -> None:
-        """In a worker: send one, and put the result where the loop finds it."""
-        started_s, began_s = self.clock.now_s(), self.clock.monotonic_s()
-        if started_s > delivery.lease_until_s - self.lease_s / 2:
-            # It waited behind slow ones, and another sender may soon take it: not ours to send any more.
-            self._untried.put(delivery.delivery_id)
+    def _send_on(self) -> None:
+        """A worker: send one after the other. A channel that raises what it must not is a fault of ours, and no reason to
+        stop telling people."""
+        while (delivery := self._work.get()) is not None:
+            began = (self.clock.now_s(), self.clock.monotonic_s())
+            try:
+                self._try(delivery, began)
+            except Exception as error:  # noqa: BLE001
+                _log.error("a channel failed", extra=fields(channel=self.channel.name), exc_info=error)
+                self._failed(delivery, f"the channel failed: {type(error).__name__}", began=began)
             self._wake.set()
+
+    def _try(self, delivery: Leased, began: tuple[float, float]) -> None:
+        """Send one, and put the result where the loop finds it."""
+        if began[0] > self._mine.get(delivery.delivery_id, 0.0) - self.lease_s * _RENEW_AT / 2:
+            # It was not renewed in time, and another sender may soon take it: not ours to send any more.
+            self._untried.put(delivery.delivery_id)
             return
         try:
             receipt = self.channel.send(self._message(delivery))
         except Undeliverable as error:
-            self._done(delivery, "dead", str(error), began=(started_s, began_s))
+            self._done(delivery, "dead", str(error), began=began)
         except NotDelivered as error:
-            self._failed(delivery, str(error), began=(started_s, began_s), after_s=error.after_s or 0.0)
+            self._failed(delivery, str(error), began=began, after_s=error.after_s or 0.0)
         else:
-            self._done(delivery, "sent", receipt, began=(started_s, began_s))
+            self._done(delivery, "sent", receipt, began=began)
             self.metrics.alert_delay.labels(channel=self.channel.name).observe(
                 max(0.0, self.clock.now_s() - delivery.event_s)
             )
@@ -174,22 +210,6 @@ class Sender:
             pictures=self.pictures,
         )
 
-    def _look(self, delivery: Leased) -> Callable[[Future[None]], None]:
-        """Look how a try ended that put no result: never begun, or the channel raised what it must not. That is a fault
-        of ours, and no reason to stop telling people."""
-
-        def look(future: Future[None]) -> None:
-            if future.cancelled():
-                self._untried.put(delivery.delivery_id)
-                return
-            error = future.exception()
-            if error is not None:
-                _log.error("a channel failed", extra=fields(channel=self.channel.name), exc_info=error)
-                began = (self.clock.now_s(), self.clock.monotonic_s())
-                self._failed(delivery, f"the channel failed: {type(error).__name__}", began=began)
-
-        return look
-
     def _failed(self, delivery: Leased, reason: str, *, began: tuple[float, float], after_s: float = 0.0) -> None:
         if delivery.attempt >= self.retries.tries:
             self._done(delivery, "dead", f"{reason} (after {delivery.attempt} tries)", began=began)
@@ -200,7 +220,7 @@ class Sender:
     def _done(
         self,
         delivery: Leased,
-        outcome: outbox.Outcome,
+        outcome: Outcome,
         detail: str,
         *,
         began: tuple[float, float],
@@ -225,7 +245,6 @@ class Sender:
                 next_attempt_s=next_attempt_s,
             )
         )
-        self._wake.set()
 
 
 def _drained(waiting: queue.SimpleQueue[T]) -> list[T]:

@@ -7,10 +7,11 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from pipelines.events.envelope import incident_event
-from pipelines.store import incidents, outbox, threads
+from pipelines.store import incidents, outbox, receipts, threads
 from pipelines.store.database import Database
 from pipelines.store.incidents import Notice, notice_of
-from pipelines.store.outbox import NewAlert, NewDelivery, Result
+from pipelines.store.outbox import NewAlert, NewDelivery
+from pipelines.store.receipts import Result
 from pipelines.store.threads import Thread
 from vision.incident import Incident, Phase, Quantity
 
@@ -67,7 +68,7 @@ def _round(database: Database, number: int) -> float:
             leased = outbox.claim(connection, "log", owner="bench", now_s=_NOW_S, lease_s=30.0, limit=_BATCH)
         with database.write() as connection:
             sent = [Result(one.delivery_id, one.alert_id, "sent", "written", _NOW_S, 0.01) for one in leased]
-            outbox.finish(connection, sent, "bench", _NOW_S)
+            receipts.finish(connection, sent, "bench", _NOW_S)
     return 2 * _BATCHES * _BATCH / (time.perf_counter() - begin_s)
 
 

@@ -21,6 +21,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from pipelines.errors import BadInput, GatewatchError, Unavailable
 from pipelines.logs import mask_urls
+from pipelines.store.turn import Turn
 
 #: How long a writer waits for another process's transaction before it says that the store is away.
 DEFAULT_BUSY_TIMEOUT_S: Final = 15.0
@@ -63,9 +64,11 @@ class Database:
             ) from error
         # SQLite takes one writer at a time anyway; waiting here is fair and quick, waiting in SQLite is neither.
         self._writer = threading.Lock()
+        self._busy_timeout_s = busy_timeout_s
+        self._turn = None if self._path is None else Turn(self._path, busy_timeout_s)
         if self.is_sqlite:
             event.listen(self._engine, "connect", _prepare_sqlite)
-            event.listen(self._engine, "begin", _begin_sqlite)
+            event.listen(self._engine, "begin", self._begin_sqlite)
 
     @property
     def dialect(self) -> Dialect:
@@ -98,11 +101,17 @@ class Database:
             yield connection
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
-        """One transaction: all of it or nothing. Raises Unavailable (locked, away, full) or Refused (bad values)."""
+    def write(self, *, durable: bool = True) -> Iterator[Connection]:
+        """One transaction: all of it or nothing. Raises Unavailable (locked, away, full) or Refused (bad values).
+
+        What was committed survives whatever happens to this process. If not `durable`, a power cut may take back the last
+        moment's commits (whole ones, newest first), and the disk is not waited for: for what is then simply done again.
+        """
         with mapped(), self._writer if self.is_sqlite else nullcontext(), self._engine.connect() as plain:
-            connection = plain.execution_options(gatewatch_write=True)
+            connection = plain.execution_options(gatewatch_write="durable" if durable else "quick")
             with connection.begin():
+                if not self.is_sqlite and not durable:
+                    connection.execute(text("SET LOCAL synchronous_commit TO OFF"))
                 yield connection
 
     def migrate(self) -> None:
@@ -141,6 +150,28 @@ class Database:
 
     def close(self) -> None:
         self._engine.dispose()
+        if self._turn is not None:
+            self._turn.close()
+
+    def _begin_sqlite(self, connection: Connection) -> None:
+        # A reader that later wants to write would fail at once when another wrote meanwhile: a writer says so at the start.
+        writes = connection.get_execution_options().get("gatewatch_write")
+        if writes is None:
+            connection.exec_driver_sql("BEGIN")
+            return
+        driver = connection.connection.driver_connection
+        assert isinstance(driver, sqlite3.Connection)
+        # FULL: what is committed survives a power cut, for its message is acknowledged right after.
+        driver.execute(f"PRAGMA synchronous={'FULL' if writes == 'durable' else 'NORMAL'}")
+        if self._turn is None:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            return
+        driver.execute("PRAGMA busy_timeout=0")
+        try:
+            if not self._turn.begin(driver):
+                connection.exec_driver_sql("BEGIN IMMEDIATE")  # which says what is wrong
+        finally:
+            driver.execute(f"PRAGMA busy_timeout={round(1000 * self._busy_timeout_s)}")
 
 
 def _for_postgres(url: URL, busy_timeout_s: float) -> tuple[URL, dict[str, Any]]:
@@ -199,14 +230,7 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     connection.isolation_level = None
     # The journal's mode is a property of the file: asking for it again needs no lock.
     connection.execute("PRAGMA journal_mode=WAL")
-    # FULL: what is committed survives a power cut, for its message is acknowledged right after.
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute("PRAGMA foreign_keys=ON")
     connection.execute("PRAGMA temp_store=MEMORY")
     connection.execute("PRAGMA cache_size=-32000")
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    # A reader that later wants to write would fail at once when another wrote meanwhile: a writer says so at the start.
-    writes = connection.get_execution_options().get("gatewatch_write", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
