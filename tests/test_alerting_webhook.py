@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import threading
@@ -149,7 +150,7 @@ def nonsense(handler: BaseHTTPRequestHandler) -> None:
 
 def test_a_stall_ends_with_the_time_out(receiver: Receiver, channel: WebhookChannel) -> None:
     receiver.answer = stall(receiver)
-    with pytest.raises(NotDelivered, match="ReadTimeout"):
+    with pytest.raises(NotDelivered, match=r"no answer within 0\.5 s"):
         channel.send(MESSAGE)
 
 
@@ -193,10 +194,64 @@ def test_a_body_that_never_ends_is_cut_off(receiver: Receiver, channel: WebhookC
     assert time.monotonic() - began_s < 20  # it would take 100 s to read what we read at most
 
 
+def test_a_head_that_never_ends_is_cut_off(receiver: Receiver, channel: WebhookChannel) -> None:
+    def drip(handler: BaseHTTPRequestHandler) -> None:
+        handler.wfile.write(b"HTTP/1.1 200 OK\r\nX-Long: ")
+        while not receiver.closing.wait(0.05):
+            try:
+                handler.wfile.write(b"x")
+                handler.wfile.flush()
+            except OSError:
+                return
+
+    receiver.answer = drip
+    began_s = time.monotonic()
+    assert channel.send(MESSAGE) == "200"  # the status was said
+    assert time.monotonic() - began_s < 60  # a header line may have 65,536 bytes
+    receiver.answer = lambda handler: plain(handler, 201)
+    assert channel.send(MESSAGE) == "201"
+
+
+def test_a_status_that_never_ends_is_none(receiver: Receiver, channel: WebhookChannel) -> None:
+    def drip(handler: BaseHTTPRequestHandler) -> None:
+        with contextlib.suppress(OSError):
+            while not receiver.closing.wait(0.05):
+                handler.wfile.write(b"H")
+                handler.wfile.flush()
+
+    receiver.answer = drip
+    with pytest.raises(NotDelivered, match=r"no answer within 0\.5 s"):
+        channel.send(MESSAGE)
+
+
+def test_a_connection_that_the_other_side_closed_costs_no_message(receiver: Receiver, channel: WebhookChannel) -> None:
+    def once(handler: BaseHTTPRequestHandler) -> None:
+        plain(handler, 200, b"ok")
+        handler.close_connection = True  # and does not say so
+
+    receiver.answer = once
+    for _ in range(3):
+        assert channel.send(MESSAGE) == "200 ok"
+        time.sleep(0.1)
+
+
+def test_connections_are_kept(receiver: Receiver, channel: WebhookChannel) -> None:
+    ports: set[int] = set()
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        ports.add(handler.client_address[1])
+        plain(handler, 200, b"ok" * (len(ports) - 1))
+
+    receiver.answer = answer
+    for _ in range(5):
+        channel.send(MESSAGE)
+    assert len(ports) == 1
+
+
 def test_nobody_listens(receiver: Receiver) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-    with pytest.raises(NotDelivered, match=r"127\.0\.0\.1: NewConnectionError"):
+    with pytest.raises(NotDelivered, match=r"127\.0\.0\.1: no connection: Connection refused"):
         WebhookChannel(f"http://127.0.0.1:{port}/secret", SECRET).send(MESSAGE)
 
 

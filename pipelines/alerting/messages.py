@@ -61,8 +61,8 @@ class Letters:
     def __init__(self, manner: Manner, folder: Path | None = None) -> None:
         """Raises TemplateFault: a template of `folder` cannot be used."""
         self.manner = manner
-        engine = Engine()
-        self._shipped = {part: engine.compile(_SHIPPED / manner.language / f"{part}.txt") for part in get_args(Part)}
+        engine, ours = Engine(), Engine(ours=True)
+        self._shipped = {part: ours.compile(_SHIPPED / manner.language / f"{part}.txt") for part in get_args(Part)}
         self._own: dict[Part, Letterhead] = {}
         if folder is not None:
             if not folder.is_dir():
@@ -145,6 +145,10 @@ class Letters:
 
 
 def _tidy(part: Part, text: str) -> str:
-    lines = ["".join(char for char in line if char.isprintable()).rstrip() for line in text.strip().splitlines()]
+    lines = [_printable(line).rstrip() for line in text.strip().splitlines()]
     joined = "\n".join(lines) if part == "body" else " ".join(line for line in lines if line)
     return joined if len(joined) <= _LONGEST[part] else joined[: _LONGEST[part] - 1] + "…"
+
+
+def _printable(line: str) -> str:
+    return line if line.isprintable() else "".join(char for char in line if char.isprintable())

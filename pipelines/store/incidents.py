@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, Insert, Table, func, select, text
+from sqlalchemy import Connection, Dialect, Insert, Table, func, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 
 from pipelines.events.envelope import EnvelopeError, Event
+from pipelines.store.many import insert_many, or_ignore
 from pipelines.store.schema import alerts, incident_events, incidents
 
 _PHASES: Final = ("warned", "opened", "updated", "closed")
@@ -119,9 +120,8 @@ def apply(connection: Connection, notices: Sequence[Notice], now_s: float) -> li
         if notice.of_record:
             newest[notice.incident_id] = notice
     events = {notice.event.id: _event_row(notice, now_s) for notice in notices}
-    connection.execute(insert_or_ignore(connection, incident_events), list(events.values()))
-    if newest:
-        connection.execute(_upsert(connection), [_incident_row(notice, now_s) for notice in newest.values()])
+    insert_many(connection, incident_events, list(events.values()), or_ignore)
+    insert_many(connection, incidents, [_incident_row(notice, now_s) for notice in newest.values()], _or_newer)
     return changes
 
 
@@ -144,23 +144,16 @@ def add_event(connection: Connection, body: Mapping[str, Any], now_s: float) -> 
         "received_s": now_s,
         "body": dict(body),
     }
-    connection.execute(insert_or_ignore(connection, incident_events), [row])
+    insert_many(connection, incident_events, [row], or_ignore)
 
 
-def insert_or_ignore(connection: Connection, table: Table) -> Insert:
-    """An insert that leaves a row that is already there as it is."""
-    if connection.dialect.name == "sqlite":
-        return sqlite.insert(table).on_conflict_do_nothing()
-    return postgresql.insert(table).on_conflict_do_nothing()
-
-
-def _upsert(connection: Connection) -> Insert:
-    statement = sqlite.insert(incidents) if connection.dialect.name == "sqlite" else postgresql.insert(incidents)
+def _or_newer(dialect: Dialect, table: Table) -> Insert:
+    statement = sqlite.insert(table) if dialect.name == "sqlite" else postgresql.insert(table)
     kept = {"incident_id", "received_s", "verdict"}
     return statement.on_conflict_do_update(
-        index_elements=[incidents.c.incident_id],
-        set_={column.name: statement.excluded[column.name] for column in incidents.c if column.name not in kept},
-        where=incidents.c.revision < statement.excluded.revision,
+        index_elements=[table.c.incident_id],
+        set_={column.name: statement.excluded[column.name] for column in table.c if column.name not in kept},
+        where=table.c.revision < statement.excluded.revision,
     )
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, exists, func, select, update
 
-from pipelines.store.incidents import insert_or_ignore
+from pipelines.store.many import insert_many, or_ignore
 from pipelines.store.schema import alerts, deliveries, incident_events
 
 
@@ -73,7 +73,7 @@ def put(connection: Connection, made: Sequence[NewAlert], told: Sequence[NewDeli
             }
             for alert in made
         ]
-        connection.execute(insert_or_ignore(connection, alerts), rows)
+        insert_many(connection, alerts, rows, or_ignore)
     if told:
         rows = [
             {
@@ -93,7 +93,7 @@ def put(connection: Connection, made: Sequence[NewAlert], told: Sequence[NewDeli
             }
             for delivery in told
         ]
-        connection.execute(insert_or_ignore(connection, deliveries), rows)
+        insert_many(connection, deliveries, rows, or_ignore)
 
 
 def _due(channel: str, now_s: float) -> Any:

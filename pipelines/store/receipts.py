@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from sqlalchemy import Connection, bindparam, case, exists, insert, select, update
+from sqlalchemy import Connection, bindparam, case, exists, select, update
 
+from pipelines.store.many import insert_many, or_fail
 from pipelines.store.outbox import in_order
 from pipelines.store.schema import alert_transitions, alerts, attempts, deliveries, threads
 from pipelines.store.threads import SYSTEM
@@ -33,8 +34,9 @@ def finish(connection: Connection, results: Sequence[Result], owner: str, now_s:
     but a success: what was sent was sent, whoever holds the lease now."""
     if not results:
         return
-    connection.execute(
-        insert(attempts),
+    insert_many(
+        connection,
+        attempts,
         [
             {
                 "delivery_id": result.delivery_id,
@@ -45,6 +47,7 @@ def finish(connection: Connection, results: Sequence[Result], owner: str, now_s:
             }
             for result in results
         ],
+        or_fail,
     )
     delivered = sorted(result.delivery_id for result in results if result.outcome == "sent")
     if delivered:
@@ -171,12 +174,14 @@ def move(
             .returning(alerts.c.alert_id)
         ).all()
         if rows:
-            connection.execute(
-                insert(alert_transitions),
+            insert_many(
+                connection,
+                alert_transitions,
                 [
                     {"alert_id": alert, "from_state": state, "to_state": then, "at_s": now_s, "who": who, "note": note}
                     for alert in rows
                 ],
+                or_fail,
             )
             moved += rows
         alert_ids = [alert for alert in alert_ids if alert not in rows]

@@ -6,13 +6,14 @@ Only reading and writing; which moves are possible is decided in `pipelines.aler
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Any, Final
 
 from sqlalchemy import Connection, bindparam, func, insert, or_, select, update
 
 from pipelines.errors import BadInput
-from pipelines.store.incidents import add_event, insert_or_ignore
+from pipelines.store.incidents import add_event
+from pipelines.store.many import insert_many, or_ignore
 from pipelines.store.schema import alerts, incident_events, incidents, thread_log, threads, verdicts
 
 #: Who does what no person did.
@@ -70,8 +71,8 @@ def locked(connection: Connection, incident_ids: Sequence[str]) -> dict[str, Thr
 
 def put(connection: Connection, made: Sequence[Thread]) -> None:
     """Add threads; those that are there already stay as they are."""
-    if made:
-        connection.execute(insert_or_ignore(connection, threads), [asdict(thread) for thread in made])
+    rows = [{column.name: getattr(thread, column.name) for column in _COLUMNS} for thread in made]
+    insert_many(connection, threads, rows, or_ignore)
 
 
 def save(connection: Connection, changed: Sequence[Thread]) -> None:

@@ -17,16 +17,13 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-import threading
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final, Self
 from urllib.parse import urlsplit
 
-import urllib3
-from urllib3.exceptions import HTTPError
-
 from pipelines.alerting.channels.base import Message, NotDelivered, Undeliverable
 from pipelines.alerting.channels.bodies import Body, TemplatedBody, json_body
+from pipelines.alerting.channels.keepalive import Caller, CallFailed
 from pipelines.clock import Clock, SystemClock
 from pipelines.errors import BadInput
 from pipelines.logs import mask_urls
@@ -37,7 +34,6 @@ if TYPE_CHECKING:
     from pipelines.config.channels import Webhook
 
 _TRY_AGAIN: Final = frozenset({408, 425, 429, 302, 303, 307})
-_READ_BYTES: Final = 2048
 _LONGEST_WAIT_S: Final = 3600.0
 _SIGNATURE_AGE_S: Final = 300.0
 
@@ -72,15 +68,15 @@ class WebhookChannel:
         body: Body | None = None,
         answer: Mapping[str, object] | None = None,
     ) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise BadInput(f"channels.webhook.url {mask_urls(url)!r}: expected an http:// or https:// address")
+        try:
+            self._caller = Caller(url, timeout_s)
+        except ValueError as error:
+            raise BadInput(f"channels.webhook.url {mask_urls(url)!r}: {error}") from error
         if not secret:
             raise BadInput("channels.webhook.secret is empty: receivers could not tell our messages from others'")
-        self._url, self._secret = url, secret
-        self._host = parts.hostname
+        self._secret = secret
+        self._host = self._caller.host
         self._clock = clock or SystemClock()
-        self._timeout_s = timeout_s
         self._workers = workers
         self._name = name
         self._answer = answer or {}
@@ -90,12 +86,6 @@ class WebhookChannel:
             "Content-Type": content_type,
             "User-Agent": f"gatewatch/{package_version()}",
         }
-        self._pool = urllib3.PoolManager(
-            num_pools=2,
-            maxsize=workers,
-            retries=False,
-            timeout=urllib3.Timeout(connect=min(5.0, timeout_s), read=timeout_s),
-        )
 
     @classmethod
     def of(cls, settings: Webhook, clock: Clock, letters: Letters, name: str = "webhook") -> Self:
@@ -134,15 +124,12 @@ class WebhookChannel:
             "X-Gatewatch-Signature": sign(self._secret, timestamp, body),
         }
         try:
-            response = self._pool.request(
-                "POST", self._url, body=body, headers=headers, redirect=False, preload_content=False
-            )
-        except (HTTPError, OSError) as error:
+            answer = self._caller.post(body, headers)
+        except CallFailed as error:
             # The message names the host, never the address: receivers put tokens into paths.
-            raise NotDelivered(f"{self._host}: {type(error).__name__}") from error
-        status, location = response.status, response.headers.get("Location", "")
-        after = response.headers.get("Retry-After", "")
-        content = self._drain(response)
+            raise NotDelivered(f"{self._host}: {error}") from error
+        status, content = answer.status, answer.content
+        location, after = answer.headers.get("Location", ""), answer.headers.get("Retry-After", "")
         said = _first_line(content)
         if 200 <= status < 300:
             if not self._says_what_it_must(content):
@@ -158,7 +145,7 @@ class WebhookChannel:
         raise Undeliverable(reason)
 
     def close(self) -> None:
-        self._pool.clear()
+        self._caller.close()
 
     def _says_what_it_must(self, content: bytes) -> bool:
         if not self._answer:
@@ -168,29 +155,6 @@ class WebhookChannel:
         except ValueError:
             return False
         return isinstance(answer, dict) and all(answer.get(key) == value for key, value in self._answer.items())
-
-    def _drain(self, response: urllib3.BaseHTTPResponse) -> bytes:
-        """The beginning of the answer. A body that breaks off or never ends changes nothing: the status was said."""
-        length = response.headers.get("Content-Length", "")
-        if length == "0":
-            response.read()  # nothing, but it says so: only then may the connection carry the next request
-            response.release_conn()
-            return b""
-        # Time-outs count from byte to byte; a body that drips is ended by shutting the socket under the reader.
-        watchdog = threading.Timer(self._timeout_s, response.shutdown)
-        watchdog.daemon = True
-        watchdog.start()
-        try:
-            body = response.read(_READ_BYTES)
-        except (HTTPError, OSError, ValueError):
-            body = b""
-        finally:
-            watchdog.cancel()
-        if length.isdigit() and int(length) == len(body):
-            response.release_conn()
-        else:
-            response.close()
-        return body
 
 
 def _first_line(content: bytes) -> str:
