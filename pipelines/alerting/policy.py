@@ -8,9 +8,9 @@ from typing import Final
 
 from pipelines.alerting.duty import Recipient, Roster, Shift, Staff
 from pipelines.config.alerting import StepModel
-from pipelines.config.build import schedule
 from pipelines.config.schedule import Schedule
 from pipelines.config.schema import Config
+from pipelines.config.timetable import schedule
 from pipelines.store.incidents import Notice
 
 #: The recipient while the configuration names no people: whoever sits in the control room.

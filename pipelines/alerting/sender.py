@@ -1,10 +1,9 @@
 """Sends what the outbox holds for one channel: at least once, in order per incident, and none of another channel's business.
 
 One loop leases deliveries and writes down how they ended, both in one transaction per turn; the channel's workers do
-the sending beside it. So while messages are quick a turn holds many of them, and a sender that is killed leaves
-unrecorded only what was sent during its last turn. Leases say that their sender lives, not how long a message may take:
-the loop renews those of what is still to be sent. These transactions wait for no disk: what a power cut takes of them is
-sent again.
+the sending beside it. So while messages are quick a turn holds many of them. What a killed sender had sent and not recorded
+its journal tells whoever takes over. Leases say that their sender lives, not how long a message may take: the loop renews
+those of what is still to be sent. These transactions wait for no disk: what a power cut takes of them is sent again.
 """
 
 from __future__ import annotations
@@ -18,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
 from pipelines.alerting.channels.base import Channel, Message, NotDelivered, Pictures, Undeliverable
+from pipelines.alerting.journal import Journal, Lines
 from pipelines.alerting.messages import Letters, why_of
 from pipelines.clock import Clock
 from pipelines.errors import Unavailable
@@ -56,7 +56,8 @@ class Retries:
 
 @dataclass(slots=True)
 class Sender:
-    """One channel's sender in one process; any number of processes may have one."""
+    """One channel's sender in one process; any number of processes may have one. Without a `journal` what a killed one had
+    sent and not recorded is sent again."""
 
     database: Database
     channel: Channel
@@ -65,6 +66,7 @@ class Sender:
     metrics: Metrics
     letters: Letters
     pictures: Pictures | None = None
+    journal: Journal | None = None
     retries: Retries = field(default_factory=Retries)
     lease_s: float = 30.0
     chance: Callable[[], float] = random.random
@@ -74,6 +76,11 @@ class Sender:
     _work: queue.SimpleQueue[Leased | None] = field(default_factory=queue.SimpleQueue, init=False)
     #: What is leased and has not ended, with the end of its lease. Only the loop adds and removes.
     _mine: dict[int, float] = field(default_factory=dict, init=False)
+    _lines: Lines | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        if self.journal is not None:
+            self._lines = self.journal.open(self.channel.name)
 
     def wake(self) -> None:
         """Something may be due now."""
@@ -149,17 +156,43 @@ class Sender:
         # One that another sender has taken has no lease any more: it is not begun, and its receipt still counts.
         self._mine.update((one, now_s + self.lease_s if one in renewed else 0.0) for one in ageing)
         self._mine.update((delivery.delivery_id, delivery.lease_until_s) for delivery in leased)
-        for delivery in leased:
-            self._work.put(delivery)
+        self._forget(ended)
+        self._hand_out(leased)
         return bool(leased or over or ageing)
 
     def _record_last(self) -> None:
+        ended = _drained(self._results)
         try:
             with self.database.write() as connection:
-                receipts.finish(connection, _drained(self._results), self.owner, self.clock.now_s())
+                receipts.finish(connection, ended, self.owner, self.clock.now_s())
                 outbox.give_back(connection, _drained(self._untried), self.owner)
+            self._forget(ended)
         except Unavailable as error:
-            _log.error("the last receipts are lost, these messages will be sent again", extra=fields(reason=str(error)))
+            _log.error("the last receipts wait in the journal, if there is one", extra=fields(reason=str(error)))
+        if self._lines is not None:
+            self._lines.close()
+
+    def _forget(self, ended: list[Result]) -> None:
+        """These are in the store: the journal need not hold them."""
+        if self._lines is not None:
+            self._lines.stored(result.delivery_id for result in ended)
+
+    def _hand_out(self, leased: list[Leased]) -> None:
+        """To the workers; but what another sender had already sent when it died is only written down."""
+        left: dict[str, dict[tuple[int, int], str]] = {}
+        for delivery in leased:
+            owner = delivery.left_by
+            if owner is not None and self.journal is not None:
+                if owner not in left:
+                    left[owner] = self.journal.left(owner, self.channel.name)
+                receipt = left[owner].get((delivery.delivery_id, delivery.attempt - 1))
+                if receipt is not None:
+                    began = (self.clock.now_s(), self.clock.monotonic_s())
+                    detail = f"{receipt} (in the journal of {owner}, which died)"
+                    self._done(delivery, "sent", detail, began=began)
+                    self._wake.set()
+                    continue
+            self._work.put(delivery)
 
     def _send_on(self) -> None:
         """A worker: send one after the other. A channel that raises what it must not is a fault of ours, and no reason to
@@ -181,6 +214,8 @@ class Sender:
             return
         try:
             receipt = self.channel.send(self._message(delivery))
+            if self._lines is not None:
+                self._lines.sent(delivery.delivery_id, delivery.attempt, receipt)
         except Undeliverable as error:
             self._done(delivery, "dead", str(error), began=began)
         except NotDelivered as error:

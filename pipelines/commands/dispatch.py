@@ -109,12 +109,27 @@ def _senders(
     built: Built, config: Config, database: Database, owner: str, clock: Clock, metrics: Metrics
 ) -> list[Sender]:
     """One for each channel."""
+    from pipelines.alerting.journal import Journal
     from pipelines.alerting.pictures import PictureDesk
-    from pipelines.alerting.sender import Sender
+    from pipelines.alerting.sender import Retries, Sender
 
-    pictures, lease_s = PictureDesk(config.data / "pictures"), _take_over_s(config)
+    pictures, journal = PictureDesk(config.data / "pictures"), Journal(config.data / "sent", owner)
+    journal.clear_up()
+    retry = config.dispatcher.retry
+    retries = Retries(retry.first, max(retry.first, retry.longest), retry.tries)
     return [
-        Sender(database, channel, owner, clock, metrics, built.letters, pictures, lease_s=lease_s)
+        Sender(
+            database,
+            channel,
+            owner,
+            clock,
+            metrics,
+            built.letters,
+            pictures,
+            journal,
+            retries,
+            lease_s=_take_over_s(config),
+        )
         for channel in built.channels
     ]
 

@@ -23,7 +23,7 @@ def run(args: argparse.Namespace) -> int:
     from pipelines.alerting.drill import Drills
     from pipelines.clock import SystemClock
     from pipelines.commands.site import database_of, set_up_logs
-    from pipelines.config.build import schedule
+    from pipelines.config.timetable import schedule
     from pipelines.events.locate import redis_url
     from pipelines.events.redis_streams import RedisPublisher
     from pipelines.history.keeping import HistoryKeeper

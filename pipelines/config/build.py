@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from pipelines.config.cameras import BullyingRule, Camera, CrowdingRule, ParkingRule, Rule
-from pipelines.config.schedule import Schedule, SchoolCalendar, parse, parse_dates
+from pipelines.config.schedule import Schedule
 from pipelines.config.schema import Config
+from pipelines.config.timetable import schedule
 from pipelines.errors import BadInput
 from vision import coco
 from vision.behaviours import BEHAVIOURS, crowding, illegal_parking, possible_bullying
@@ -26,20 +26,6 @@ class InForce:
 
     def __call__(self, time_s: float) -> bool:
         return self.schedule.active(time_s) and not (self.exception is not None and self.exception.active(time_s))
-
-
-def school_calendar(config: Config) -> SchoolCalendar:
-    """The site's school days. Raises ValueError for a date that is none: a loaded configuration has none."""
-    return SchoolCalendar(
-        terms=tuple(parse_dates(text) for text in config.calendar.terms),
-        holidays=tuple(parse_dates(text) for text in config.calendar.holidays),
-        extra_school_days=tuple(parse_dates(text) for text in config.calendar.extra_school_days),
-    )
-
-
-def schedule(config: Config, text: str) -> Schedule:
-    """A schedule by its text or name, on the site's calendar and clock."""
-    return Schedule(parse(text, config.schedules), ZoneInfo(config.site.timezone), school_calendar(config))
 
 
 def camera_spec(config: Config, camera_id: str) -> CameraSpec:

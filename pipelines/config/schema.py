@@ -167,6 +167,14 @@ class Worker(Section):
     )
 
 
+class Retry(Section):
+    """What cannot be sent now is tried again: after `first`, then twice as long each time, of it a random half to whole."""
+
+    first: Seconds = Field(default=1.0, ge=0.01, description="The first pause.")
+    longest: Seconds = Field(default=300.0, ge=0.01, description="No pause is longer.")
+    tries: int = Field(default=12, ge=1, le=100, description="Then it is a dead letter.")
+
+
 class Dispatcher(Section):
     """The process that turns incidents into alerts."""
 
@@ -175,6 +183,7 @@ class Dispatcher(Section):
         default=30.0,
         description="After so long without a word, what a dispatcher had in hand is taken over by the others.",
     )
+    retry: Retry = Field(default=Retry(), description="What a channel cannot send now.")
 
 
 class Recorder(Section):

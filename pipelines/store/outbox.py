@@ -40,7 +40,8 @@ class NewDelivery:
 
 @dataclass(frozen=True, slots=True)
 class Leased:
-    """A delivery that is ours until `lease_until_s`. `attempt` counts from 1; `body` is the event's envelope."""
+    """A delivery that is ours until `lease_until_s`. `attempt` counts from 1; `body` is the event's envelope. `left_by`: a
+    sender that had it leased, and neither finished nor gave it back."""
 
     delivery_id: int
     alert_id: str
@@ -53,6 +54,7 @@ class Leased:
     attempt: int
     lease_until_s: float
     body: Mapping[str, Any]
+    left_by: str | None = None
 
 
 def put(connection: Connection, made: Sequence[NewAlert], told: Sequence[NewDelivery], now_s: float) -> None:
@@ -124,15 +126,16 @@ def claim(
 ) -> list[Leased]:
     """Lease at most `limit` due deliveries of `channel`; a lease that ran out (its sender died) is claimed like new."""
     chosen = (
-        select(deliveries.c.delivery_id)
+        select(deliveries.c.delivery_id, deliveries.c.lease_owner)
         .where(_due(channel, now_s))
         .order_by(deliveries.c.delivery_id)
         .limit(limit)
         .with_for_update(skip_locked=True)
     )
-    ids = list(connection.scalars(chosen))
-    if not ids:
+    before: dict[int, str | None] = {row[0]: row[1] for row in connection.execute(chosen)}
+    if not before:
         return []
+    ids = list(before)
     connection.execute(
         update(deliveries)
         .where(deliveries.c.delivery_id.in_(ids))
@@ -157,7 +160,7 @@ def claim(
         .where(deliveries.c.delivery_id.in_(ids))
         .order_by(deliveries.c.delivery_id)
     )
-    return [Leased(*row) for row in rows]
+    return [Leased(*row, before[row.delivery_id]) for row in rows]
 
 
 def renew(connection: Connection, delivery_ids: Sequence[int], owner: str, *, now_s: float, lease_s: float) -> set[int]:
