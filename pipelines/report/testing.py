@@ -21,7 +21,7 @@ from pipelines.report.facts import facts_of
 from pipelines.report.model import Sheet
 from pipelines.report.period import Wanted, resolve
 from pipelines.report.sheet import sheet_of
-from pipelines.store import incidents, outbox, queries, threads
+from pipelines.store import incidents, outbox, queries, receipts, threads
 from pipelines.store.database import Database
 from pipelines.store.incidents import notice_of
 from pipelines.store.threads import Thread
@@ -141,7 +141,7 @@ class WrittenSite:
             if verdict is not None:
                 threads.add_verdict(connection, name, verdict, who="wang", now_s=opened_s, note="")
 
-    def deliver(self, incident_id: str, event_s: float, **ends: tuple[outbox.Outcome, float]) -> None:
+    def deliver(self, incident_id: str, event_s: float, **ends: tuple[receipts.Outcome, float]) -> None:
         """Channel -> how its message ended, and after how many seconds."""
         alert = outbox.NewAlert(f"a-{incident_id}", incident_id, "li", "incident", 2, False, event_s)
         told = [
@@ -154,8 +154,8 @@ class WrittenSite:
             outbox.put(connection, [alert], told, event_s)
             for channel, (outcome, after_s) in ends.items():
                 (mine,) = outbox.claim(connection, channel, owner="o", now_s=event_s, lease_s=60.0, limit=1)
-                result = outbox.Result(mine.delivery_id, mine.alert_id, outcome, "", event_s, after_s)
-                outbox.finish(connection, [result], "o", event_s + after_s)
+                result = receipts.Result(mine.delivery_id, mine.alert_id, outcome, "", event_s, after_s)
+                receipts.finish(connection, [result], "o", event_s + after_s)
 
     def audited(self, when: str, action: str, subject: str = "", **detail: Any) -> None:
         """A line of the audit."""
