@@ -9,8 +9,8 @@ from typing import Final
 import numpy as np
 
 from pipelines.alerting import drill
-from pipelines.config.timetable import schedule
 from pipelines.config.schema import Config
+from pipelines.config.timetable import schedule
 from pipelines.history.sums import Sums
 from pipelines.report.footage import FootageFacts, footage_of
 from pipelines.report.period import Period
