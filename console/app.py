@@ -13,7 +13,7 @@ from console.api import history as history_api
 from console.frame import Frame, Place
 from console.headers import Guarded
 from console.pages import cameras as cameras_page
-from console.pages import footage, history, live, login, now, people, system
+from console.pages import footage, handover, history, live, login, now, people, system
 from console.parts import Parts
 from pipelines.access.roles import Permission
 from pipelines.metrics import package_version
@@ -23,6 +23,7 @@ PLACES: Final = (
     Place("/now", "frame.now", Permission.SEE),
     Place("/history", "frame.history", Permission.JUDGE),
     Place("/footage", "frame.footage", Permission.WATCH),
+    Place("/handover", "frame.handover", Permission.JUDGE),
     Place("/cameras", "frame.cameras", Permission.CONFIGURE, whole_site=True),
     Place("/system", "frame.system", Permission.OPERATE, whole_site=True),
     Place("/people", "frame.people", Permission.PEOPLE, whole_site=True),
@@ -33,6 +34,7 @@ ROUTERS: Final = (
     now.router,
     live.router,
     history.router,
+    handover.router,
     incidents.api,
     history_api.api,
     exports.api,

@@ -12,8 +12,9 @@ from fastapi.concurrency import run_in_threadpool
 from console.access import Access, access_of
 from console.parts import Parts
 from console.problems import Problem, not_found
-from pipelines.access.roles import Principal
+from pipelines.access.roles import Principal, sees_all
 from pipelines.access.sessions import Session
+from pipelines.store import handovers
 from pipelines.store.scope import camera_of_alert, camera_of_incident
 
 COOKIE: Final = "gatewatch"
@@ -124,12 +125,25 @@ def _check_scope(request: Request, principal: Principal) -> None:
     given = request.path_params
     if "camera" in given and not principal.sees(given["camera"]):
         raise not_found("there is no such camera")
+    if "handover_id" in given:
+        _check_sheet(request, principal)
     for name, look in (("incident_id", camera_of_incident), ("alert_id", camera_of_alert)):
         if name in given:
             with parts(request).database.read() as connection:
                 camera = look(connection, given[name])
             if camera is None or not principal.sees(camera):
                 raise not_found(f"there is no such {name.removesuffix('_id')}")
+
+
+def _check_sheet(request: Request, principal: Principal) -> None:
+    """A sheet is for those who may know of every camera that it is about."""
+    text = str(request.path_params["handover_id"])
+    row = None
+    if text.isascii() and text.isdigit() and len(text) < 16:
+        with parts(request).database.read() as connection:
+            row = handovers.get(connection, int(text))
+    if row is None or not sees_all(principal, row["cameras"]):
+        raise not_found("there is no such sheet")
 
 
 def _check_origin(request: Request, *, needed: bool) -> None:

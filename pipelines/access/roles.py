@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
@@ -75,3 +75,8 @@ class Principal:
     @property
     def whole_site(self) -> bool:
         return self.cameras is None
+
+
+def sees_all(principal: Principal, cameras: Iterable[str] | None) -> bool:
+    """Whether all of `cameras` are in the scope; None: the whole site."""
+    return principal.whole_site if cameras is None else all(principal.sees(camera) for camera in cameras)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 import secrets
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from pipelines.access.passwords import Passwords
 from pipelines.access.people import digest, scope_of, tidy_name
@@ -78,21 +78,8 @@ class Sessions:
 
     def log_in(self, name: str, password: str, *, wall: bool, address: str) -> tuple[str, Session]:
         """Returns (the cookie's secret, the session). Raises WrongPassword, Locked, Unavailable."""
-        try:
-            name = tidy_name(name)
-        except BadInput as error:
-            self._passwords.fits(None, password)
-            raise WrongPassword("wrong name or password") from error
-        now_s = self._clock.now_s()
-        with self._database.read() as connection:
-            count, locked_until_s = people.failures(connection, name, now_s)
-            row = people.user(connection, name)
-        if locked_until_s > now_s:
-            raise Locked(locked_until_s - now_s)
-        known = row if row is not None and row["revoked_s"] is None else None
-        if not self._passwords.fits(None if known is None else known["password_hash"], password) or known is None:
-            self._failed(name, count + 1, address)
-            raise WrongPassword("wrong name or password")
+        known = self._known(name, password, address)
+        name, now_s = str(known["name"]), self._clock.now_s()
         secret = secrets.token_urlsafe(32)
         # An administrator's screen is no wall: whoever stands before it could add users.
         wall = wall and known["role"] != Role.ADMIN
@@ -110,6 +97,36 @@ class Sessions:
         if session is None:
             raise WrongPassword("wrong name or password")  # revoked in this very moment
         return secret, session
+
+    def confirm(self, name: str, password: str, *, address: str) -> Principal:
+        """Who signs something, here and now, whoever is logged in at this screen. Wrong passwords count as at the log-in.
+
+        Raises WrongPassword, Locked, Unavailable.
+        """
+        known = self._known(name, password, address)
+        name = str(known["name"])
+        with self._database.write() as connection:
+            people.forget_failures(connection, name)
+        return Principal(name, Role(known["role"]), scope_of(known["cameras"]), f"user:{name}")
+
+    def _known(self, name: str, password: str, address: str) -> dict[str, Any]:
+        """The user's row. Raises WrongPassword, Locked, Unavailable."""
+        try:
+            name = tidy_name(name)
+        except BadInput as error:
+            self._passwords.fits(None, password)
+            raise WrongPassword("wrong name or password") from error
+        now_s = self._clock.now_s()
+        with self._database.read() as connection:
+            count, locked_until_s = people.failures(connection, name, now_s)
+            row = people.user(connection, name)
+        if locked_until_s > now_s:
+            raise Locked(locked_until_s - now_s)
+        known = row if row is not None and row["revoked_s"] is None else None
+        if not self._passwords.fits(None if known is None else known["password_hash"], password) or known is None:
+            self._failed(name, count + 1, address)
+            raise WrongPassword("wrong name or password")
+        return known
 
     def _failed(self, name: str, count: int, address: str) -> None:
         now_s = self._clock.now_s()

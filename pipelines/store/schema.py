@@ -23,9 +23,10 @@ from sqlalchemy import (
     text,
 )
 
-from pipelines.store import people_schema
+from pipelines.store import handover_schema
 
-metadata: Final = people_schema.metadata
+#: The tables of people and of handovers are in it too.
+metadata: Final = handover_schema.handovers.metadata
 
 #: SQLite counts rows only in a column that is exactly INTEGER.
 _RowId = BigInteger().with_variant(Integer(), "sqlite")
