@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse, Response
@@ -93,12 +93,18 @@ class Frame:
         def t(key: str, **filled: object) -> str:
             return self.words.text(language, key, **filled)
 
+        def in_language(one: str) -> str:
+            """This very page in another language."""
+            kept = [(name, value) for name, value in request.query_params.multi_items() if name != "language"]
+            return "?" + urlencode([*kept, ("language", one)])
+
         words = self.words.starting_with(language, ("frame.", *script_words))
         everything = {
             "t": t,
             "static": self.static_url,
             "language": language,
             "languages": LANGUAGES,
+            "in_language": in_language,
             "here": request.url.path,
             "site": self._site,
             "version": package_version(),

@@ -219,6 +219,7 @@ def test_one_shift_gives_and_the_next_takes_at_the_same_screen(site: Site, clock
     assert "/handover/sheet?from_s=" in client.get("/handover").text
     draft = client.get("/handover/sheet", params={"begin": "2026-09-21T14:00", "end": "2026-09-21T22:00"})
     assert "A draft" in draft.text
+    assert 'href="?begin=2026-09-21T14%3A00&amp;end=2026-09-21T22%3A00&amp;language=zh-CN"' in draft.text
     for words in ("li, 0:12", "no such host", "paint", "backyard", "drills besides", "unknown"):
         assert words in draft.text, words
     form = SPAN | {"csrf": csrf, "note": "<b>gate</b> oiled"}
