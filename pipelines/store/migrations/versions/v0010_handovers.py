@@ -1,7 +1,7 @@
 """Sheets that one shift hands to the next; once written, only who takes one over is filled in.
 
-Revision ID: 0009
-Revises: 0008
+Revision ID: 0010
+Revises: 0009
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0009"
-down_revision = "0008"
+revision = "0010"
+down_revision = "0009"
 
 _GIVEN = "handover_id, from_s, until_s, cameras, sheet, note, sha256, given_by, given_s"
 _WHY = "a sheet that was handed over stays as it was signed"
