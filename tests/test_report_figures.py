@@ -75,13 +75,17 @@ def test_recording(filled_site: WrittenSite) -> None:
         assert value(sheet, key, "office") == "not_recorded"
     assert value(sheet, "clock_incidents", "north") == Share(1, 2, "incidents")
     graded = behind(figure(sheet, "clock_incidents", "north"))
-    assert graded == {"passed": ["i1"], "failed": ["i2"], "unknown": ["i3", "i5", "i6", "long-gap"]}
+    assert graded == {
+        "passed": ["case-i1"],
+        "failed": ["case-i2"],
+        "unknown": ["case-i3", "case-i5", "case-i6", "long-gap"],
+    }
 
 
 def test_faults(filled_site: WrittenSite) -> None:
     sheet = filled_site.sheet()
     assert value(sheet, "faults_restored") == Share(1, 2, "faults")
-    assert behind(figure(sheet, "faults_restored")) == {"restored": ["gap"], "overdue": ["long-gap"]}
+    assert behind(figure(sheet, "faults_restored")) == {"restored": ["a-gap"], "overdue": ["long-gap"]}
     assert value(sheet, "faults_overdue") == Count(2, "faults")
     assert behind(figure(sheet, "faults_overdue")) == {"overdue": ["long-gap"], "from_before": ["old-gap"]}
     assert value(sheet, "faults_restored", "south") == Share(1, 1, "faults")
@@ -92,7 +96,7 @@ def test_faults(filled_site: WrittenSite) -> None:
 def test_answers(filled_site: WrittenSite) -> None:
     sheet = filled_site.sheet()
     assert value(sheet, "acknowledged") == Share(2, 5, "incidents")
-    groups = {"in_time": ["i1", "i4"], "late": ["i2", "i5"], "unanswered": ["i3"]}
+    groups = {"in_time": ["case-i1", "case-i4"], "late": ["case-i2", "case-i5"], "unanswered": ["case-i3"]}
     assert behind(figure(sheet, "acknowledged")) == groups
     by_level = {
         found.of[0].value: found.value for _, found in every_figure(sheet)[:60] if found.key == "acknowledged_of"
@@ -107,8 +111,8 @@ def test_answers(filled_site: WrittenSite) -> None:
     assert value(sheet, "close") == Spread(1, 300.0, 300.0)
     assert value(sheet, "reach") == Spread(4, 2.0, 2.0)
     assert value(sheet, "unreached") == Count(1, "incidents")
-    assert behind(figure(sheet, "unreached")) == {"unreached": ["i3"], "undelivered": ["i3"]}
-    assert behind(figure(sheet, "untold")) == {"untold": ["i6"]}
+    assert behind(figure(sheet, "unreached")) == {"unreached": ["case-i3"], "undelivered": ["case-i3"]}
+    assert behind(figure(sheet, "untold")) == {"untold": ["case-i6"]}
     assert value(sheet, "unreached_alarms") == Count(0, "alarms")
 
 
@@ -130,7 +134,10 @@ def test_incidents_and_how_often_right(filled_site: WrittenSite) -> None:
     assert (site.true, site.false) == (2, 1)
     # Wilson's interval of 2 of 3.
     assert (site.low, site.high) == (pytest.approx(0.2077, abs=1e-4), pytest.approx(0.9385, abs=1e-4))
-    assert behind(judged["north", "illegal_parking", "kerb"]) == {"verdict_true": ["i1", "i2"], "verdict_none": ["i3"]}
+    assert behind(judged["north", "illegal_parking", "kerb"]) == {
+        "verdict_true": ["case-i1", "case-i2"],
+        "verdict_none": ["case-i3"],
+    }
     assert judged["north", "possible_bullying", "yard"].why == "none_judged"
     assert sheet.by_day[date(2026, 11, 17)] == {"illegal_parking": 2}
     assert sheet.by_day[date(2026, 11, 22)] == {}
@@ -143,11 +150,11 @@ def test_repetition_crowds_access_and_drills(filled_site: WrittenSite) -> None:
     vehicles = figure(sheet, "repeat_vehicles")
     assert vehicles.value == Count(1, "vehicles")
     assert [(one.role, [piece.value for piece in one.of], one.ids) for one in vehicles.behind] == [
-        ("", ["京A···45"], ("i1", "i2")),
-        ("with_plate", [], ("i1", "i2")),
-        ("without_plate", [], ("i3", "i4")),
+        ("", ["京A···45"], ("case-i1", "case-i2")),
+        ("with_plate", [], ("case-i1", "case-i2")),
+        ("without_plate", [], ("case-i3", "case-i4")),
     ]
-    assert sheet.cases["i1"].plate == "京A···45"
+    assert sheet.cases["case-i1"].plate == "京A···45"
     assert value(sheet, "repeat_vehicles", "south") == "no_plates"
     assert value(sheet, "repeat_places") == Count(1, "places")
     assert [[piece.value for piece in one.of] for one in figure(sheet, "repeat_places").behind] == [
@@ -256,7 +263,7 @@ def test_only_some_cameras(filled_site: WrittenSite) -> None:
     assert value(sheet, "drills_made") == value(sheet, "exports_data") == "whole_site_only"
     assert value(sheet, "exports_footage") == Count(0, "exports")
     assert chapter(sheet).figure("unreached_alarms") is None
-    assert set(sheet.cases) == {"i4", "gap", "old-gap"}
+    assert set(sheet.cases) == {"case-i4", "a-gap", "old-gap"}
     assert sheet.partial
 
 

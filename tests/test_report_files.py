@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
+import sys
+import zipfile
 from datetime import date
 from html.parser import HTMLParser
 from pathlib import Path
 from threading import Event as Stop
 from urllib.parse import urlsplit
+from xml.etree import ElementTree
 
 import pytest
 from fastapi.testclient import TestClient
@@ -20,13 +24,16 @@ from pipelines.access.passwords import Passwords
 from pipelines.access.roles import Role
 from pipelines.cli import main
 from pipelines.config.loader import load_text
+from pipelines.errors import BadInput
 from pipelines.report import spoken
 from pipelines.report.html import html
-from pipelines.report.making import console_of
+from pipelines.report.making import Order, console_of, make
 from pipelines.report.model import Sheet
+from pipelines.report.period import Wanted
 from pipelines.report.spoken import percent, standing
 from pipelines.report.testing import CONFIG, NAME, NOW_S, WrittenSite, fill, record
 from pipelines.report.words import vocabulary
+from pipelines.report.xlsx import xlsx
 from pipelines.store.database import Database, sqlite_url
 from pipelines.store.schema import audit
 from pipelines.testing import FakeClock
@@ -178,6 +185,94 @@ def test_many_incidents_are_not_all_listed(site: WrittenSite, monkeypatch: pytes
     assert len(re.findall(r'<tr id="i\d+"', page)) == 4
     assert "7 more are not listed here" in page
     assert "2 more are not listed here; the number opens them" in page
+
+
+class Workbook:
+    """Sheet -> rows of texts and numbers; `links` by sheet and cell. Read from the file's own XML."""
+
+    def __init__(self, content: bytes) -> None:
+        self.rows: dict[str, list[list[str]]] = {}
+        self.links: dict[tuple[str, str], str] = {}
+        self.formulas = 0
+        with zipfile.ZipFile(io.BytesIO(content)) as file:
+            assert file.testzip() is None
+            texts = [
+                "".join(found.text or "" for found in one.iter(f"{_MAIN}t"))
+                for one in ElementTree.fromstring(file.read("xl/sharedStrings.xml"))
+            ]
+            names = [
+                one.get("name") or ""
+                for one in ElementTree.fromstring(file.read("xl/workbook.xml")).iter(f"{_MAIN}sheet")
+            ]
+            for number, name in enumerate(names, 1):
+                page = ElementTree.fromstring(file.read(f"xl/worksheets/sheet{number}.xml"))
+                self.formulas += sum(1 for _ in page.iter(f"{_MAIN}f"))
+                self.rows[name] = rows = []
+                for row in page.iter(f"{_MAIN}row"):
+                    rows += [[] for _ in range(int(row.get("r") or 0) - len(rows))]
+                    for cell in row:
+                        found = cell.findtext(f"{_MAIN}v") or ""
+                        letter = re.sub(r"\d", "", cell.get("r") or "")
+                        rows[-1] += [""] * (ord(letter) - ord("A") - len(rows[-1]))
+                        rows[-1].append(texts[int(found)] if cell.get("t") == "s" else found)
+                targets: dict[str, str] = {}
+                relations = f"xl/worksheets/_rels/sheet{number}.xml.rels"
+                if relations in file.namelist():
+                    targets = {
+                        one.get("Id") or "": one.get("Target") or ""
+                        for one in ElementTree.fromstring(file.read(relations))
+                    }
+                for link in page.iter(f"{_MAIN}hyperlink"):
+                    to = targets.get(link.get(_RELATION) or "", "") or f"#{link.get('location')}"
+                    self.links[name, link.get("ref") or ""] = to
+
+
+_MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
+_RELATION = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
+
+
+def test_the_workbook(site: WrittenSite) -> None:
+    site.tell("evil", "2026-11-18T11:00", "=HYPERLINK(1)", zone="+1", verdict="true")
+    sheet = site.sheet()
+    for language in LANGUAGES:
+        book = Workbook(xlsx(sheet, language, BASE))
+        assert book.formulas == 0
+        words = " ".join(text for rows in book.rows.values() for row in rows for text in row)
+        for name in sorted((*NAMES, *sheet.cases, "HYPERLINK", "alerts.drill.schedule"), key=len, reverse=True):
+            words = words.replace(name, "")
+        foreign = r"[一-鿿]+" if language == "en" else r"[A-Za-z]{3,}"
+        assert re.findall(foreign, words) == []
+        figures, behind, cases, how = book.rows.values()
+        assert len(cases) == 1 + len(sheet.cases)
+        assert len(how) > 30
+        # Each list behind a figure is there in full, and each incident has a link to itself.
+        listed = [one for chapter in sheet.chapters for group in chapter.groups for one in group.figures]
+        assert len(behind) == 1 + sum(len(each.ids) for one in listed for each in one.behind)
+        assert sum(to.startswith(f"{BASE}/history?text=") for to in book.links.values()) == len(behind) + len(cases) - 2
+    row = next(row for row in figures if row[1:2] == ["acknowledged in time"])
+    assert row[2:6] == ["40.0 %", "2 of 5 incidents", "0.4", "%"]
+    assert cases[1][8] == "old-gap"
+    at = figures.index(row) + 1
+    assert row[7:10] == ["in time 2", "late 2", "nobody answered 1"]
+    (place,) = re.findall(r"#'incidents behind'!A(\d+)", book.links["figures", f"H{at}"])
+    assert [one[11] for one in behind[int(place) - 1 : int(place) + 1]] == ["case-i1", "case-i4"]
+    kind = next(row for row in figures if row[1:2] == ["    crowding"])
+    assert book.links["figures", f"H{figures.index(kind) + 1}"].startswith(f"{BASE}/history?since_s=")
+
+
+def test_a_workbook_that_would_be_too_long(site: WrittenSite, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipelines.report.xlsx.MOST_ROWS", 5)
+    _, behind, cases, _ = Workbook(xlsx(site.sheet(), "en", BASE)).rows.values()
+    assert len(behind) == 7
+    assert "more rows are not listed here" in behind[-1][0]
+    assert cases[-1] == ["6 more rows are not listed here; the history has them"]
+
+
+@pytest.mark.parametrize(("package", "kind"), [("xlsxwriter", "xlsx")])
+def test_a_package_that_is_missing(site: WrittenSite, monkeypatch: pytest.MonkeyPatch, package: str, kind: str) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(BadInput, match=r"pip install 'gatewatch\[analysis\]'"):
+        make(site.config, site.store, Order(Wanted(), kind, "en", BASE), NOW_S)  # type: ignore[arg-type]
 
 
 def config_file(site: WrittenSite, tmp_path: Path) -> str:

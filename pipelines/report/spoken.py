@@ -156,6 +156,16 @@ class Speaker:
             "id": case.incident_id,
         }
 
+    def how(self) -> list[tuple[str, str, str]]:
+        """Each sort of figure once: its name, how it is made, where from."""
+        chapters = self.sheet.chapters
+        seen = {one.key: one for chapter in chapters for group in chapter.groups for one in group.figures}
+        return [
+            (self.text(f"figure.{key}"), self.text(f"how.{key}"), self.text(f"source.{one.source}"))
+            for key, one in seen.items()
+            if not key.endswith("_of")
+        ]
+
     def _note(self, key: str, pieces: tuple[Said, ...]) -> str:
         return self.text(f"note.{key}", **{piece.what: self.said(piece) for piece in pieces})
 

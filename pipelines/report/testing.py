@@ -173,12 +173,12 @@ def fill(site: WrittenSite) -> None:
     site.tell("before", "2026-11-15T23:59:59", verdict="true")
     site.tell("after", "2026-11-23T00:00", verdict="true")
     first = answered(20.0, on_site_s=120.0, closed_s=300.0)
-    site.tell("i1", "2026-11-16T00:00", verdict="true", plate="京A12345", clock=PASSED, thread=first)
-    site.tell("i2", "2026-11-17T08:00", verdict="true", plate="京a 12345", clock=FAILED, thread=answered(90.0))
-    site.tell("i3", "2026-11-17T17:00", clock=UNKNOWN, thread={"told_s": 0.0, "alarmed_s": 60.0})
-    site.tell("i4", "2026-11-18T08:00", "south", level=3, verdict="false", thread=answered(200.0))
+    site.tell("case-i1", "2026-11-16T00:00", verdict="true", plate="京A12345", clock=PASSED, thread=first)
+    site.tell("case-i2", "2026-11-17T08:00", verdict="true", plate="京a 12345", clock=FAILED, thread=answered(90.0))
+    site.tell("case-i3", "2026-11-17T17:00", clock=UNKNOWN, thread={"told_s": 0.0, "alarmed_s": 60.0})
+    site.tell("case-i4", "2026-11-18T08:00", "south", level=3, verdict="false", thread=answered(200.0))
     site.tell(
-        "i5",
+        "case-i5",
         "2026-11-19T16:30",
         kind="crowding",
         zone="yard",
@@ -188,15 +188,15 @@ def fill(site: WrittenSite) -> None:
         densities=((0.5, 2.5), (60.0, 4.0)),
     )
     quiet = {"silenced": "quiet hours"}
-    site.tell("i6", "2026-11-20T12:00", kind="possible_bullying", zone="yard", verdict="duplicate", thread=quiet)
+    site.tell("case-i6", "2026-11-20T12:00", kind="possible_bullying", zone="yard", verdict="duplicate", thread=quiet)
     site.tell("old-gap", "2026-11-14T12:00", "south", "recording_gap", zone="", ends_s=3 * 86_400.0)
-    site.tell("gap", "2026-11-18T10:00", "south", "recording_gap", zone="", ends_s=7200.0)
+    site.tell("a-gap", "2026-11-18T10:00", "south", "recording_gap", zone="", ends_s=7200.0)
     site.tell("long-gap", "2026-11-21T20:00", "north", "recording_gap", zone="", ends_s=None)
     drill = f"drill-{rfc3339(at('2026-11-16T09:00'))}"
     site.tell(drill, "2026-11-16T09:00", "-", "drill", zone="", level=4, ends_s=0.0, drill=True)
     site.tell("drill-alarm", "2026-11-18T09:02", "-", "drill_failed", zone="", level=1)
     site.deliver(drill, at("2026-11-16T09:00"), mail=("sent", 3.0), sms=("sent", 5.0))
-    site.deliver("i3", at("2026-11-17T17:00"), mail=("dead", 9.0))
+    site.deliver("case-i3", at("2026-11-17T17:00"), mail=("dead", 9.0))
     site.audited("2026-11-15T12:00", "export", "incidents")
     site.audited("2026-11-16T12:00", "export", "incidents")
     site.audited("2026-11-17T12:00", "report.made", "inspection")
