@@ -158,7 +158,7 @@ def test_a_picture_that_never_changes_is_frozen() -> None:
     states = [judge.judge(picture(1), float(second)).state for second in range(0, 40, 2)]
     assert states[0] is ViewState.USABLE
     assert states[-1] is ViewState.FROZEN
-    assert judge.judge(picture(2), 41.0).usable
+    assert judge.judge(picture(1) ^ np.uint8(1), 41.0).usable
 
 
 def test_hysteresis_counts_only_what_was_seen() -> None:

@@ -12,6 +12,7 @@ from vision.zone import Point, Zone
 
 if TYPE_CHECKING:
     from vision.ground import Ground
+    from vision.health import Parameters as HealthParameters
 
 
 def always(_time_s: float) -> bool:
@@ -35,10 +36,13 @@ class RuleSpec:
 
 @dataclass(frozen=True, slots=True)
 class CameraSpec:
-    """One camera as the engine sees it. Detections whose bottom centre is inside a mask are not seen at all."""
+    """One camera as the engine sees it. Detections whose bottom centre is inside a mask are not seen at all. `health`: how
+    its own faults are told of; None: not at all (what the rules may conclude is judged all the same).
+    """
 
     camera_id: str
     zones: Mapping[str, Zone]
     rules: tuple[RuleSpec, ...]
     masks: tuple[tuple[Point, ...], ...] = ()
     ground: Ground | None = None
+    health: HealthParameters | None = None

@@ -14,13 +14,14 @@ from vision.camera import CameraSpec, RuleSpec
 from vision.detection import BoolArray, Detections, Int64Array
 from vision.frame import Frame
 from vision.geometry import Box, FloatArray, bottom_centres, iou, points_in_polygon
+from vision.health import CameraHealth
 from vision.incident import Incident, PictureRequest, Snapshot
 from vision.looks import Looks
 from vision.moment import Moment, PlacedLooks, Recollection
 from vision.scene import Scene
 from vision.status import RuleStatus
 from vision.tracking import Tracker, Tracking
-from vision.view import ViewJudge
+from vision.view import ViewJudge, ViewState
 
 SNAPSHOT_VERSION: Final = 1
 #: Boxes of vehicles that overlap this much are one vehicle under two names.
@@ -65,6 +66,8 @@ class Engine:
         self._watch = None if scorer is None else RegionWatch(scorer)
         self._tracker = Tracker()
         self._judge = ViewJudge()
+        self._view = ViewState.USABLE
+        self._health = None if camera.health is None else CameraHealth(camera.camera_id, camera.health)
         self._recollection = Recollection()
         self._time_s: float | None = None
         self._behaviours: dict[str, Behaviour] = {}
@@ -172,11 +175,20 @@ class Engine:
             regions=moment.regions,
             looks=looks,
         )
-        self._time_s = moment.time_s
+        self._time_s, self._view = moment.time_s, moment.view.state
         outcome = Outcome()
+        if self._health is not None:
+            _join(outcome, self._health.step(moment.view, moment.time_s))
         for behaviour in self._behaviours.values():
             _join(outcome, behaviour.step(scene))
         return Step(tuple(outcome.incidents), tuple(outcome.pictures), scene, outcome.changed, moment)
+
+    def silent(self, since_s: float, time_s: float) -> Step:
+        """No picture has come since `since_s`, and it is `time_s` now: told of when it has lasted, closed by the next picture.
+        The rules hear nothing of it: their time is that of pictures.
+        """
+        outcome = Outcome() if self._health is None else self._health.silent(since_s, time_s)
+        return Step(tuple(outcome.incidents), (), None, outcome.changed)
 
     def _places(self) -> dict[str, Box]:
         places: dict[str, Box] = {}
@@ -216,18 +228,33 @@ class Engine:
                 kept = self._behaviours[rule.rule_id]
                 kept.reconfigure(rule)
                 fresh._behaviours[rule.rule_id] = kept
+        if self._health is not None:
+            if camera.health is None:
+                _join(outcome, self._health.close(time_s, "configuration"))
+            else:
+                _join(outcome, self._health.reconfigure(camera.health, time_s))
+                fresh._health = self._health
+        if (camera.zones, camera.masks) != (self._camera.zones, self._camera.masks):
+            self._judge.place_anew()  # who draws zones says that they fit what the camera sees
+        self._health = fresh._health
         self._camera, self._behaviours, self._kinds = camera, fresh._behaviours, fresh._kinds
         return Step(tuple(outcome.incidents), tuple(outcome.pictures), None, outcome.changed)
 
     def cases(self) -> frozenset[str]:
         """Incident ids of every case that runs. What was kept for another (a picture, say) will not be needed again."""
-        return frozenset().union(*(behaviour.cases() for behaviour in self._behaviours.values()))
+        faults: frozenset[str] = frozenset() if self._health is None else self._health.cases()
+        return faults.union(*(behaviour.cases() for behaviour in self._behaviours.values()))
 
     def status(self) -> tuple[RuleStatus, ...]:
-        """What the rules are watching since the last step, for a screen; changes nothing."""
+        """What the rules are watching since the last step, for a screen; changes nothing. While the view is not usable no rule
+        claims to know anything: its state is `unknown`.
+        """
         if self._time_s is None:
             return ()
-        return tuple(one for behaviour in self._behaviours.values() for one in behaviour.status(self._time_s))
+        found = [one for behaviour in self._behaviours.values() for one in behaviour.status(self._time_s)]
+        if self._view is not ViewState.USABLE:
+            found = [one if one.state == "off" else replace(one, state="unknown") for one in found]
+        return tuple(found)
 
     def finish(self) -> None:
         """The pictures end. Nothing closes: absence needs evidence."""
@@ -240,6 +267,8 @@ class Engine:
             "time_s": self._time_s,
             "tracker": self._tracker.snapshot(),
             "view": self._judge.snapshot(),
+            "view_state": self._view.value,
+            "health": None if self._health is None else self._health.snapshot(),
             "rules": {
                 rule_id: {
                     "kind": self._kinds[rule_id][0],
@@ -267,12 +296,16 @@ class Engine:
         except (KeyError, TypeError, ValueError, IndexError) as error:
             raise ValueError(f"snapshot of camera {camera_id} is damaged: {error!r}") from error
         self._time_s, self._tracker, self._judge = fresh._time_s, fresh._tracker, fresh._judge
-        self._behaviours = fresh._behaviours
+        self._behaviours, self._health, self._view = fresh._behaviours, fresh._health, fresh._view
 
     def _take(self, snapshot: Snapshot) -> None:
         self._time_s = snapshot["time_s"]
         self._tracker.restore(snapshot["tracker"])
         self._judge.restore(snapshot["view"])
+        self._view = ViewState(snapshot.get("view_state", "usable"))
+        faults = snapshot.get("health")
+        if self._health is not None and faults is not None:
+            self._health.restore(faults)
         rules: dict[str, Any] = snapshot["rules"]
         for rule_id, behaviour in self._behaviours.items():
             saved = rules.get(rule_id)

@@ -12,7 +12,8 @@ from vision.incident import Quantity
 class RuleStatus:
     """A parking case's clock, a zone's count, a group of people.
 
-    `state`: `off` (outside the rule's schedule), `watching`, `open` (an incident runs), or a parking case's own state.
+    `state`: `off` (outside the rule's schedule), `unknown` (the view is not usable), `watching`, `open` (an incident runs), or a
+    parking case's own state.
     `box_norm` (x1, y1, x2, y2, 0..1) is where, None for the whole zone. `incident_id` is set once the case has one that
     may be told of. `evidence` holds numbers with units; a limit stands beside the number that it limits as `NAME_limit`.
     """

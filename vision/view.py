@@ -1,4 +1,4 @@
-"""The view is judged first: from a dark, covered or frozen picture nothing may be concluded."""
+"""The view is judged first: from a dark, covered, frozen, turned or blurred picture nothing may be concluded."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from typing import Any, Final
 import cv2
 import numpy as np
 
+from vision import pose
 from vision.frame import Pixels
 from vision.geometry import FloatArray
+from vision.sharpness import sharpness
 
 _SIZE: Final = (80, 60)  # width, height of the small grey picture that is judged
 _THIN: Final = (320, 240)
@@ -18,24 +20,42 @@ _DARK_MEAN: Final = 30.0  # grey levels (video quality diagnosis; see the domain
 _BRIGHT_MEAN: Final = 220.0
 _BLANK_SPREAD: Final = 6.0
 _FROZEN_AFTER_S: Final = 30.0  # an encoder may repeat a still night scene bit for bit for seconds
+#: A picture this bright that is black at once was covered: night does not fall within so many seconds.
+_DAY_MEAN: Final = 60.0
+_AT_ONCE_S: Final = 5.0
+#: Dearer looks are taken not in every picture.
+_POSE_EVERY_S: Final = 2.0
+_SHARPNESS_EVERY_S: Final = 5.0
+_BLURRED: Final = 0.235
+_SHARP_AGAIN: Final = 0.26
+#: Of the edges that were learned, with fewer than this share something stands before the lens.
+_COVERED_TEXTURE: Final = 0.4
+#: What was turned or blurred must be right for so long before it is believed again.
+_GOOD_AGAIN_S: Final = 3.0
 
 
 class ViewState(StrEnum):
-    """`usable`, or why not. `blocked` is covered or blown out: one even surface."""
+    """`usable`, or why not. `blocked` is covered or blown out: one even surface, or nothing of what was there."""
 
     USABLE = "usable"
     DARK = "dark"
     BLOCKED = "blocked"
+    MOVED = "moved"
     FROZEN = "frozen"
+    BLURRED = "blurred"
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """`luminance` is the mean grey level 0..255, `contrast` its standard deviation over the picture."""
+    """`luminance` is the mean grey level 0..255, `contrast` its standard deviation over the picture. `sharpness` as last
+    measured (`vision.sharpness`), `shift`: by which share of the picture's width the view has moved; None: not known.
+    """
 
     state: ViewState
     luminance: float
     contrast: float
+    sharpness: float | None = None
+    shift: float | None = None
 
     @property
     def usable(self) -> bool:
@@ -48,6 +68,16 @@ class ViewJudge:
     def __init__(self) -> None:
         self._last: FloatArray | None = None
         self._same_since_s: float | None = None
+        self._bright_s: float | None = None
+        self._was_covered = False
+        self._learned = pose.Learned()
+        self._posed_s: float | None = None
+        self._pose = ViewState.USABLE
+        self._shift: float | None = None
+        self._sharpness: float | None = None
+        self._measured_s: float | None = None
+        self._blurred = False
+        self._good_since_s: float | None = None
 
     def judge(self, pixels: Pixels, time_s: float) -> View:
         """`pixels` (H, W, 3) at `time_s`."""
@@ -56,26 +86,91 @@ class ViewJudge:
         small = cv2.resize(thin, _SIZE, interpolation=cv2.INTER_AREA)
         grey = cv2.cvtColor(small, cv2.COLOR_BGR2GRAY).astype(np.float64)
         mean, spread = float(grey.mean()), float(grey.std())
+        frozen_s = self._repeated_for(grey, time_s)
+        state = self._light(mean, spread, time_s)
+        if state is ViewState.USABLE:
+            state = ViewState.FROZEN if frozen_s >= _FROZEN_AFTER_S else self._place_and_focus(pixels, time_s)
+        return View(state, mean, spread, self._sharpness, self._shift)
+
+    def place_anew(self) -> None:
+        """The zones were drawn anew: where the camera looks from now on is right."""
+        self._learned, self._posed_s = pose.Learned(), None
+        self._pose, self._shift = ViewState.USABLE, None
+
+    def _repeated_for(self, grey: FloatArray, time_s: float) -> float:
         # Noise of a live sensor always changes some pixel; only a repeated picture is equal everywhere.
-        frozen_now = (
-            self._last is not None and self._last.shape == grey.shape and bool(np.array_equal(self._last, grey))
-        )
-        self._last = grey
-        if not frozen_now:
+        if self._last is None or self._last.shape != grey.shape or not bool(np.array_equal(self._last, grey)):
             self._same_since_s = time_s
-        since = self._same_since_s if self._same_since_s is not None else time_s
-        if mean > _BRIGHT_MEAN or spread < _BLANK_SPREAD:
-            state = ViewState.DARK if mean < _DARK_MEAN else ViewState.BLOCKED
-        elif mean < _DARK_MEAN:
-            state = ViewState.DARK
-        elif time_s - since >= _FROZEN_AFTER_S:
-            state = ViewState.FROZEN
-        else:
-            state = ViewState.USABLE
-        return View(state, mean, spread)
+        self._last = grey
+        return 0.0 if self._same_since_s is None else time_s - self._same_since_s
+
+    def _light(self, mean: float, spread: float, time_s: float) -> ViewState:
+        """`usable`, `dark` or `blocked`, by brightness alone."""
+        if mean >= _DARK_MEAN:
+            self._was_covered = False
+        if _DAY_MEAN <= mean <= _BRIGHT_MEAN and spread >= _BLANK_SPREAD:
+            self._bright_s = time_s
+        if mean < _DARK_MEAN:
+            at_once = self._bright_s is not None and time_s - self._bright_s <= _AT_ONCE_S
+            self._was_covered = self._was_covered or (at_once and spread < _BLANK_SPREAD)
+            return ViewState.BLOCKED if self._was_covered else ViewState.DARK
+        return ViewState.BLOCKED if mean > _BRIGHT_MEAN or spread < _BLANK_SPREAD else ViewState.USABLE
+
+    def _place_and_focus(self, pixels: Pixels, time_s: float) -> ViewState:
+        if self._measured_s is None or time_s - self._measured_s >= _SHARPNESS_EVERY_S or self._blurred:
+            self._measured_s, self._sharpness = time_s, sharpness(pixels)
+            if self._sharpness is not None:
+                self._blurred = self._sharpness < (_SHARP_AGAIN if self._blurred else _BLURRED)
+        if self._posed_s is None or time_s - self._posed_s >= _POSE_EVERY_S or self._pose is not ViewState.USABLE:
+            self._look_at_pose(pixels, time_s)
+        now = ViewState.BLURRED if self._blurred and self._pose is ViewState.USABLE else self._pose
+        return now
+
+    def _look_at_pose(self, pixels: Pixels, time_s: float) -> None:
+        now = pose.layout(pixels)
+        passed_s = 0.0 if self._posed_s is None else time_s - self._posed_s
+        self._posed_s = time_s
+        fit = self._learned.compare(now)
+        if fit is not None and (fit.moved or fit.lost):
+            covered = fit.lost and (pose.texture(now) < _COVERED_TEXTURE * self._learned.texture or self._blurred)
+            self._pose, self._shift = (ViewState.BLOCKED if covered else ViewState.MOVED), fit.shift
+            self._good_since_s = None
+            return
+        if self._pose is not ViewState.USABLE:
+            self._good_since_s = time_s if self._good_since_s is None else self._good_since_s
+            if time_s - self._good_since_s < _GOOD_AGAIN_S:
+                return
+            self._pose = ViewState.USABLE
+        self._shift = None if fit is None else fit.shift
+        if self._blurred:
+            return  # edges that are not there must not be learned
+        drift = self._learned.learn(now, passed_s)
+        if drift is not None:
+            self._pose, self._shift = ViewState.MOVED, drift.shift
 
     def snapshot(self) -> dict[str, Any]:
-        return {"same_since_s": self._same_since_s}
+        """Plain JSON values; some 40 kB, of which the learned layout is nearly all."""
+        return {
+            "same_since_s": self._same_since_s,
+            "bright_s": self._bright_s,
+            "was_covered": self._was_covered,
+            "learned": self._learned.snapshot(),
+            "posed_s": self._posed_s,
+            "pose": self._pose.value,
+            "shift": self._shift,
+            "sharpness": self._sharpness,
+            "measured_s": self._measured_s,
+            "blurred": self._blurred,
+            "good_since_s": self._good_since_s,
+        }
 
     def restore(self, state: dict[str, Any]) -> None:
+        """From a snapshot; an earlier version's, or an empty one, is a beginning."""
         self._same_since_s = state.get("same_since_s")
+        if "learned" not in state:
+            return
+        self._bright_s, self._was_covered = state["bright_s"], state["was_covered"]
+        self._learned.restore(state["learned"])
+        self._posed_s, self._pose, self._shift = state["posed_s"], ViewState(state["pose"]), state["shift"]
+        self._sharpness, self._measured_s = state["sharpness"], state["measured_s"]
+        self._blurred, self._good_since_s = state["blurred"], state["good_since_s"]

@@ -18,6 +18,7 @@ _EVIDENCE: Final[dict[str, dict[str, Quantity]]] = {
         "in_words_zh": Quantity("疑似欺凌，待人工判断：4人", ""),
     },
     "recording_gap": {"cause": Quantity("network", "")},
+    "view_moved": {"lasted": Quantity(12.0, "s"), "view_shift": Quantity(6.2, "% of the width")},
 }
 
 

@@ -17,6 +17,7 @@ SYSTEM_KINDS: Final = (
     "other",
     "alert_unreached",
     "drill_failed",
+    *("signal_lost", "frozen", "dark", "covered", "blurred", "view_moved"),
 )
 
 RecipientName = Annotated[str, Field(pattern=r"^[\w-]{1,40}$")]

@@ -10,7 +10,7 @@ from pipelines.config.schedule import Schedule
 from pipelines.config.schema import Config
 from pipelines.config.timetable import schedule
 from pipelines.errors import BadInput
-from vision import coco
+from vision import coco, health
 from vision.behaviours import BEHAVIOURS, crowding, illegal_parking, possible_bullying
 from vision.camera import CameraSpec, RuleSpec
 from vision.ground import Ground
@@ -45,6 +45,9 @@ def camera_spec(config: Config, camera_id: str) -> CameraSpec:
             rules=tuple(_rule_spec(config, rule) for rule in camera.rules if rule.kind in BEHAVIOURS),
             masks=tuple(tuple(mask) for mask in camera.masks),
             ground=_ground(camera),
+            health=health.Parameters(
+                for_s=camera.health.after, silent_s=camera.health.signal_lost, kinds=frozenset(camera.health.kinds)
+            ),
         )
     except ValueError as error:
         raise BadInput(f"camera {camera_id}: {error}") from error

@@ -139,6 +139,22 @@ class CameraRecording(Section):
     ceiling: Seconds | None = Field(default=None, description="Always deleted after, unless it is on hold.")
 
 
+FaultKind = Literal["signal_lost", "frozen", "dark", "covered", "blurred", "view_moved"]
+
+
+class CameraHealthModel(Section):
+    """How the camera's own faults are told of, as incidents of these kinds. Its rules know nothing while one lasts."""
+
+    kinds: list[FaultKind] = Field(
+        default=["signal_lost", "frozen", "dark", "covered", "blurred", "view_moved"],
+        description="What is told of. [] tells of nothing.",
+    )
+    after: Seconds = Field(default=10.0, description="A fault must last for this; `frozen`: 30 s whatever stands here.")
+    signal_lost: Annotated[Seconds, Field(ge=5)] = Field(
+        default=15.0, description="So long without a picture is a lost signal."
+    )
+
+
 class Camera(Section):
     """One camera of the site."""
 
@@ -163,6 +179,9 @@ class Camera(Section):
         default={}, description="The parts of the picture that rules speak of, by name."
     )
     rules: list[Rule] = Field(default=[], description="What must not happen, and where.")
+    health: CameraHealthModel = Field(
+        default=CameraHealthModel(), description="How its own faults are told of, such as a lens that is covered."
+    )
     clock: ClockPlace = Field(
         default="auto",
         description="Where the camera's own time is read, for evidence: auto (ONVIF, else its web page, both at port 80 of"

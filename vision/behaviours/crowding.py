@@ -69,6 +69,7 @@ class Crowding:
         self._peak_people = 0
         self._peak_density = 0.0
         self._number = 0
+        self._unknown = False
 
     @property
     def _parameters(self) -> Parameters:
@@ -91,7 +92,9 @@ class Crowding:
         if not scene.view.usable or scene.gap_s > _LONGEST_STEP_S:
             self._hysteresis.gap(scene.time_s)
         if not scene.view.usable:
+            self._lose_sight(scene, out)
             return out
+        was_unknown, self._unknown = self._unknown, False
         seen = self._observe(scene)
         event = self._hysteresis.see(seen.score, scene.time_s)
         if event == "begin":
@@ -99,8 +102,19 @@ class Crowding:
         elif event == "end":
             self._end(seen, out)
         elif self._episode is not None:
-            self._go_on(self._episode, seen, out)
+            self._go_on(self._episode, seen, out, at_once=was_unknown)
         return out
+
+    def _lose_sight(self, scene: Scene, out: Outcome) -> None:
+        """The view is not usable: whether people are there is not known, and who waits for it is told so once."""
+        if self._unknown:
+            return
+        self._unknown = True
+        out.changed = True
+        if self._episode is not None:
+            known = {"state": Quantity("unknown", ""), "view": Quantity(scene.view.state.value, "")}
+            blind = Observation(self._rule.zone_id, scene.time_s, 0.0, self._episode.severity, evidence=known)
+            self._tell(self._episode, Phase.UPDATED, blind, out)
 
     # --- seeing ------------------------------------------------------------------------------------------------------
 
@@ -205,13 +219,13 @@ class Crowding:
         self._tell(self._episode, Phase.OPENED, seen, out)
         self._picture(self._episode, "limit", seen, out)
 
-    def _go_on(self, episode: Episode, seen: Observation, out: Outcome) -> None:
+    def _go_on(self, episode: Episode, seen: Observation, out: Outcome, *, at_once: bool) -> None:
         is_new_peak = self._note_peak(seen)
         episode.score = max(episode.score, seen.score)
         rises = seen.severity < episode.severity
         episode.severity = min(episode.severity, seen.severity)
         due = episode.told_s is None or seen.time_s - episode.told_s >= self._parameters.repeat_s
-        if rises or due:
+        if rises or due or at_once:
             self._tell(episode, Phase.UPDATED, seen, out)
         if is_new_peak:
             self._picture(episode, "peak", seen, out)
@@ -301,6 +315,7 @@ class Crowding:
             "peak_people": self._peak_people,
             "peak_density": self._peak_density,
             "number": self._number,
+            "unknown": self._unknown,
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -310,3 +325,4 @@ class Crowding:
         self._peak_people = state["peak_people"]
         self._peak_density = state["peak_density"]
         self._number = state["number"]
+        self._unknown = state.get("unknown", False)

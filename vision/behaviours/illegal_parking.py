@@ -99,7 +99,8 @@ class IllegalParking:
         watched = np.array(sorted(coco.VEHICLES | self._parameters.classes))
         is_vehicle = np.isin(scene.detections.class_id, watched)
         all_boxes = scene.boxes_norm()
-        columns = np.flatnonzero(is_vehicle)
+        # From a picture that is not to be believed follows nothing, neither that something is there nor that it is not.
+        columns = np.flatnonzero(is_vehicle & scene.view.usable)
         boxes = all_boxes[columns]
         ids = scene.detection_track_id[columns]
         pairs = match(self._cases, boxes, ids)
@@ -113,7 +114,8 @@ class IllegalParking:
                 seen(case, as_box(boxes[column]), int(ids[column]), sight, scene)
             else:
                 unseen(case, sight, scene, vehicles=boxes)
-            case.last_look = scene.looks.get(case.key)
+            if scene.view.usable:
+                case.last_look = scene.looks.get(case.key)
         self._end(scene, out)
         taken = set(pairs.values())
         free = [c for c in range(len(boxes)) if c not in taken]
@@ -209,6 +211,9 @@ class IllegalParking:
     def _advance(self, case: Case, scene: Scene, out: Outcome) -> None:
         """Warn and open when it is time; keep the state's name right."""
         time_s, p = scene.time_s, self._parameters
+        if not scene.view.usable:
+            self._follow_state(case, scene, out)
+            return
         if case.state is CaseState.CANDIDATE:
             if case.hits < _LEAST_HITS or case.present_s - case.stopped_s < _STANDING_AFTER_S:
                 return
@@ -244,20 +249,28 @@ class IllegalParking:
             self._rename(case, scene, CaseState.WARNED)
             self._tell(case, Phase.WARNED, time_s, on_ground(case, scene), out)
         else:
-            before = case.state
-            self._rename(case, scene, case.base_state)
-            crossed = (before is CaseState.UNKNOWN) != (case.state is CaseState.UNKNOWN)
-            if crossed:
-                out.changed = True
-                if case.episode.is_open:
-                    self._tell(case, Phase.UPDATED, time_s, on_ground(case, scene), out)
+            self._follow_state(case, scene, out)
+
+    def _follow_state(self, case: Case, scene: Scene, out: Outcome) -> None:
+        """Nothing new but the state's name; who waits for an open case is told when nothing is known of it any longer, or
+        again.
+        """
+        before = case.state
+        if before is CaseState.CANDIDATE:
+            return
+        self._rename(case, scene, case.base_state)
+        if (before is CaseState.UNKNOWN) != (case.state is CaseState.UNKNOWN):
+            out.changed = True
+            if case.episode.is_open:
+                view = {} if scene.view.usable else {"view": Quantity(scene.view.state.value, "")}
+                self._tell(case, Phase.UPDATED, scene.time_s, on_ground(case, scene) | view, out)
 
     def _rename(self, case: Case, scene: Scene, base: CaseState) -> None:
         unseen_s = scene.time_s - case.present_s
-        if unseen_s <= 0:
-            case.state = base
-        elif not scene.view.usable or unseen_s > _UNKNOWN_AFTER_S:
+        if not scene.view.usable or unseen_s > _UNKNOWN_AFTER_S:
             case.state = CaseState.UNKNOWN
+        elif unseen_s <= 0:
+            case.state = base
         else:
             case.state = CaseState.OCCLUDED if unseen_s > DOUBT_AFTER_S else base
 

@@ -28,6 +28,8 @@ _TYPES: Final[Mapping[str, int]] = MappingProxyType(
         "loitering": 8,
         "crowding": 10,
         "recording_gap": 11,
+        **dict.fromkeys(("signal_lost", "frozen", "dark", "blurred", "view_moved"), 11),
+        "covered": 13,
     }
 )
 _OTHER_TYPE: Final = 2
