@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
@@ -20,6 +21,7 @@ from pipelines.events.redis_streams import STREAM, connect
 from pipelines.samples import library
 from pipelines.samples.cameras import SampleCameras
 from pipelines.testing import until
+from pipelines.testing_relay import Relay
 
 pytestmark = [pytest.mark.model, pytest.mark.slow]
 
@@ -170,3 +172,31 @@ def test_credentials_reach_neither_the_log_nor_the_process_list(site: Site) -> N
     worker.terminate()
     worker.wait(20)
     assert secret not in site.log.read_text()
+
+
+def test_a_camera_that_falls_silent_is_an_incident_until_it_speaks_again(site: Site) -> None:
+    address = urlsplit(site.camera["sub"]["url"])
+    assert address.port is not None
+    relay = Relay(address.port).start()
+    try:
+        through = address._replace(netloc=f"127.0.0.1:{relay.port}").geturl()
+        site.write(sub={"url": through}, rules=[], health={"signal_lost": "6s"})
+        worker = site.start_worker()
+        until((site.data / "state" / "campus.json").is_file, 60, "the camera is analysed")
+        assert site.events("opened") == []
+        relay.mode = "hold"  # the connection stands, and nothing comes
+        until(lambda: len(site.events("opened")) == 1, 60, "the silence is told")
+        (opened,) = site.events("opened")
+        assert (opened["data"]["kind"], opened["data"]["zone"], opened["data"]["severity"]) == ("signal_lost", "", 2)
+        assert opened["data"]["opened_s"] - opened["data"]["first_seen_s"] >= 6.0
+
+        os.kill(worker.pid, signal.SIGKILL)
+        worker.wait()
+        site.start_worker()
+        until(lambda: site.said('"analysing"') == 2, 60, "the second worker at work")
+        relay.mode = "pass"
+        relay.drop()
+        until(lambda: len(site.events("closed")) == 1, 60, "the camera is back")
+        assert ids(site.events("closed")) == ids(site.events("opened")), "one incident over the restart"
+    finally:
+        relay.stop()

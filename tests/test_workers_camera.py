@@ -37,6 +37,7 @@ class Silent:
     fps = 5.0
     has_frame = False
     superseded = 0
+    last_time_s = 0.0
 
     def run(self, stop: threading.Event) -> None:
         stop.wait()

@@ -90,6 +90,11 @@ class Stream:
         self._come()
         return self._newest is not None
 
+    @property
+    def last_time_s(self) -> float:
+        self._come()
+        return self._next_s - 1 / self.fps
+
     def run(self, stop: StopEvent) -> None:
         stop.wait()
 

@@ -122,7 +122,10 @@ class CameraHealth:
     def _close(
         self, kind: str, time_s: float, ended_s: float, reason: str, evidence: dict[str, Quantity], out: Outcome
     ) -> None:
-        self._tell(self._episodes.pop(kind), Phase.CLOSED, time_s, evidence, out, reason, ended_s)
+        episode = self._episodes.pop(kind)
+        # Silence is told on the clock of now: pictures, and who takes the camera away, may speak of a moment before it.
+        opened_s = ended_s if episode.opened_s is None else episode.opened_s
+        self._tell(episode, Phase.CLOSED, max(time_s, opened_s), evidence, out, reason, max(ended_s, opened_s))
 
     def _tell(
         self,

@@ -28,8 +28,8 @@ _POSE_EVERY_S: Final = 2.0
 _SHARPNESS_EVERY_S: Final = 5.0
 _BLURRED: Final = 0.235
 _SHARP_AGAIN: Final = 0.26
-#: Of the edges that were learned, with fewer than this share something stands before the lens.
-_COVERED_TEXTURE: Final = 0.4
+#: When this share of the view has lost its edges, something stands before the lens.
+_COVERED_SHARE: Final = 0.5
 #: What was turned or blurred must be right for so long before it is believed again.
 _GOOD_AGAIN_S: Final = 3.0
 
@@ -87,7 +87,7 @@ class ViewJudge:
         grey = cv2.cvtColor(small, cv2.COLOR_BGR2GRAY).astype(np.float64)
         mean, spread = float(grey.mean()), float(grey.std())
         frozen_s = self._repeated_for(grey, time_s)
-        state = self._light(mean, spread, time_s)
+        state = self._light(pixels, mean, spread, time_s)
         if state is ViewState.USABLE:
             state = ViewState.FROZEN if frozen_s >= _FROZEN_AFTER_S else self._place_and_focus(pixels, time_s)
         return View(state, mean, spread, self._sharpness, self._shift)
@@ -104,7 +104,7 @@ class ViewJudge:
         self._last = grey
         return 0.0 if self._same_since_s is None else time_s - self._same_since_s
 
-    def _light(self, mean: float, spread: float, time_s: float) -> ViewState:
+    def _light(self, pixels: Pixels, mean: float, spread: float, time_s: float) -> ViewState:
         """`usable`, `dark` or `blocked`, by brightness alone."""
         if mean >= _DARK_MEAN:
             self._was_covered = False
@@ -112,7 +112,9 @@ class ViewJudge:
             self._bright_s = time_s
         if mean < _DARK_MEAN:
             at_once = self._bright_s is not None and time_s - self._bright_s <= _AT_ONCE_S
-            self._was_covered = self._was_covered or (at_once and spread < _BLANK_SPREAD)
+            if at_once and spread < _BLANK_SPREAD and not self._was_covered:
+                # Lamps that go out leave a faint picture of the street, a hand before the lens leaves none.
+                self._was_covered = not self._learned.agrees(pose.layout(pixels))
             return ViewState.BLOCKED if self._was_covered else ViewState.DARK
         return ViewState.BLOCKED if mean > _BRIGHT_MEAN or spread < _BLANK_SPREAD else ViewState.USABLE
 
@@ -131,8 +133,8 @@ class ViewJudge:
         passed_s = 0.0 if self._posed_s is None else time_s - self._posed_s
         self._posed_s = time_s
         fit = self._learned.compare(now)
-        if fit is not None and (fit.moved or fit.lost):
-            covered = fit.lost and (pose.texture(now) < _COVERED_TEXTURE * self._learned.texture or self._blurred)
+        covered = self._learned.emptied(now) >= _COVERED_SHARE
+        if fit is not None and (fit.moved or fit.lost or covered):
             self._pose, self._shift = (ViewState.BLOCKED if covered else ViewState.MOVED), fit.shift
             self._good_since_s = None
             return

@@ -3,7 +3,7 @@
 One table with a row per thing that was kept, told apart by `kind`, each kind in a row group of its own, so that the
 columns which a kind does not use cost nothing:
 
-    frame   `time`, size of the picture, `view` (usable, dark, blocked, frozen), `luminance`, `contrast`
+    frame   `time`, size of the picture, `view` (usable, or why not), `luminance`, `contrast`
     box     `track` (-1: none took it), `class` (COCO), `confidence` (1/200), `x1 y1 x2 y2` (quarter pixels)
     look    `key` of a place that is watched, `detail` (the place, 0..1), `cells`: its 20 x 20 grey thumbnail, as the
             change since the last one of this key (mod 256); without cells the place is watched no longer

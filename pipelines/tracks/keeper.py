@@ -45,7 +45,9 @@ class TrackKeeper:
         ):
             self.end()
         if self._origin is None:
-            self._origin = Origin(self._camera_id, config_version, engine.snapshot(), rules())
+            # How the view looks by day is no use to a replay, which sees no picture, and large.
+            state = {**engine.snapshot(), "view": {}}
+            self._origin = Origin(self._camera_id, config_version, state, rules())
             self._looks.begin()
 
     def after(self, step: Step, frame: Frame) -> None:

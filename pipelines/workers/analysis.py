@@ -135,6 +135,8 @@ class AnalysisWorker:
         if now_s - self._leases_checked_s >= _LEASE_EVERY_S:
             self._leases_checked_s = now_s
             self._check_leases()
+            for camera_id, camera in self._running.items():
+                self._note(camera_id, camera.watch())
         self._govern(now_s)
         # The detector first: while it works on one batch, the frames of the last are judged and the next ones planned.
         self._landed += self._looking.swap()
@@ -250,12 +252,15 @@ class AnalysisWorker:
         self._metrics.frames_analysed.labels(camera=camera.camera_id).inc()
         self._metrics.last_frame_timestamp.labels(camera=camera.camera_id).set(frame.time_s)
         self._on_analysed(camera.camera_id, frame.time_s)
-        for incident in step.incidents:
+        self._note(camera.camera_id, step.incidents)
+
+    def _note(self, camera_id: str, incidents: Sequence[Incident]) -> None:
+        for incident in incidents:
             if incident.phase == Phase.OPENED:
-                self._metrics.incidents.labels(camera=camera.camera_id, behaviour=incident.kind).inc()
+                self._metrics.incidents.labels(camera=camera_id, behaviour=incident.kind).inc()
             self._log.info(
                 "%s %s",
                 incident.kind,
                 incident.phase.value,
-                extra=fields(camera=camera.camera_id, zone=incident.zone_id, incident=incident.incident_id),
+                extra=fields(camera=camera_id, zone=incident.zone_id, incident=incident.incident_id),
             )

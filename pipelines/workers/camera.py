@@ -50,6 +50,7 @@ class CameraAnalysis:
         self._run_started_s = 0.0
         self._saved_at_s = 0.0
         self._reader: Reader | None = None
+        self._opened_s = 0.0
         self._stop_reader = StopEvent()
         self._thread: Thread | None = None
         self._quick = False
@@ -185,6 +186,16 @@ class CameraAnalysis:
             self._handle(step, frame)
         return step
 
+    def watch(self) -> Sequence[Incident]:
+        """To be called every few seconds, whether pictures come or not: no picture at all is what no picture can tell."""
+        if self._reader is None:
+            return ()
+        # What this worker did not see because it did not run is not the camera's silence.
+        step = self._engine.silent(max(self._reader.last_time_s, self._opened_s), self._around.clock.now_s())
+        if step.incidents:
+            self._handle(step, None)
+        return step.incidents
+
     def reconfigure(self, loaded: LoadedConfig) -> None:
         """Other rules, zones or address; cases of rules that stay go on, those of rules that went close as `configuration`."""
         self._end_chunk()
@@ -211,6 +222,7 @@ class CameraAnalysis:
 
     def _open_reader(self) -> None:
         url = (self._camera.sub or self._camera.main).url
+        self._opened_s = self._around.clock.now_s()
         self._stop_reader = StopEvent()
         self._quick = False
         self._attention, self._lost = Attention(), 0
@@ -306,7 +318,9 @@ class CameraAnalysis:
 
 def rules_only(camera: Camera) -> dict[str, Any]:
     """The camera's zones, ground and rules as plain values: no address, and no schedule that another file may not have."""
-    values = camera.model_dump(mode="json", by_alias=True, include={"name", "ground", "masks", "zones", "rules"})
+    values = camera.model_dump(
+        mode="json", by_alias=True, include={"name", "ground", "masks", "zones", "rules", "health"}
+    )
     values["main"] = {"url": ""}
     for rule in values["rules"]:
         rule["schedule"], rule["except"] = "always", None
