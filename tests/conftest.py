@@ -17,6 +17,7 @@ import pytest
 from sqlalchemy import NullPool, create_engine
 
 from pipelines.bench.postgres import TemporaryPostgres, find_programs
+from pipelines.errors import BadInput
 from pipelines.media.ffmpeg import find_binary
 from pipelines.recording import ledger
 from pipelines.recording.chain import next_place
@@ -24,6 +25,7 @@ from pipelines.recording.fmp4 import Fragment, Init, StreamParser
 from pipelines.recording.index import Index
 from pipelines.recording.layout import Volume
 from pipelines.recording.segments import Segment, SegmentWriter
+from pipelines.report import fonts
 from pipelines.store.database import Database, sqlite_url
 
 #: 2026-03-02 08:00:00 UTC.
@@ -126,6 +128,20 @@ def chromium() -> str:
     """Debian's browser, for the console's pages."""
     _need("chromium", lambda: shutil.which("chromium"))
     return str(shutil.which("chromium"))
+
+
+@pytest.fixture(scope="session")
+def chinese_font() -> fonts.Font:
+    """A font with Chinese, for PDFs."""
+
+    def found() -> fonts.Font | None:
+        try:
+            return fonts.find(chinese=True)
+        except BadInput:
+            return None
+
+    _need("fonts-wqy-microhei", found)
+    return fonts.find(chinese=True)
 
 
 @pytest.fixture(scope="session")

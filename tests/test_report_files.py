@@ -268,9 +268,11 @@ def test_a_workbook_that_would_be_too_long(site: WrittenSite, monkeypatch: pytes
     assert cases[-1] == ["6 more rows are not listed here; the history has them"]
 
 
-@pytest.mark.parametrize(("package", "kind"), [("xlsxwriter", "xlsx")])
+@pytest.mark.parametrize(("package", "kind"), [("xlsxwriter", "xlsx"), ("fpdf", "pdf")])
 def test_a_package_that_is_missing(site: WrittenSite, monkeypatch: pytest.MonkeyPatch, package: str, kind: str) -> None:
     monkeypatch.setitem(sys.modules, package, None)
+    for name in ("pdf", "pages"):
+        monkeypatch.delitem(sys.modules, f"pipelines.report.{name}", raising=False)
     with pytest.raises(BadInput, match=r"pip install 'gatewatch\[analysis\]'"):
         make(site.config, site.store, Order(Wanted(), kind, "en", BASE), NOW_S)  # type: ignore[arg-type]
 

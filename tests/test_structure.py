@@ -18,6 +18,7 @@ HOMES = {
     "cryptography": "pipelines/recording",
     "fastapi": "console",
     "ffmpeg": "pipelines/media",
+    "fpdf": "pipelines/report/pages.py",
     "imageio_ffmpeg": "pipelines/media",
     "jinja2": "pipelines/alerting/templating.py",
     "matplotlib": "pipelines/history/pictures.py",

@@ -20,7 +20,7 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--period", choices=("week", "month", "term"), default="week", help="default: week (Monday first)"
     )
-    parser.add_argument("--format", choices=("html", "xlsx", "json"), default="html")
+    parser.add_argument("--format", choices=("html", "xlsx", "pdf", "json"), default="html")
     parser.add_argument(
         "--out", metavar="FILE", help="a new file; - for standard output (default: named after the period)"
     )

@@ -22,7 +22,7 @@ from pipelines.report.xlsx import xlsx
 from pipelines.store.database import Database
 from pipelines.wording import Language
 
-Format = Literal["html", "xlsx", "json"]
+Format = Literal["html", "xlsx", "pdf", "json"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +78,14 @@ def _check_console(address: str) -> None:
         raise BadInput(f"--console {address!r} is no address of a console: write https://gatewatch.school.example")
 
 
+def _pdf(sheet: Sheet, order: Order) -> bytes:
+    try:
+        from pipelines.report.pdf import pdf
+    except ModuleNotFoundError as error:
+        raise BadInput("a PDF needs the package fpdf2: pip install 'gatewatch[analysis]', or ask for html") from error
+    return pdf(sheet, order.language, order.console)
+
+
 def _json(sheet: Sheet, _order: Order) -> bytes:
     return (json.dumps(_plain(sheet), ensure_ascii=False, indent=1) + "\n").encode()
 
@@ -100,5 +108,6 @@ _WRITERS: Final[dict[Format, tuple[str, Callable[[Sheet, Order], bytes]]]] = {
         "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
         lambda sheet, order: xlsx(sheet, order.language, order.console),
     ),
+    "pdf": ("application/pdf", _pdf),
     "json": ("application/json", _json),
 }
