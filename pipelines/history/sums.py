@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.store.columns import DENSITIES, Columns, Place
+from pipelines.store.columns import Columns, Place
 
 #: Every offset from UTC in use is a whole number of these.
 _QUARTER_S: Final = 900
@@ -41,6 +41,7 @@ class Sums:
         self.delays: dict[str, list[tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]]] = {
             name: [] for name in DELAYS
         }
+        self._known: dict[int, tuple[tuple[Place, ...], npt.NDArray[np.int64]]] = {}
         self._place_days: list[npt.NDArray[np.int64]] = []
         self._zone = ZoneInfo(timezone)
 
@@ -48,8 +49,7 @@ class Sums:
         """One portion."""
         if not len(columns):
             return
-        known = np.array([self.places.setdefault(place, len(self.places)) for place in columns.places])
-        place = known[columns.place]
+        place = self._numbers(columns.places)[columns.place]
         self._count(columns, place)
         self._clock(columns, place)
         self._answers(columns, place)
@@ -58,6 +58,15 @@ class Sums:
         for row, plate in columns.plates:
             self.plates[plate] += 1
             self.plate_cameras.setdefault(plate, set()).add(columns.places[columns.place[row]].camera)
+
+    def _numbers(self, places: tuple[Place, ...]) -> npt.NDArray[np.int64]:
+        """Their numbers in `self.places`. Portions share tuples, so each is looked through once."""
+        known = self._known.get(id(places))
+        if known is None:
+            numbers = [self.places.setdefault(place, len(self.places)) for place in places]
+            # The tuple is kept with them, so that its id stays its own.
+            known = self._known[id(places)] = places, np.array(numbers, np.int64)
+        return known[1]
 
     def by_place(self) -> npt.NDArray[np.int64]:
         """How many incidents each place has."""
@@ -100,7 +109,10 @@ class Sums:
                 if count:
                     date = datetime.fromordinal(first_day + after).date().isoformat()
                     self.days_of_kind.setdefault(kind, Counter())[date] += count
-        self._place_days.append(np.unique((place << 32) | day))
+        there = np.zeros((len(self.places), width), np.bool_)
+        there[place, day - first_day] = True
+        of_place, after_first = np.nonzero(there)
+        self._place_days.append((of_place << 32) | (after_first + first_day))
 
     def _local(self, first: int, last: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         """For each quarter of an hour: weekday * 24 + hour, and the date as an ordinal. Each is converted by itself, so a day
@@ -128,8 +140,7 @@ class Sums:
         if not len(columns.crowd_row):
             return
         place = columns.place[columns.crowd_row]
-        sums_s = np.zeros((len(columns.places), 1 + len(DENSITIES)))
-        np.add.at(sums_s, place, columns.crowd_s)
+        sums_s = np.stack([np.bincount(place, one, len(columns.places)) for one in columns.crowd_s.T], axis=1)
         for number in np.unique(place).tolist():
             where = columns.places[number].camera, columns.places[number].zone
             self.crowd_s[where] = self.crowd_s.get(where, 0.0) + sums_s[number]

@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 #: Raised when what is written changes; days written by another version are made anew.
-VERSION: Final = 3
+VERSION: Final = 4
 #: People per square metre at which a crowd is watched, warned of, critical (as in `vision.behaviours.crowding`).
 DENSITIES: Final = (2.0, 3.5, 5.0)
 _CROWD_WIDTH: Final = 1 + len(DENSITIES)
@@ -110,24 +111,52 @@ class Row(NamedTuple):
 
 def columns_of(rows: Sequence[Row], plates: Sequence[tuple[int, str]], crowds: Sequence[Crowd]) -> Columns:
     """From rows, ascending."""
-    places: dict[Place, int] = {}
-    verdicts: dict[str, int] = {}
-    place = [places.setdefault(row.place, len(places)) for row in rows]
-    verdict = [verdicts.setdefault(row.verdict, len(verdicts)) for row in rows]
-    seconds = np.array([row.delays_s for row in rows], dtype=np.float32).reshape(len(rows), 4)
+    told = list(zip(*rows, strict=True)) if rows else [()] * len(Row._fields)
+    at_s, place, severity, verdict, drill, sent, delays = told
+    seconds = np.array(delays, dtype=np.float64).reshape(len(rows), 4)
+    return columns_from(
+        at_s=at_s,
+        places=place,
+        severity=severity,
+        verdicts=verdict,
+        drill=drill,
+        told=sent,
+        seconds=seconds,
+        plates=plates,
+        crowds=crowds,
+    )
+
+
+def columns_from(
+    *,
+    at_s: Sequence[float],
+    places: Sequence[tuple[str, ...]],
+    severity: Sequence[int],
+    verdicts: Sequence[str],
+    drill: Sequence[bool],
+    told: Sequence[bool],
+    seconds: npt.NDArray[np.float64],
+    plates: Sequence[tuple[int, str]],
+    crowds: Sequence[Crowd],
+) -> Columns:
+    """From one sequence for each thing that is known of incidents, ascending; `seconds` has the four delays of each."""
+    # In one order: then the places of many days are the same, and are read once.
+    of_place = {place: number for number, place in enumerate(sorted(set(places)))}
+    of_verdict = {verdict: number for number, verdict in enumerate(sorted(set(verdicts)))}
+    delays_s = seconds.astype(np.float32)
     return Columns(
-        at_s=np.array([row.at_s for row in rows], np.float64),
-        place=np.array(place, np.uint32),
-        acknowledge_s=seconds[:, 0],
-        on_site_s=seconds[:, 1],
-        close_s=seconds[:, 2],
-        lasted_s=seconds[:, 3],
-        severity=np.array([row.severity for row in rows], np.uint8),
-        verdict=np.array(verdict, np.uint8),
-        drill=np.array([row.drill for row in rows], np.uint8),
-        told=np.array([row.told for row in rows], np.uint8),
-        places=tuple(places),
-        verdicts=tuple(verdicts),
+        at_s=np.array(at_s, np.float64),
+        place=np.array([of_place[place] for place in places], np.uint32),
+        acknowledge_s=delays_s[:, 0],
+        on_site_s=delays_s[:, 1],
+        close_s=delays_s[:, 2],
+        lasted_s=delays_s[:, 3],
+        severity=np.array(severity, np.uint8),
+        verdict=np.array([of_verdict[verdict] for verdict in verdicts], np.uint8),
+        drill=np.array(drill, np.uint8),
+        told=np.array(told, np.uint8),
+        places=tuple(Place(*place) for place in of_place),
+        verdicts=tuple(of_verdict),
         plates=tuple(plates),
         crowd_row=np.array([crowd.row for crowd in crowds], np.uint32),
         crowd_s=np.array([(crowd.known_s, *crowd.above_s) for crowd in crowds], np.float32).reshape(-1, _CROWD_WIDTH),
@@ -135,24 +164,31 @@ def columns_of(rows: Sequence[Row], plates: Sequence[tuple[int, str]], crowds: S
 
 
 def encode(columns: Columns) -> bytes:
-    """A line of JSON, then the arrays one after the other, little-endian."""
+    """Two lines of JSON, the places and the rest, then the arrays one after the other, little-endian."""
+    places = json.dumps(columns.places, ensure_ascii=False, separators=(",", ":")).encode()
     head = {
         "count": len(columns),
-        "places": columns.places,
         "verdicts": columns.verdicts,
         "plates": columns.plates,
         "crowds": len(columns.crowd_row),
     }
-    parts = [json.dumps(head, ensure_ascii=False, separators=(",", ":")).encode(), b"\n"]
+    parts = [places, b"\n", json.dumps(head, ensure_ascii=False, separators=(",", ":")).encode(), b"\n"]
     parts += [np.ascontiguousarray(getattr(columns, name), dtype).tobytes() for name, dtype in _ARRAYS.items()]
     parts += [columns.crowd_row.astype("<u4").tobytes(), columns.crowd_s.astype("<f4").tobytes()]
     return b"".join(parts)
 
 
+@lru_cache(maxsize=64)
+def _places(line: bytes) -> tuple[Place, ...]:
+    """Most days have the same."""
+    return tuple(Place(*values) for values in json.loads(line))
+
+
 def decode(body: bytes) -> Columns:
     """What `encode` made; the arrays lie in `body`."""
-    end = body.index(b"\n")
-    head: dict[str, Any] = json.loads(body[:end])
+    first = body.index(b"\n")
+    end = body.index(b"\n", first + 1)
+    head: dict[str, Any] = json.loads(body[first:end])
     offset = end + 1
     arrays: dict[str, Any] = {}
     for name, dtype in _ARRAYS.items():
@@ -163,7 +199,7 @@ def decode(body: bytes) -> Columns:
     crowd_s = np.frombuffer(body, "<f4", crowds * _CROWD_WIDTH, offset + 4 * crowds)
     return Columns(
         **arrays,
-        places=tuple(Place(*values) for values in head["places"]),
+        places=_places(body[:first]),
         verdicts=tuple(head["verdicts"]),
         plates=tuple((row, plate) for row, plate in head["plates"]),
         crowd_row=crowd_row,

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from sqlalchemy import ColumnElement, Connection, Text, and_, case, cast, delete, func, insert, select, text
 
 from pipelines.store import hours
-from pipelines.store.columns import DENSITIES, VERSION, Columns, Crowd, Place, Row, columns_of, decode, encode
+from pipelines.store.columns import DENSITIES, VERSION, Columns, Crowd, Place, columns_from, columns_of, decode, encode
 from pipelines.store.filters import SHORTEST_ID, IncidentFilter, conditions_of, id_begins, named_places
 from pipelines.store.listing import list_incidents, time_of
 from pipelines.store.schema import history_days, incident_events, incidents, places, stale_days, threads
@@ -211,38 +211,41 @@ def _gathered(connection: Connection, from_s: float, until_s: float, extra: Sequ
         .where(*asked)
         .order_by(row.opened_s, row.incident_id)
     )
-    crowds: dict[str, int] = {}
-    plates: list[tuple[int, str]] = []
-    rows: list[Row] = []
-    for (
-        name,
-        opened_s,
+    found = connection.execute(statement).all()
+    if not found:
+        return columns_of((), (), ())
+    (
+        names,
+        at_s,
         *where,
         severity,
         drill,
         verdict,
         ended_s,
-        found,
+        plate,
         begun_s,
         sent_s,
         acknowledged_s,
         there_s,
         closed_s,
-    ) in connection.execute(statement):
-        place = Place(*where)
-        if place.kind == "crowding":
-            crowds[name] = len(rows)
-        if found is not None and (plate := plate_of(found)):
-            plates.append((len(rows), plate))
-        delays_s = (
-            *(
-                None if at_s is None or begun_s is None else at_s - begun_s
-                for at_s in (acknowledged_s, there_s, closed_s)
-            ),
-            None if ended_s is None else ended_s - opened_s,
-        )
-        rows.append(Row(opened_s, place, severity, verdict or "none", bool(drill), sent_s is not None, delays_s))
-    return columns_of(rows, plates, tuple(_crowds(connection, asked, crowds)) if crowds else ())
+    ) = zip(*found, strict=True)
+    begin = np.array(begun_s, np.float64)
+    # What has not happened is None, and then no number.
+    answers = [np.array(moments, np.float64) - begin for moments in (acknowledged_s, there_s, closed_s)]
+    lasted = np.array(ended_s, np.float64) - np.array(at_s, np.float64)
+    typed = ((row, plate_of(evidence)) for row, evidence in enumerate(plate) if evidence)
+    crowds = {name: row for row, (name, kind) in enumerate(zip(names, where[-1], strict=True)) if kind == "crowding"}
+    return columns_from(
+        at_s=at_s,
+        places=list(zip(*where, strict=True)),
+        severity=severity,
+        verdicts=[word or "none" for word in verdict],
+        drill=drill,
+        told=[moment is not None for moment in sent_s],
+        seconds=np.stack([*answers, lasted], axis=1),
+        plates=[(row, text) for row, text in typed if text],
+        crowds=tuple(_crowds(connection, asked, crowds)) if crowds else (),
+    )
 
 
 def plate_of(evidence: str) -> str:
