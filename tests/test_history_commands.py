@@ -121,7 +121,7 @@ def test_list_and_stats(config: str, tmp_path: Path, capsys: pytest.CaptureFixtu
     assert figures["by_hour_and_weekday"][0][8:13] == [1, 1, 1, 1, 1]
     assert figures["delays"]["acknowledge"]["all"] == {"count": 5, "median_s": 12.5, "p95_s": 12.5}
     assert {row["camera"]: row["name"] for row in figures["by_camera"]} == {"gate-0": "门", "gate-1": "＝1+1"}
-    assert len(list((tmp_path / "pictures").glob("*.svg"))) == 3
+    assert len(list((tmp_path / "pictures").glob("*.svg"))) == 4
     people = said("stats", "--camera", "gate-0")
     for words in ("3 incidents, 0 still open", "Asia/Shanghai", "acknowledge", "12.5 s", "again at"):
         assert words in people or words == "again at"

@@ -142,20 +142,37 @@ def figures_to_draw() -> dict[str, Any]:
             delays_s=(10.0 + number, 60.0, 100.0, 5.0))
         for number in range(60)
     ]  # fmt: skip
-    return stats(of(rows), "Asia/Shanghai", lambda cameras: dict.fromkeys(cameras, "北门 $5_<b>"))
+    crowds = [Crowd(number, 90.0, (60.0, 30.0, 12.0)) for number in range(1, 20, 2)]
+    return stats(of(rows, (), crowds), "Asia/Shanghai", lambda cameras: dict.fromkeys(cameras, "北门 $5_<b>"))
 
 
 def test_pictures_as_svg_keep_their_text(tmp_path: Path) -> None:
     figures = figures_to_draw()
     drawn = pictures.draw(figures, tmp_path / "new", "zh-CN", "svg")
-    assert [path.name for path in drawn] == ["when.svg", "days.svg", "answers.svg", "precision.svg"]
-    when, precision = drawn[0].read_text("utf-8"), drawn[3].read_text("utf-8")
-    assert "按星期和小时统计的事件数" in when
+    names = ["when", "days", "cameras", "answers", "precision", "places", "crowds"]
+    assert [path.name for path in drawn] == [f"{name}.svg" for name in names]
+    text = {path.stem: path.read_text("utf-8") for path in drawn}
+    when, precision = text["when"], text["precision"]
+    assert "各星期、各小时的事件数" in when
+    for name in names:  # each says of which time it is, and what its axis counts
+        assert "2026-09-01至2026-09-06，共60起" in text[name]
+    for name, unit in {"days": "事件数", "answers": "1.7分", "precision": "80 %", "crowds": "≥2.0 人/平方米"}.items():
+        assert unit in text[name], name
     assert "周三" in when
     assert "Noto Sans CJK SC" in when
     assert "北门 $5_&lt;b&gt;" in precision
     again = pictures.draw(figures, tmp_path / "again", "zh-CN", "svg")
     assert [path.read_bytes() for path in again] == [path.read_bytes() for path in drawn]
+
+
+def test_a_year_is_drawn_by_weeks_and_many_cameras_as_the_most_and_the_rest(tmp_path: Path) -> None:
+    places = [Place(f"gate-{number:02d}", "kerb", "illegal_parking:kerb", "illegal_parking") for number in range(30)]
+    rows = [row(at("2025-09-01T08:00") + 86_400.0 * number, places[number % 30]) for number in range(300)]
+    drawn = {
+        path.stem: path.read_text("utf-8") for path in pictures.draw(stats(of(rows), "UTC"), tmp_path, "en", "svg")
+    }
+    assert "Incidents a week" in drawn["days"]
+    assert "10 others" in drawn["cameras"]
 
 
 def test_pictures_as_png_need_a_font_for_chinese(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -164,7 +181,7 @@ def test_pictures_as_png_need_a_font_for_chinese(tmp_path: Path, monkeypatch: py
     with pytest.raises(BadInput, match="apt-get install fonts-wqy-microhei"):
         pictures.draw(figures, tmp_path, "en", "png")
     plain = stats(of([row(at("2026-09-01T08:00"))]), "Asia/Shanghai")
-    (when, days) = pictures.draw(plain, tmp_path, "en", "png")
-    assert when.read_bytes().startswith(b"\x89PNG")
-    assert days.exists()
+    drawn = pictures.draw(plain, tmp_path, "en", "png")
+    assert [path.name for path in drawn] == ["when.png", "days.png", "cameras.png"]
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in drawn)
     assert pictures.draw(stats([], "UTC"), tmp_path, "en", "png") == []

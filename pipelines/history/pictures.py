@@ -1,4 +1,5 @@
-"""Pictures of the figures: when, how many, how fast answered, how often right. SVG keeps text as text; PNG needs a font."""
+"""Pictures of the figures: when, where, how many, how fast answered, how often right, how dense. SVG keeps text as text; PNG
+needs a font with Chinese for Chinese."""
 
 from __future__ import annotations
 
@@ -9,9 +10,11 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from pipelines.errors import BadInput
-from pipelines.wording import Language, word
+from pipelines.history.picture_charts import PICTURES, Sheet, head
+from pipelines.history.picture_words import WORDS
+from pipelines.wording import Language
 
-#: The first that is there is taken for Chinese.
+#: The first that is there is taken for Chinese. The last two have Japan's and Taiwan's shapes of some characters.
 CHINESE_FONTS: Final[tuple[str, ...]] = (
     "Noto Sans CJK SC",
     "Noto Sans SC",
@@ -22,40 +25,14 @@ CHINESE_FONTS: Final[tuple[str, ...]] = (
     "PingFang SC",
     "SimHei",
     "Droid Sans Fallback",
+    "Noto Sans CJK TC",
+    "Noto Sans CJK JP",
 )
 _CHINESE: Final = re.compile("[\u2e80-\u9fff\uff00-\uffef]")
-_WORDS: Final[dict[Language, dict[str, str]]] = {
-    "en": {
-        "when": "Incidents by weekday and hour",
-        "days": "Incidents a day",
-        "answers": "How long until an answer (median, and 95 of 100)",
-        "precision": "How often right, where a person judged (95 % interval)",
-        "hour": "hour",
-        "acknowledge": "acknowledged",
-        "on_site": "on site",
-        "close": "closed",
-        "seconds": "seconds",
-        "all": "all",
-        "weekdays": "Mon Tue Wed Thu Fri Sat Sun",
-    },
-    "zh-CN": {
-        "when": "按星期和小时统计的事件数",
-        "days": "每日事件数",
-        "answers": "响应用时（中位数与95分位）",
-        "precision": "经人工判断的准确率（95%区间）",
-        "hour": "时",
-        "acknowledge": "确认",
-        "on_site": "到场",
-        "close": "关闭",
-        "seconds": "秒",
-        "all": "全部",
-        "weekdays": "周一 周二 周三 周四 周五 周六 周日",
-    },
-}
 
 
 def draw(figures: dict[str, Any], folder: Path, language: Language, kind: Literal["svg", "png"]) -> list[Path]:
-    """Draw what `pipelines.history.stats.stats` gave; returns the files (`when`, `days`, `answers`, `precision`), those without
+    """Draw what `pipelines.history.stats.stats` gave; returns the files, named as there, those without
     anything to show left out.
 
     Raises: BadInput: matplotlib or a font is missing, or the folder cannot be written.
@@ -77,19 +54,29 @@ def draw(figures: dict[str, Any], folder: Path, language: Language, kind: Litera
     families = ["DejaVu Sans", *(CHINESE_FONTS if kind == "svg" else fonts), "sans-serif"]
     style: Any = {
         "font.family": families,
+        "font.size": 10,
         "svg.fonttype": "none",
         "text.parse_math": False,  # a camera may be named with a $
         "svg.hashsalt": "gatewatch",
         "axes.spines.top": False,
         "axes.spines.right": False,
+        "axes.titlesize": 13,
+        "axes.titlelocation": "left",
+        "axes.titlepad": 24,
+        "axes.edgecolor": "#999999",
+        "axes.axisbelow": True,
+        "grid.color": "#e3e3e3",
+        "legend.frameon": False,
     }
     drawn: list[Path] = []
     with mpl.rc_context(style), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing")
-        for name, picture in (("when", _when), ("days", _days), ("answers", _answers), ("precision", _precision)):
-            figure = Figure(figsize=(9, 4.2), dpi=110, layout="constrained")
-            if not picture(figure.subplots(), figures, _WORDS[language], language):
+        for name, picture in PICTURES.items():
+            figure = Figure(figsize=(10, 4.4), dpi=110, layout="constrained")
+            sheet = Sheet(figure.subplots(), figures, WORDS[language], language)
+            if not figures["incidents"] or not picture(sheet):
                 continue
+            head(sheet, name)
             path = folder / f"{name}.{kind}"
             try:
                 folder.mkdir(parents=True, exist_ok=True)
@@ -105,71 +92,3 @@ def _fonts() -> list[str]:
 
     there = {entry.name for entry in fontManager.ttflist}
     return [name for name in CHINESE_FONTS if name in there][:1]
-
-
-def _when(axes: Any, figures: dict[str, Any], words: dict[str, str], _language: Language) -> bool:
-    week = figures["by_hour_and_weekday"]
-    if not figures["incidents"]:
-        return False
-    shown = axes.imshow(week, aspect="auto", cmap="YlOrRd", vmin=0)
-    axes.set_yticks(range(7), words["weekdays"].split())
-    axes.set_xticks(range(24))
-    axes.set_xlabel(f"{words['hour']} ({figures['timezone']})")
-    axes.set_title(words["when"])
-    axes.figure.colorbar(shown, ax=axes)
-    return True
-
-
-def _days(axes: Any, figures: dict[str, Any], words: dict[str, str], _language: Language) -> bool:
-    by_day = figures["by_day"]
-    if not by_day:
-        return False
-    axes.bar(range(len(by_day)), list(by_day.values()), width=0.9, color="#c0504d")
-    step = max(1, len(by_day) // 12)
-    axes.set_xticks(range(0, len(by_day), step), list(by_day)[::step], rotation=30, ha="right")
-    axes.set_title(words["days"])
-    return True
-
-
-def _answers(axes: Any, figures: dict[str, Any], words: dict[str, str], language: Language) -> bool:
-    rows = [
-        (f"{words[name]}, {title}", found["median_s"], found["p95_s"])
-        for name, groups in figures["delays"].items()
-        for title, found in (
-            (words["all"], groups["all"]),
-            *((word(language, f"severity.{level}"), one) for level, one in groups["by_level"].items()),
-        )
-        if found is not None
-    ][::-1]
-    if not rows:
-        return False
-    places = range(len(rows))
-    axes.hlines(places, [median for _, median, _ in rows], [high for _, _, high in rows], color="#7f7f7f", linewidth=2)
-    axes.plot([median for _, median, _ in rows], places, "o", color="#1f5f99")
-    axes.plot([high for _, _, high in rows], places, "|", color="#c0504d", markersize=12)
-    axes.set_yticks(places, [title for title, _, _ in rows])
-    axes.set_xscale("symlog", linthresh=10)
-    axes.set_xlim(left=0)
-    axes.set_xlabel(words["seconds"])
-    axes.set_title(words["answers"])
-    return True
-
-
-def _precision(axes: Any, figures: dict[str, Any], words: dict[str, str], language: Language) -> bool:
-    judged = [row for row in figures["precision"] if row["precision"] is not None]
-    # Each kind on all cameras, then the rules that were judged most.
-    most = sorted((row for row in judged if row["camera"]), key=lambda row: -(row["true"] + row["false"]))[:12]
-    rows = ([row for row in judged if not row["camera"]] + most)[::-1]
-    if not rows:
-        return False
-    for place, row in enumerate(rows):
-        axes.hlines(place, row["low"], row["high"], color="#7f7f7f", linewidth=2)
-        axes.plot(row["precision"], place, "o", color="#1f5f99")
-    titles = [
-        f"{word(language, 'kind.' + row['kind'])}, {row['name'] or words['all']} ({row['true'] + row['false']})"
-        for row in rows
-    ]
-    axes.set_yticks(range(len(rows)), titles)
-    axes.set_xlim(0, 1)
-    axes.set_title(words["precision"])
-    return True
