@@ -7,7 +7,7 @@ from typing import Final
 from fastapi import Depends, FastAPI
 
 from console import gate, problems
-from console.api import answers, cameras, configuration, document, exports, incidents, operating, stream
+from console.api import answers, cameras, configuration, document, exports, incidents, operating, reports, stream
 from console.api import footage as footage_api
 from console.api import history as history_api
 from console.frame import Frame, Place
@@ -46,6 +46,7 @@ ROUTERS: Final = (
     cameras_page.router,
     system.router,
     stream.api,
+    reports.api,
     operating.api,
     document.api,
 )

@@ -27,6 +27,7 @@ EXPECTED = {
     ("POST", "/people/users"): "admin",
     ("GET", "/history"): "guard analyst admin",
     ("GET", "/api/v1/exports/incidents"): "analyst admin",
+    ("GET", "/api/v1/report"): "analyst admin",
     ("GET", "/api/v1/incidents"): "viewer guard analyst admin",
     ("GET", "/api/v1/events"): "viewer guard analyst admin",
     ("POST", "/api/v1/incidents/{incident_id}/acknowledge"): "guard admin",

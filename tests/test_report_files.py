@@ -152,12 +152,17 @@ def test_names_are_escaped_and_nothing_is_loaded(site: WrittenSite) -> None:
     assert {href for href, _ in found.links if href.startswith("#")} <= found.targets
 
 
-def test_links_resolve_to_as_many_incidents_as_they_say(site: WrittenSite) -> None:
-    """Asked over the console's own API, with the very parameters of the links."""
+def console_of_chen(site: WrittenSite, cameras: list[str] | None = None) -> TestClient:
+    """The console as an analyst's program calls it, on the Monday after."""
     parts = parts_of(site.config, site.store, FakeClock(NOW_S), Passwords.cheap(), Stop(), "v")
     parts.people.add_user("chen", Role.ANALYST, "correct horse battery", by="setup")
-    token = parts.people.add_token("chen", Role.ANALYST, 86_400.0, by="setup")[1]
-    client = TestClient(create_app(parts), "http://console", headers={"Authorization": f"Bearer {token}"})
+    token = parts.people.add_token("chen", Role.ANALYST, 86_400.0, by="setup", cameras=cameras)[1]
+    return TestClient(create_app(parts), "http://console", headers={"Authorization": f"Bearer {token}"})
+
+
+def test_links_resolve_to_as_many_incidents_as_they_say(site: WrittenSite) -> None:
+    """Asked over the console's own API, with the very parameters of the links."""
+    client = console_of_chen(site)
     found = Page(html(site.sheet(), "en", BASE))
     assert all(shown == count for count, shown in found.behind)
     asked = 0
@@ -275,6 +280,34 @@ def test_a_package_that_is_missing(site: WrittenSite, monkeypatch: pytest.Monkey
         monkeypatch.delitem(sys.modules, f"pipelines.report.{name}", raising=False)
     with pytest.raises(BadInput, match=r"pip install 'gatewatch\[analysis\]'"):
         make(site.config, site.store, Order(Wanted(), kind, "en", BASE), NOW_S)  # type: ignore[arg-type]
+
+
+def test_over_http(site: WrittenSite, chinese_font: object) -> None:
+    client = console_of_chen(site)
+    page = client.get("/api/v1/report", params={"date": "2026-11-18", "language": "en"})
+    assert page.status_code == 200, page.text
+    assert page.headers["content-disposition"] == 'attachment; filename="gatewatch-2026-W47.html"'
+    assert "http://console/history?since_s=" in page.text
+    for kind, begins in (("xlsx", b"PK"), ("pdf", b"%PDF-"), ("json", b"{")):
+        answer = client.get("/api/v1/report", params={"format": kind})
+        assert answer.content.startswith(begins), answer.text
+    refused = client.get("/api/v1/report", params={"from": "2026-11-30"})
+    assert (refused.status_code, refused.headers["content-type"]) == (422, "application/problem+json")
+    assert "has not begun" in refused.json()["detail"]
+    with site.store.read() as connection:
+        lines = [tuple(row) for row in connection.execute(select(audit.c.who, audit.c.action, audit.c.detail))][-4:]
+    assert [(who, action) for who, action, _ in lines] == [("token:chen", "report.made")] * 4
+    assert lines[0][2] == {"period": "2026-W47", "format": "html", "out": "console"}
+
+
+def test_over_http_for_some_cameras(site: WrittenSite) -> None:
+    client = console_of_chen(site, ["south"])
+    answer = client.get("/api/v1/report", params={"format": "json"})
+    whole = answer.json()
+    assert whole["partial"]
+    assert set(whole["cases"]) == {"case-i4", "a-gap", "old-gap"}
+    for other in ("case-i1", "north", "北门", "office", "yard"):
+        assert other not in answer.text
 
 
 def config_file(site: WrittenSite, tmp_path: Path) -> str:

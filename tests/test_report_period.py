@@ -93,6 +93,8 @@ def test_a_week_in_which_the_clocks_change() -> None:
         ({"kind": "term", "since": date(2026, 8, 1)}, TERMS, "give --to as well"),
         ({"on": date(2026, 11, 30)}, [], "the time from 2026-11-30 has not begun: today is 2026-11-22"),
         ({"on": date(2026, 1, 1), "current": True}, [], "give one of --date, --current and --from"),
+        ({"on": date(1, 1, 1)}, [], "0001-01-01 is too far away"),
+        ({"since": date(2026, 1, 1), "until": date.max}, [], "9999-12-31 is too far away"),
         ({"until": date(2026, 1, 1)}, [], "--to needs --from"),
         ({"since": date(2026, 1, 2), "until": date(2026, 1, 2)}, [], "--to 2026-01-02 is not after --from 2026-01-02"),
     ],

@@ -111,3 +111,5 @@ _WRITERS: Final[dict[Format, tuple[str, Callable[[Sheet, Order], bytes]]]] = {
     "pdf": ("application/pdf", _pdf),
     "json": ("application/json", _json),
 }
+#: Of each format.
+MEDIA_TYPES: Final[dict[Format, str]] = {kind: media_type for kind, (media_type, _) in _WRITERS.items()}

@@ -12,7 +12,9 @@ from pipelines.config.schedule import DateRange, parse_dates
 from pipelines.errors import BadInput
 
 Kind = Literal["week", "month", "term"]
-KINDS: Final[tuple[Kind, ...]] = ("week", "month", "term")
+#: Nothing of ours is older, nor will be asked of later; calendars and clocks end somewhere.
+_FIRST_YEAR: Final = 1971
+_LAST_YEAR: Final = 2200
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,9 @@ def resolve(wanted: Wanted, terms: Sequence[str], timezone: str, now_s: float) -
     today = datetime.fromtimestamp(now_s, zone).date()
     if sum((wanted.on is not None, wanted.current, wanted.since is not None)) > 1:
         raise BadInput("give one of --date, --current and --from: each says which time is meant")
+    for day in (wanted.on, wanted.since, wanted.until):
+        if day is not None and not _FIRST_YEAR <= day.year <= _LAST_YEAR:
+            raise BadInput(f"{day} is too far away: no report goes beyond the years {_FIRST_YEAR} to {_LAST_YEAR}")
     if wanted.until is not None and wanted.since is None:
         raise BadInput("--to needs --from")
     if wanted.since is not None:
