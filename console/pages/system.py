@@ -53,6 +53,11 @@ def state(parts: TheseParts) -> dict[str, Any]:
         "channels": _channels(by_name["dispatcher"]),
         "pending": by_name["dispatcher"].value("gatewatch_bus_pending_messages"),
         "spooled": by_name["worker"].value("gatewatch_spool_messages"),
+        "configuration": {
+            "version": parts.config_version,
+            "faults": parts.following.faults,
+            "needs_restart": parts.following.needs_restart,
+        },
         "days_to_full": by_name["recorder"].value("gatewatch_disk_days_to_full"),
     }
 

@@ -29,6 +29,7 @@ function show(found) {
     figure(t("system.spooled"), found.spooled ?? "–", (found.spooled ?? 1) > 0),
     figure(t("system.days"), days(found.days_to_full), found.days_to_full !== null && found.days_to_full < 7),
   );
+  configuration(found.configuration);
   body("processes").replaceChildren(
     ...found.processes.map((one) =>
       row(
@@ -59,6 +60,15 @@ function show(found) {
 
 function figure(name, value, bad) {
   return element("div", { class: "figure", "data-bad": bad }, element("b", {}, String(value)), element("span", {}, name));
+}
+
+function configuration({ faults, needs_restart: waits }) {
+  const card = document.getElementById("configuration");
+  card.hidden = !faults.length && !waits.length;
+  card.replaceChildren(
+    ...(faults.length ? [element("h2", {}, t("system.config_faulty")), ...faults.map((one) => element("p", {}, element("code", {}, one)))] : []),
+    ...(waits.length ? [element("p", {}, t("system.needs_restart", { keys: waits.join(", ") }))] : []),
+  );
 }
 
 const count = (value) => (value === null ? null : Math.round(value).toLocaleString());

@@ -77,6 +77,11 @@ def fragment(value: Any, like: Node | None, indents: Indents, column: int) -> st
     return "".join(f"\n{' ' * inner}{line}" for line in lines)
 
 
+def listed(values: list[Any], indents: Indents, column: int) -> str:
+    """A list with a line for each item, under a key that stands at `column`."""
+    return "".join(f"\n{' ' * (column + indents.dash)}- {fragment(one, None, indents, 0)}" for one in values)
+
+
 def round_trip(text: str, change: Callable[[Any], None], root: Node) -> str:
     """The whole document read, changed by `change(document)` and written by ruamel: comments and order stay, the way it is
     laid out may not."""

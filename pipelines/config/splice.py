@@ -17,7 +17,7 @@ from ruamel.yaml.error import YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from pipelines.config.faults import Place
-from pipelines.config.fragments import Indents, flows, fragment, scalar
+from pipelines.config.fragments import Indents, flows, fragment, listed, scalar
 
 _BLOCK_SCALARS: Final = ("|", ">")
 Pair: TypeAlias = tuple[Node, Node]
@@ -213,7 +213,12 @@ class _Surgeon:
             return Splice(end, end, f", {inside}")
         column = self._column(pairs[0][0].start_mark.index)
         like = pairs[-1][1]
-        shaped = {key: fragment(value, like, self._indents, column) for key, value in added.items()}
+        shaped = {
+            key: listed(value, self._indents, column)
+            if isinstance(value, list) and any(isinstance(one, dict) for one in value)
+            else fragment(value, like, self._indents, column)
+            for key, value in added.items()
+        }
         lines = [f"{scalar(key)}:{'' if text.startswith(chr(10)) else ' '}{text}" for key, text in shaped.items()]
         at = self._line_end(self._end(node))
         text = "".join(f"\n{' ' * column}{line}" for line in lines)
