@@ -45,6 +45,8 @@ class Detections:
 
     def where(self, keep: BoolArray) -> Detections:
         """The detections for which `keep` (N,) bool holds, in order."""
+        if keep.all():
+            return self
         return Detections(self.xyxy_px[keep], self.confidence[keep], self.class_id[keep])
 
 

@@ -198,6 +198,8 @@ class Engine:
 
     def _not_masked(self, detections: Detections, width_px: int, height_px: int) -> BoolArray:
         keep = np.ones(len(detections), bool)
+        if not self._camera.masks:
+            return keep
         size = np.array([width_px, height_px])
         # A box that ends at the lower edge of the picture stands at the edge as far as can be seen.
         points: FloatArray = np.clip(bottom_centres(detections.xyxy_px) / size, 0, 1 - 1e-9)
@@ -322,7 +324,8 @@ def _join(into: Outcome, more: Outcome) -> None:
 def _once(detections: Detections) -> BoolArray:
     """Which detections to keep so that a vehicle found as car and as truck counts once: the surer one."""
     keep = np.ones(len(detections), bool)
-    vehicles: Int64Array = np.flatnonzero(np.isin(detections.class_id, (coco.CAR, coco.BUS, coco.TRUCK)))
+    ids = detections.class_id
+    vehicles: Int64Array = np.flatnonzero((ids == coco.CAR) | (ids == coco.BUS) | (ids == coco.TRUCK))
     if len(vehicles) < 2:
         return keep
     order = vehicles[np.argsort(-detections.confidence[vehicles], kind="stable")]

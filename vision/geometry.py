@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +14,8 @@ from vision.zone import Point
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
 Box = tuple[float, float, float, float]
+#: What is divided by where an area is none.
+_NOTHING: Final = 1e-300
 
 
 def points_in_polygon(points: npt.ArrayLike, polygon: Sequence[Point]) -> BoolArray:
@@ -20,13 +24,20 @@ def points_in_polygon(points: npt.ArrayLike, polygon: Sequence[Point]) -> BoolAr
     A point on an edge belongs to the polygon to its right or below, so that zones which share an edge share no point.
     """
     pts = np.asarray(points, np.float64).reshape(-1, 2)
+    x1, y1, y2, slope = _edges(tuple(map(tuple, polygon)))
+    x, y = pts[:, :1], pts[:, 1:]
+    crosses = (y1 > y) != (y2 > y)
+    crosses &= x < slope * (y - y1) + x1
+    return np.asarray(crosses.sum(axis=1) % 2 == 1)
+
+
+@lru_cache(maxsize=1024)
+def _edges(polygon: tuple[tuple[float, ...], ...]) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    """Of each edge: where it begins (x, y), the y where it ends, and how far x moves per y. A zone is asked for often."""
     poly = np.asarray(polygon, np.float64)
     x1, y1 = poly[:, 0], poly[:, 1]
     x2, y2 = np.roll(x1, -1), np.roll(y1, -1)
-    x, y = pts[:, :1], pts[:, 1:]
-    crosses = (y1 > y) != (y2 > y)
-    rise = np.where(y2 == y1, 1.0, y2 - y1)
-    return np.asarray(np.count_nonzero(crosses & (x < (x2 - x1) * (y - y1) / rise + x1), axis=1) % 2 == 1)
+    return x1, y1, y2, (x2 - x1) / np.where(y2 == y1, 1.0, y2 - y1)
 
 
 def polygon_area(polygon: npt.ArrayLike) -> float:
@@ -39,30 +50,31 @@ def polygon_area(polygon: npt.ArrayLike) -> float:
 def areas(boxes: npt.ArrayLike) -> FloatArray:
     """(N,) areas of `boxes` (N, 4); a box turned inside out has none."""
     b = np.asarray(boxes, np.float64).reshape(-1, 4)
-    return np.asarray(np.clip(b[:, 2] - b[:, 0], 0, None) * np.clip(b[:, 3] - b[:, 1], 0, None))
+    size = np.maximum(b[:, 2:] - b[:, :2], 0.0)
+    return np.asarray(size[:, 0] * size[:, 1])
 
 
 def intersections(a: npt.ArrayLike, b: npt.ArrayLike) -> FloatArray:
     """(N, M) areas that `a` (N, 4) and `b` (M, 4) share."""
     first = np.asarray(a, np.float64).reshape(-1, 1, 4)
     second = np.asarray(b, np.float64).reshape(1, -1, 4)
-    width = np.minimum(first[..., 2], second[..., 2]) - np.maximum(first[..., 0], second[..., 0])
-    height = np.minimum(first[..., 3], second[..., 3]) - np.maximum(first[..., 1], second[..., 1])
-    return np.asarray(np.clip(width, 0, None) * np.clip(height, 0, None))
+    size = np.minimum(first[..., 2:], second[..., 2:]) - np.maximum(first[..., :2], second[..., :2])
+    np.maximum(size, 0.0, out=size)
+    return np.asarray(size[..., 0] * size[..., 1])
 
 
 def iou(a: npt.ArrayLike, b: npt.ArrayLike) -> FloatArray:
     """(N, M) intersection over union of `a` (N, 4) with `b` (M, 4); 0 where both are empty."""
     shared = intersections(a, b)
     union = areas(a)[:, None] + areas(b)[None, :] - shared
-    return np.asarray(np.divide(shared, union, out=np.zeros_like(shared), where=union > 0))
+    return np.asarray(shared / np.maximum(union, _NOTHING))
 
 
 def overlap_of_smaller(a: npt.ArrayLike, b: npt.ArrayLike) -> FloatArray:
     """(N, M) share of the smaller of the two boxes that lies in the other."""
     shared = intersections(a, b)
     smaller = np.minimum(areas(a)[:, None], areas(b)[None, :])
-    return np.asarray(np.divide(shared, smaller, out=np.zeros_like(shared), where=smaller > 0))
+    return np.asarray(shared / np.maximum(smaller, _NOTHING))
 
 
 def bottom_centres(boxes: npt.ArrayLike) -> FloatArray:

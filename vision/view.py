@@ -11,7 +11,6 @@ import numpy as np
 
 from vision import pose
 from vision.frame import Pixels
-from vision.geometry import FloatArray
 from vision.sharpness import sharpness
 
 _SIZE: Final = (80, 60)  # width, height of the small grey picture that is judged
@@ -66,7 +65,7 @@ class ViewJudge:
     """Judges the pictures of one camera, in order."""
 
     def __init__(self) -> None:
-        self._last: FloatArray | None = None
+        self._last: Pixels | None = None
         self._same_since_s: float | None = None
         self._bright_s: float | None = None
         self._was_covered = False
@@ -84,8 +83,9 @@ class ViewJudge:
         # Some of the pixels are enough to judge a picture by, and save most of the time of averaging it.
         thin = cv2.resize(pixels, _THIN, interpolation=cv2.INTER_NEAREST)
         small = cv2.resize(thin, _SIZE, interpolation=cv2.INTER_AREA)
-        grey = cv2.cvtColor(small, cv2.COLOR_BGR2GRAY).astype(np.float64)
-        mean, spread = float(grey.mean()), float(grey.std())
+        grey = np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), np.uint8)
+        means, spreads = cv2.meanStdDev(grey)
+        mean, spread = float(means[0, 0]), float(spreads[0, 0])
         frozen_s = self._repeated_for(grey, time_s)
         state = self._light(pixels, mean, spread, time_s)
         if state is ViewState.USABLE:
@@ -97,9 +97,9 @@ class ViewJudge:
         self._learned, self._posed_s = pose.Learned(), None
         self._pose, self._shift = ViewState.USABLE, None
 
-    def _repeated_for(self, grey: FloatArray, time_s: float) -> float:
+    def _repeated_for(self, grey: Pixels, time_s: float) -> float:
         # Noise of a live sensor always changes some pixel; only a repeated picture is equal everywhere.
-        if self._last is None or self._last.shape != grey.shape or not bool(np.array_equal(self._last, grey)):
+        if self._last is None or not bool((self._last == grey).all()):
             self._same_since_s = time_s
         self._last = grey
         return 0.0 if self._same_since_s is None else time_s - self._same_since_s

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from threading import Event as StopEvent
 from threading import Lock, Thread
-from typing import Final, Protocol
+from typing import Final
 
 from pipelines.clock import Clock
 from pipelines.config import LoadedConfig
@@ -19,22 +19,12 @@ from pipelines.workers.camera import CameraAnalysis
 from pipelines.workers.fairness import Fairness
 from pipelines.workers.looking import Landed, Looking, Task
 from pipelines.workers.overload import Governor
+from pipelines.workers.renewal import Lease, Renewal
 from vision.detection import Detections, Detector
 from vision.incident import Incident, Phase
 
 _IDLE_S: Final = 0.01
 _LEASE_EVERY_S: Final = 2.0
-
-
-class Lease(Protocol):
-    """The right to analyse one camera. `hold` takes or renews it: False when another worker has it.
-
-    While Redis is away nobody can take it, so who has it goes on: `hold` then returns its last answer.
-    """
-
-    def hold(self) -> bool: ...
-
-    def release(self) -> None: ...
 
 
 def _untold(_camera_id: str, _time_s: float) -> None:
@@ -69,7 +59,7 @@ class AnalysisWorker:
         on_analysed: Callable[[str, float], None] = _untold,
         on_overload: Callable[[Incident], None] = _unheard,
     ) -> None:
-        """`owner` names this process; `pool` runs the detector, one job at a time (None: a thread of its own).
+        """`owner` names this process; `pool` runs the detector and the leases, one job at a time (None: a thread for each).
         `on_analysed` is told camera and time of each frame once its incidents are published, `on_overload` each message
         of an overload.
         """
@@ -83,11 +73,13 @@ class AnalysisWorker:
         self._on_analysed = on_analysed
         self._on_overload = on_overload
         self._pool = ThreadPoolExecutor(1, "detect") if pool is None else pool
+        self._renewal = Renewal(ThreadPoolExecutor(1, "leases") if pool is None else pool)
         self._looking = Looking(detector, loaded.config.detector.input, self._pool, metrics, log)
         self._landed: deque[Landed] = deque()
         self._fairness = Fairness()
         self._governor = Governor(owner)
-        self._metrics.analysis_rate.set(1.0)
+        self._rate = self._governor.rate
+        self._metrics.analysis_rate.set(self._rate)
         self._running: dict[str, CameraAnalysis] = {}
         self._leases: dict[str, Lease] = {}
         self._analysed_at_s: dict[str, float] = {}
@@ -127,16 +119,18 @@ class AnalysisWorker:
                 self._on_overload(incident)
             for camera_id in list(self._running):
                 self._drop(camera_id)
+            self._renewal.end()
 
     def run_once(self) -> bool:
         """One frame a step further; False when there is nothing to do but wait."""
         self._take_configuration()
         now_s = self._clock.monotonic_s()
-        if now_s - self._leases_checked_s >= _LEASE_EVERY_S:
+        if now_s - self._leases_checked_s >= _LEASE_EVERY_S and not self._renewal.waits:
             self._leases_checked_s = now_s
-            self._check_leases()
+            self._renewal.ask({name: self._lease(name) for name in self._wanted()})
             for camera_id, camera in self._running.items():
                 self._note(camera_id, camera.watch())
+        self._check_leases()
         self._govern(now_s)
         # The detector first: while it works on one batch, the frames of the last are judged and the next ones planned.
         self._landed += self._looking.swap()
@@ -166,17 +160,24 @@ class AnalysisWorker:
             self._log.warning("overload %s: every camera's rate is %.2f", incident.phase.value, self._governor.rate)
             self._on_overload(incident)
         rate = self._governor.rate
-        self._metrics.analysis_rate.set(rate)
-        for camera in self._running.values():
-            camera.share = rate
+        if rate != self._rate:
+            self._rate = rate
+            self._metrics.analysis_rate.set(rate)
+            for camera in self._running.values():
+                camera.share = rate
 
     def _wanted(self) -> list[str]:
         return [name for name in self._loaded.config.cameras if self._only is None or name in self._only]
 
+    def _lease(self, camera_id: str) -> Lease:
+        if camera_id not in self._leases:
+            self._leases[camera_id] = self._open_lease(camera_id)
+        return self._leases[camera_id]
+
     def _check_leases(self) -> None:
-        for camera_id in self._wanted():
-            lease = self._leases.setdefault(camera_id, self._open_lease(camera_id))
-            held = lease.hold()
+        for camera_id, held in self._renewal.answers().items():
+            if camera_id not in self._leases:
+                continue  # dropped meanwhile
             if held and camera_id not in self._running:
                 self._take(camera_id)
             elif not held and camera_id in self._running:
@@ -186,6 +187,7 @@ class AnalysisWorker:
     def _take(self, camera_id: str) -> None:
         try:
             camera = self._open_camera(camera_id, self._loaded)
+            camera.share = self._rate
             camera.start()
         except (GatewatchError, ValueError) as error:
             # One camera that cannot be started costs the others nothing; it is tried again with the next lease.
@@ -202,7 +204,7 @@ class AnalysisWorker:
         self._analysed_at_s.pop(camera_id, None)
         lease = self._leases.pop(camera_id, None)
         if lease is not None and release:
-            lease.release()
+            self._renewal.release(lease)
 
     def _take_configuration(self) -> None:
         with self._next_lock:

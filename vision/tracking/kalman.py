@@ -30,13 +30,13 @@ def to_measurements(xyxy: FloatArray) -> FloatArray:
 
 def to_boxes(mean: FloatArray) -> FloatArray:
     """(N, 4, 2) states -> (N, 4) corners."""
-    centre, half = mean[:, :2, 0], np.clip(mean[:, 2:, 0], 1.0, None) / 2
+    centre, half = mean[:, :2, 0], np.maximum(mean[:, 2:, 0], 1.0) / 2
     return np.concatenate([centre - half, centre + half], axis=1)
 
 
 def start(measured: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Mean (N, 4, 2: value, rate) and covariance (N, 4, 3: value, value-rate, rate) of new boxes (N, 4)."""
-    height = np.clip(measured[:, 3:4], 1.0, None)
+    height = np.maximum(measured[:, 3:4], 1.0)
     mean = np.stack([measured, np.zeros_like(measured)], axis=2)
     covariance = np.stack(
         [(MEASUREMENT * height) ** 2, np.zeros_like(measured), (FIRST_VELOCITY * height) ** 2], axis=2
@@ -46,7 +46,7 @@ def start(measured: FloatArray) -> tuple[FloatArray, FloatArray]:
 
 def predict(mean: FloatArray, covariance: FloatArray, dt_s: float) -> tuple[FloatArray, FloatArray]:
     """States `dt_s` seconds later."""
-    height = np.clip(mean[:, 3:4, 0], 1.0, None)
+    height = np.maximum(mean[:, 3:4, 0], 1.0)
     q = (ACCELERATION * height) ** 2
     value, cross, rate = covariance[..., 0], covariance[..., 1], covariance[..., 2]
     moved = mean.copy()
@@ -69,7 +69,7 @@ def correct(
     A box that the detector hardly believes in is measured worse: the spread grows by (2 - confidence), after the idea
     of NSA Kalman in GIAOTracker (Du et al., ICCV workshops 2021), milder.
     """
-    height = np.clip(mean[:, 3:4, 0], 1.0, None)
+    height = np.maximum(mean[:, 3:4, 0], 1.0)
     r = (MEASUREMENT * height * (2 - confidence[:, None])) ** 2
     value, cross, rate = covariance[..., 0], covariance[..., 1], covariance[..., 2]
     gain_value, gain_rate = value / (value + r), cross / (value + r)

@@ -24,14 +24,20 @@ from vision.tracking import kalman
 #: Classes that may be taken for each other.
 GROUPS: Final = ((coco.PERSON,), (coco.CAR, coco.BUS, coco.TRUCK), (coco.BICYCLE, coco.MOTORCYCLE))
 _OTHER_GROUPS: Final = 100
+#: Class -> group, -1 for none; the last entry stands for every class beyond.
+_GROUP_OF: Final = np.array(
+    [
+        next((n for n, group in enumerate(GROUPS) if class_id in group), -1)
+        for class_id in range(max(map(max, GROUPS)) + 2)
+    ],
+    np.int64,
+)
 
 
 def group_of(class_ids: Int64Array) -> Int64Array:
     """(N,) group of each class; a class outside `GROUPS` is a group of its own."""
-    groups = class_ids + _OTHER_GROUPS
-    for number, members in enumerate(GROUPS):
-        groups = np.where(np.isin(class_ids, members), number, groups)
-    return np.asarray(groups, np.int64)
+    known = _GROUP_OF[np.minimum(class_ids, len(_GROUP_OF) - 1)]
+    return np.where(known >= 0, known, class_ids + _OTHER_GROUPS)
 
 
 @dataclass(frozen=True, slots=True)
