@@ -62,7 +62,9 @@ class Site:
             client.close()
         assert isinstance(entries, list)
         every = [json.loads(entry[b"event"]) for _, entry in entries]
-        return [event for event in every if event["type"] == f"incident.{phase}"]
+        # A machine that is busy with other work tells of its overload too.
+        ours = (event for event in every if event["data"]["kind"] != "overload")
+        return [event for event in ours if event["type"] == f"incident.{phase}"]
 
     def state(self) -> dict[str, Any]:
         loaded: dict[str, Any] = json.loads((self.data / "state" / "campus.json").read_text())

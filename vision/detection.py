@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, Self, runtime_checkable
 
@@ -68,8 +69,11 @@ class Detector(Protocol):
 
 
 def canvas_heights(height_px: int) -> tuple[int, ...]:
-    """Heights that pictures of parts have: quarters of the input's, in whole steps of 32 pixels, rising; the last is its."""
-    quarters = {min(height_px, -(-height_px * part // 4 // 32) * 32) for part in (1, 2, 3)}
+    """Heights that pictures of parts have: a quarter of the input's and three, in steps of 32 pixels; the last is its own.
+
+    A half besides would save 1 % of the work, and each height takes 57 MB.
+    """
+    quarters = {min(height_px, -(-height_px * part // 4 // 32) * 32) for part in (1, 3)}
     return tuple(sorted(quarters | {height_px}))
 
 
@@ -77,6 +81,8 @@ def canvas_heights(height_px: int) -> tuple[int, ...]:
 class Preparable(Protocol):
     """A detector that can make itself cheaper for pictures of `canvas_heights`, which takes a while."""
 
-    def prepare(self) -> None:
-        """May be called from another thread while `detect` is used."""
+    def prepare(self, goes_on: Callable[[], bool] = ...) -> None:
+        """May be called from another thread while `detect` is used. Ends early, within some seconds, when `goes_on` no
+        longer holds.
+        """
         ...

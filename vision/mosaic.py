@@ -1,7 +1,7 @@
 """Parts of many pictures side by side on few canvases, so that one look of the detector serves several cameras.
 
 A part keeps the scale that its whole picture would have, so what is found in it is as large for the network as ever.
-Canvases are as wide as the network's input and as high, or one, two or three quarters as high where that is enough.
+Canvases are as wide as the network's input and as high, or a quarter or three quarters as high where that is enough.
 """
 
 from __future__ import annotations

@@ -108,8 +108,9 @@ class AnalysisWorker:
             self._next = loaded
 
     def run(self, stop: StopEvent) -> None:
+        preparing = Thread(target=self._looking.prepare, args=(stop,), name="prepare")
+        preparing.start()
         try:
-            Thread(target=self._looking.prepare, name="prepare", daemon=True).start()
             while not stop.is_set():
                 if not self.run_once():
                     self._idle(stop)
@@ -120,6 +121,8 @@ class AnalysisWorker:
             for camera_id in list(self._running):
                 self._drop(camera_id)
             self._renewal.end()
+            # A process that ends while a network is compiled is aborted.
+            preparing.join()
 
     def run_once(self) -> bool:
         """One frame a step further; False when there is nothing to do but wait."""

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Sequence
 from concurrent.futures import Executor, Future, wait
 from dataclasses import dataclass
+from threading import Event as StopEvent
 from typing import Final
 
 from pipelines.logs import fields
@@ -62,13 +63,13 @@ class Looking:
         self._flying: Future[list[Landed]] | None = None
         self._held: set[str] = set()
 
-    def prepare(self) -> None:
-        """In a thread of its own: let the detector make itself cheaper for half-filled canvases."""
+    def prepare(self, stop: StopEvent) -> None:
+        """In a thread of its own: let the detector make itself cheaper for canvases that are not full."""
         if isinstance(self._detector, Preparable):
             try:
-                self._detector.prepare()
+                self._detector.prepare(lambda: not stop.is_set())
             except ValueError as error:
-                self._log.warning("half-filled canvases cost as much as full ones: %s", error)
+                self._log.warning("canvases that are not full cost as much as full ones: %s", error)
 
     @property
     def has_room(self) -> bool:

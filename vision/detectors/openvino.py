@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -52,15 +53,18 @@ class OpenVinoDetector:
         self._reader = Reader(head_of(_shape(model), labels), labels, settings.confidence, settings.overlap)
         self._slots: dict[tuple[int, int], list[_Slot]] = {settings.input_px: self._compile(model, settings.input_px)}
 
-    def _compile(self, model: ov.Model, input_px: tuple[int, int]) -> list[_Slot]:
+    def _compile(self, model: ov.Model, input_px: tuple[int, int], streams: int | None = None) -> list[_Slot]:
         settings = self._settings
-        streams = settings.threads if settings.mode == "throughput" else 1
+        most = settings.threads if settings.mode == "throughput" else 1
+        streams = most if streams is None else min(most, streams)
+        # In throughput mode each stream has one thread.
+        threads = streams if settings.mode == "throughput" else settings.threads
         properties: dict[str, Any] = {"PERFORMANCE_HINT": settings.mode.upper()}
         if self._device == "CPU":
             # bf16 is slower than f32 where the processor emulates it, and would make results differ between machines.
             properties |= {
                 "NUM_STREAMS": streams,
-                "INFERENCE_NUM_THREADS": settings.threads,
+                "INFERENCE_NUM_THREADS": threads,
                 "INFERENCE_PRECISION_HINT": "f32",
             }
         try:
@@ -72,9 +76,10 @@ class OpenVinoDetector:
             raise ModelError("model", f"OpenVINO cannot run {settings.model}: {_first_line(error)}") from error
         return slots
 
-    def prepare(self) -> None:
+    def prepare(self, goes_on: Callable[[], bool] = lambda: True) -> None:
         """Compile the network for each of the lower `canvas_heights` too: such pictures cost accordingly less from then on.
-        It takes a second and 15 MB each; another thread may do it while `detect` is used.
+        It takes a second or two and 57 MB each; another thread may do it while `detect` is used. `goes_on` is asked before
+        each.
 
         Raises:
             ModelError: it cannot be done.
@@ -83,9 +88,12 @@ class OpenVinoDetector:
             return
         height, width = self._settings.input_px
         for lower in canvas_heights(height)[:-1]:
+            if not goes_on():
+                return
             model = self._core.read_model(self._settings.model)
             model.reshape([1, 3, lower, width])
-            self._slots = {**self._slots, (lower, width): self._compile(model, (lower, width))}
+            # One stream is enough: of several canvases only the last is low, and each stream has its own memory.
+            self._slots = {**self._slots, (lower, width): self._compile(model, (lower, width), streams=1)}
 
     def _slots_for(self, picture_px: tuple[int, int]) -> tuple[tuple[int, int], list[_Slot]]:
         needed = Letterbox.fit(picture_px, self._settings.input_px).height_px
