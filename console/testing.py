@@ -101,10 +101,11 @@ class Site:
             )
 
 
-def a_site(folder: Path, clock: Clock, database: Database | None = None) -> Site:
-    """Two incidents at the north gate and one in the backyard, each with a picture; nothing is recorded."""
+def a_site(folder: Path, clock: Clock, database: Database | None = None, *, more: str = "") -> Site:
+    """Two incidents at the north gate and one in the backyard, each with a picture; nothing is recorded. `more`: YAML that is
+    added to the configuration."""
     path = folder / "site.yaml"
-    path.write_text(f"data: {json.dumps(str(folder))}\n{CONFIG}", "utf-8")
+    path.write_text(f"data: {json.dumps(str(folder))}\n{CONFIG}{more}", "utf-8")
     config = load(path).config
     database = database or Database(sqlite_url(folder))
     database.migrate()

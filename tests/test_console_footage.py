@@ -128,6 +128,17 @@ def test_a_video_is_taken_out_with_a_reason(site: Site, filled: FilledVolume) ->
     assert len(audit(site, "footage.export")) == 1
 
 
+def test_a_single_picture_is_noted_before_it_is_kept(site: Site, filled: FilledVolume) -> None:
+    guard = site.client(Role.GUARD, NORTH)
+    path = f"/api/v1/cameras/{NORTH}/snapshots"
+    assert guard.post(path, json={"at_s": MORNING_S + 3.5}).status_code == 204
+    assert guard.post(path, json={}).status_code == 422
+    assert guard.post(f"/api/v1/cameras/{SOUTH}/snapshots", json={"at_s": MORNING_S}).status_code == 404
+    assert site.client(Role.VIEWER).post(path, json={"at_s": MORNING_S}).status_code == 403
+    assert audit(site, "footage.snapshot") == [("token:guard", f"camera {NORTH}")]
+    assert (filled.volume.journal / "audit.jsonl").read_text().count('"snapshot"') == 1
+
+
 def test_holds_are_placed_listed_in_scope_and_released_by_an_administrator(site: Site) -> None:
     analyst, near, admin = site.client(Role.ANALYST), site.client(Role.ANALYST, NORTH), site.client(Role.ADMIN)
     asked = {"from_s": MORNING_S, "to_s": MORNING_S + 4, "reason": "a claim", "owner": "police"}

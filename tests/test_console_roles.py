@@ -37,6 +37,7 @@ EXPECTED = {
     ("GET", "/api/v1/incidents/{incident_id}/clip"): "guard analyst admin",
     ("GET", "/api/v1/cameras/{camera}/segments/{start_ms}"): "guard analyst admin",
     ("GET", "/api/v1/cameras/{camera}/video"): "analyst admin",
+    ("POST", "/api/v1/cameras/{camera}/snapshots"): "guard analyst admin",
     ("POST", "/api/v1/holds"): "analyst admin",
     ("POST", "/api/v1/holds/{hold_id}/release"): "admin",
     ("POST", "/api/v1/dead-letters/resend"): "admin",

@@ -11,7 +11,7 @@ from pathlib import Path as FilePath
 from typing import Annotated, Any, Final
 
 from fastapi import Path, Query
-from fastapi.responses import FileResponse
+from fastapi.responses import FileResponse, Response
 from starlette.background import BackgroundTask
 
 from console.access import allow
@@ -145,6 +145,17 @@ def video(
     footage.saw(caller.name, "export", reason, detail)
     name = f"{camera}-{from_s:.0f}-{to_s:.0f}.mp4"
     return FileResponse(target, media_type="video/mp4", filename=name, background=BackgroundTask(folder.cleanup))
+
+
+@api.post("/cameras/{camera}/snapshots", status_code=204, response_class=Response, responses=refusals(404))
+@allow(Permission.WATCH)
+def snapshot(parts: TheseParts, caller: ThisCaller, camera: CameraId, asked: shapes.Snapshot) -> Response:
+    """Say that a picture of the recording is being kept: a page cuts it out of what it plays, so it says so before."""
+    footage = _footage_of(parts, camera)
+    detail = {"camera": camera, "at_s": asked.at_s}
+    noted(parts, caller, "footage.snapshot", f"camera {camera}", detail)
+    footage.saw(caller.name, "snapshot", "", detail)
+    return Response(status_code=204)
 
 
 @api.get("/holds", response_model=list[shapes.Hold])

@@ -97,3 +97,9 @@ class Holding(Asked):
 
 class Releasing(Asked):
     reason: Words
+
+
+class Snapshot(Asked):
+    """A single picture of the recording, at that moment."""
+
+    at_s: Time

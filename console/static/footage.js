@@ -70,11 +70,19 @@ function mark(which) {
   line.draw();
 }
 
-function snapshot() {
+async function snapshot() {
   if (!video.videoWidth || player.shown_s === null) return;
+  const shown_s = player.shown_s;
   const canvas = element("canvas", { width: video.videoWidth, height: video.videoHeight });
   canvas.getContext("2d").drawImage(video, 0, 0);
-  const name = `${camera.value}-${new Date(player.shown_s * 1000).toISOString().replaceAll(":", "")}.png`;
+  const name = `${camera.value}-${new Date(shown_s * 1000).toISOString().replaceAll(":", "")}.png`;
+  try {
+    // It stands in the audit before anybody has it.
+    await api(`/api/v1/cameras/${encodeURIComponent(camera.value)}/snapshots`, { method: "POST", body: { at_s: shown_s } });
+  } catch (error) {
+    at("under").textContent = error.message;
+    return;
+  }
   canvas.toBlob((blob) => save(URL.createObjectURL(blob), name));
 }
 
