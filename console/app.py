@@ -22,7 +22,7 @@ from pipelines.metrics import package_version
 PLACES: Final = (
     Place("/now", "frame.now", Permission.SEE),
     Place("/history", "frame.history", Permission.JUDGE),
-    Place("/footage", "frame.footage", Permission.WATCH),
+    Place("/footage", "frame.footage", Permission.WATCH, originals=True),
     Place("/handover", "frame.handover", Permission.JUDGE),
     Place("/cameras", "frame.cameras", Permission.CONFIGURE, whole_site=True),
     Place("/system", "frame.system", Permission.OPERATE, whole_site=True),

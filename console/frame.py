@@ -16,7 +16,7 @@ from fastapi.responses import HTMLResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from console.gate import Caller
+from console.gate import Caller, parts
 from console.problems import Problem
 from console.wording import LANGUAGES, Words, language_of
 from pipelines.access.roles import Permission
@@ -36,6 +36,8 @@ class Place:
     key: str
     permission: Permission
     whole_site: bool = False
+    #: It shows people as they are: not for roles that see them only blurred.
+    originals: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +112,7 @@ class Frame:
             "version": package_version(),
             "caller": found,
             "csrf": found.session.csrf if found is not None and found.session is not None else "",
-            "nav": [place for place in self._places if found is not None and _shown(place, found)],
+            "nav": [place for place in self._places if found is not None and _shown(place, found, request)],
             "for_scripts": _json({"language": language, "words": words, "data": data}),
         }
         text = self._templates.get_template(template).render(everything | dict(values or {}))
@@ -146,8 +148,10 @@ class Frame:
         return Response(found.path.read_bytes(), media_type=found.media_type, headers=kept)
 
 
-def _shown(place: Place, found: Caller) -> bool:
+def _shown(place: Place, found: Caller, request: Request) -> bool:
     principal = found.principal
+    if place.originals and not parts(request).unblurred(principal):
+        return False
     return principal.may(place.permission) and (principal.whole_site or not place.whole_site)
 
 

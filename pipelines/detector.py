@@ -18,8 +18,11 @@ from vision.detectors import make_detector
 from vision.detectors.settings import DetectorSettings, ModelError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pipelines.config.schema import Config
     from vision.detection import Detections, Detector
+    from vision.track import Track
 
 #: What a model's file may end in, when `detector.model` is no name of the catalogue.
 _FILES: Final = (".xml", ".onnx", ".pt", ".engine", ".jsonl", ".torchscript")
@@ -54,12 +57,22 @@ def load_detector(config: Config) -> Detector:
 
 def boxes_to_hide(seen: Detections) -> list[Box]:
     """What must not be made out on the picture on which this was seen: people's heads, vehicles' plates."""
-    vehicles = coco.VEHICLES | {coco.BICYCLE}
-    boxes: list[Box] = []
-    for corners, class_id in zip(np.asarray(seen.xyxy_px, float).tolist(), seen.class_id.tolist(), strict=True):
-        if class_id == coco.PERSON or class_id in vehicles:
-            boxes.append(Box("person" if class_id == coco.PERSON else "vehicle", *corners))
-    return boxes
+    corners = np.asarray(seen.xyxy_px, float).tolist()
+    return [
+        Box(kind, *one) for one, of in zip(corners, seen.class_id.tolist(), strict=True) if (kind := _hidden_as(of))
+    ]
+
+
+def boxes_of_tracks(tracks: Sequence[Track]) -> list[Box]:
+    """The same of what is followed."""
+    return [Box(kind, *map(float, one.xyxy_px)) for one in tracks if (kind := _hidden_as(one.class_id))]
+
+
+def _hidden_as(class_id: int) -> str:
+    """Empty: it is not to be hidden."""
+    if class_id == coco.PERSON:
+        return "person"
+    return "vehicle" if class_id in coco.VEHICLES or class_id == coco.BICYCLE else ""
 
 
 def use_one_opencv_thread() -> None:

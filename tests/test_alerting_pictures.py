@@ -22,6 +22,7 @@ from vision.coco import CAR, PERSON
 from vision.detection import Detections
 from vision.frame import Frame
 from vision.incident import Phase, PictureRequest
+from vision.track import Track, TrackState
 
 TIME_S = 1_788_218_400.25
 PERSON_BOX = Box("person", 200.0, 100.0, 260.0, 280.0)
@@ -173,6 +174,9 @@ def test_what_was_seen_half_a_second_ago_is_hidden_too() -> None:
     assert recent.at(1.6) == [Box("vehicle", 5, 6, 7, 8)]
     assert recent.at(1.4) is None, "that picture is no longer the last one that was looked at"
     assert recent.at(1.7) is None
+    followed = Track(7, TrackState.LOST, PERSON, (11.0, 12.0, 13.0, 14.0), (0.0, 0.0), 0.5, 1.2, 0.9)
+    recent.add(1.95, seen(), [followed])
+    assert recent.at(1.95) == [Box("person", 11, 12, 13, 14)], "it stands still, so nobody looked there again"
 
 
 def test_closed_and_phase_do_not_matter_for_the_desk(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 from collections.abc import Iterator
 
@@ -17,6 +18,7 @@ from pipelines.testing import FakeClock, until
 from pipelines.workers.live import LiveView, overlay
 from vision.behaviours import crowding, illegal_parking
 from vision.camera import CameraSpec, RuleSpec
+from vision.detection import Detections
 from vision.engine import Engine
 from vision.evaluation.painted import Actor, Stage
 from vision.frame import Frame
@@ -63,6 +65,14 @@ def test_a_running_case_shows_its_clock_and_its_place() -> None:
     assert y2 == pytest.approx(400 / 480, abs=0.02)
     assert rules["crowd"]["evidence"]["people"]["value"] == 0
     assert rules["night"]["state"] == "off"
+
+
+def test_what_is_followed_is_hidden_also_where_nothing_was_found_in_this_picture() -> None:
+    _, scene, status = seen(13.0)
+    nothing = Detections(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int64))
+    blind = dataclasses.replace(scene, detections=nothing, detection_track_id=np.zeros(0, np.int64))
+    (box,) = [one["box"] for one in overlay(scene, status)["boxes"]]
+    assert overlay(blind, status)["hide"] == [["vehicle", *box]]
 
 
 def test_an_open_case_names_its_incident() -> None:

@@ -21,7 +21,6 @@ def footage(request: Request, parts: TheseParts, caller: ThisCaller) -> Response
     data = {
         "cameras": [{"camera": one["camera"], "name": one["name"]} for one in cameras_of(parts, caller.principal)],
         "timezone": parts.config.site.timezone,
-        "keep_s": parts.config.recording.keep,
         "now_s": parts.clock.now_s(),
         "may": {"hold": caller.principal.may(Permission.HOLD), "export": caller.principal.may(Permission.EXPORT)},
     }

@@ -34,7 +34,7 @@ def now(request: Request, parts: TheseParts, caller: ThisCaller) -> Response:
         "may": {
             "answer": caller.principal.may(Permission.ANSWER),
             "judge": caller.principal.may(Permission.JUDGE),
-            "watch": caller.principal.may(Permission.WATCH),
+            "watch": caller.principal.may(Permission.WATCH) and parts.unblurred(caller.principal),
             "video": parts.unblurred(caller.principal),
         },
         "me": caller.name,

@@ -13,6 +13,7 @@ from console.gate import TheseParts, ThisCaller
 from console.pages.login import frame
 from console.processes import Process
 from pipelines.access.roles import Permission
+from pipelines.recording.settings import limits
 
 router = APIRouter(include_in_schema=False)
 
@@ -22,7 +23,8 @@ router = APIRouter(include_in_schema=False)
 def system(request: Request, parts: TheseParts, caller: ThisCaller) -> Response:
     data = {
         "timezone": parts.config.site.timezone,
-        "keep_s": parts.config.recording.keep,
+        # Of each camera, by its profile.
+        "keep_s": {name: one.target_ms / 1000 for name, one in limits(parts.config).items()},
         "may": {"people": caller.principal.may(Permission.PEOPLE)},
     }
     words = ("system.", "process.", "cause.", "view.")

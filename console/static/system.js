@@ -47,7 +47,7 @@ function show(found) {
         cell(one.age_s === null ? null : `${one.age_s.toFixed(1)} s`, `n${one.age_s === null || one.age_s > STALE_S ? " bad" : ""}`),
         cell(count(one.analysed), "n"), cell(reasons(one.dropped, count)), cell(count(one.reconnects ?? 0), "n"),
         cell(one.recorded_s === null ? null : span(one.recorded_s), "n"), cell(reasons(one.gaps_s, span, "cause.")),
-        cell(one.kept_s === null ? null : t("system.days_of", { have: (one.kept_s / 86400).toFixed(1), want: (data.keep_s / 86400).toFixed(0) }), "n"),
+        cell(one.kept_s === null ? null : t("system.days_of", { have: (one.kept_s / 86400).toFixed(1), want: ((data.keep_s[one.camera] ?? 0) / 86400).toFixed(0) }), "n"),
       ),
     ),
   );

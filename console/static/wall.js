@@ -11,11 +11,14 @@ const tiles = new Map();
 let number = 0;
 let followed = { camera: null };
 
+/** Pixels; the footer is the line with name and age. */
+const [GAP, PAD, FOOTER, SMALLEST] = [9, 9, 34, 150];
+const UNKNOWN = 4 / 3 + 1e-6;
+let shape = UNKNOWN;
+
 /** Build the tiles; `open(camera)` when one is chosen. */
 export function build(open) {
   const parent = document.getElementById("tiles");
-  const count = data.cameras.length;
-  parent.style.setProperty("--columns", String(count <= 1 ? 1 : count <= 4 ? 2 : count <= 9 ? 3 : count <= 20 ? 4 : 6));
   for (const camera of data.cameras) {
     const canvas = element("canvas", { width: 640, height: 480 });
     const age = element("span", { class: "age" });
@@ -40,7 +43,31 @@ export function build(open) {
     tiles.set(camera.camera, { camera, tile, canvas, age, rules, stale, seen: null });
   }
   setInterval(ages, 500);
+  new ResizeObserver(fit).observe(parent.parentElement);
   poll();
+}
+
+/** The whole wall in sight, its tiles as large as that allows; many cameras on a small screen are scrolled instead. */
+function fit() {
+  const parent = document.getElementById("tiles");
+  const room = parent.parentElement;
+  const [width, height] = [room.clientWidth - 2 * PAD, room.clientHeight - 2 * PAD];
+  const count = tiles.size;
+  if (!count || width <= 0) return;
+  let best = { columns: 1, size: 0 };
+  for (let columns = 1; columns <= count; columns++) {
+    const rows = Math.ceil(count / columns);
+    const across = (width - GAP * (columns - 1)) / columns;
+    const down = ((height - GAP * (rows - 1)) / rows - FOOTER) * shape;
+    const size = Math.min(across, down);
+    if (size > best.size) best = { columns, size };
+  }
+  if (best.size < SMALLEST) {
+    best.columns = Math.max(1, Math.floor((width + GAP) / (SMALLEST + GAP)));
+    best.size = (width - GAP * (best.columns - 1)) / best.columns;
+  }
+  parent.style.setProperty("--columns", String(best.columns));
+  parent.style.setProperty("--size", `${Math.floor(best.size)}px`);
 }
 
 /** The newest that is known of a camera: `time_s`, `boxes`, `rules`; null before the first picture. */
@@ -112,6 +139,11 @@ async function show(seen, jpeg) {
     canvas.width = picture.width;
     canvas.height = picture.height;
     one.tile.style.setProperty("--shape", `${picture.width} / ${picture.height}`);
+    if (picture.width / picture.height < shape - 0.01 || shape === UNKNOWN) {
+      // The tallest decides how many fit.
+      shape = picture.width / picture.height;
+      fit();
+    }
   }
   const context = canvas.getContext("2d");
   context.drawImage(picture, 0, 0);

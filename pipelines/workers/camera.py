@@ -171,7 +171,7 @@ class CameraAnalysis:
         if self._tracks is not None:
             with self._around.stage("keep"):
                 self._tracks.after(step, frame)
-        self._boxes.add(frame.time_s, detections)
+        self._boxes.add(frame.time_s, detections, () if step.scene is None else step.scene.tracks)
         if self._run_id != frame.run_id:
             self._run_id, self._run_started_s = frame.run_id, frame.time_s
         self._last_s = frame.time_s

@@ -4,10 +4,12 @@ can be blurred on its way out by a process that has no detector."""
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 
-from pipelines.detector import boxes_to_hide
+from pipelines.detector import boxes_of_tracks, boxes_to_hide
 from pipelines.media.hiding import LINGER_S, Box
 from vision.detection import Detections
+from vision.track import Track
 
 
 class RecentBoxes:
@@ -16,9 +18,10 @@ class RecentBoxes:
     def __init__(self) -> None:
         self._seen: deque[tuple[float, list[Box]]] = deque()
 
-    def add(self, time_s: float, detections: Detections) -> None:
-        """What was seen at `time_s`, which never goes back."""
-        self._seen.append((time_s, boxes_to_hide(detections)))
+    def add(self, time_s: float, detections: Detections, tracks: Sequence[Track] = ()) -> None:
+        """What was seen at `time_s`, which never goes back; and what is followed without having been found just now (it
+        stands still, or is half hidden)."""
+        self._seen.append((time_s, boxes_to_hide(detections) + boxes_of_tracks(tracks)))
         while self._seen and time_s - self._seen[0][0] > LINGER_S:
             self._seen.popleft()
 

@@ -126,10 +126,13 @@ def overlay(scene: Scene, status: tuple[RuleStatus, ...]) -> dict[str, Any]:
         for track, box in zip(scene.tracks, scene.track_boxes_norm(), strict=True)
         if track.state is TrackState.CONFIRMED
     ]
-    # Also what is too unsure to be followed: for hiding heads and plates on the way to those who may not see them.
+    # For hiding heads and plates on the way to those who may not see them: also what is too unsure to be followed, and also
+    # what is followed without having been found in this very picture (it stands still, or is half hidden).
+    seen = [*zip(scene.detections.class_id, scene.boxes_norm(), strict=True)]
+    seen += zip((track.class_id for track in scene.tracks), scene.track_boxes_norm(), strict=True)
     hide = [
         ["person" if class_id == coco.PERSON else "vehicle", *(round(float(value), 4) for value in box)]
-        for class_id, box in zip(scene.detections.class_id, scene.boxes_norm(), strict=True)
+        for class_id, box in seen
         if class_id == coco.PERSON or class_id in coco.VEHICLES
     ]
     rules = [
