@@ -78,14 +78,28 @@ def test_recording(filled_site: WrittenSite) -> None:
     assert graded == {
         "passed": ["case-i1"],
         "failed": ["case-i2"],
-        "unknown": ["case-i3", "case-i5", "case-i6", "long-gap"],
+        "unknown": ["blurred", "case-i3", "case-i5", "case-i6", "covered", "long-gap"],
     }
+
+
+def test_good_pictures(filled_site: WrittenSite) -> None:
+    """An hour covered and an hour blurred, half an hour of it both."""
+    sheet = filled_site.sheet()
+    for camera in (SITE, "north"):
+        assert value(sheet, "good", camera) == Part(164.5 * 3600.0, 166 * 3600.0)
+        assert behind(figure(sheet, "good", camera)) == {"picture_faults": ["blurred", "covered"]}
+    assert value(sheet, "good", "south") == "never_recorded"
+    filled_site.config.cameras["north"].health.kinds.clear()
+    assert value(filled_site.sheet(), "good") == "not_judged"
 
 
 def test_faults(filled_site: WrittenSite) -> None:
     sheet = filled_site.sheet()
-    assert value(sheet, "faults_restored") == Share(1, 2, "faults")
-    assert behind(figure(sheet, "faults_restored")) == {"restored": ["a-gap"], "overdue": ["long-gap"]}
+    assert value(sheet, "faults_restored") == Share(3, 4, "faults")
+    assert behind(figure(sheet, "faults_restored")) == {
+        "restored": ["a-gap", "blurred", "covered"],
+        "overdue": ["long-gap"],
+    }
     assert value(sheet, "faults_overdue") == Count(2, "faults")
     assert behind(figure(sheet, "faults_overdue")) == {"overdue": ["long-gap"], "from_before": ["old-gap"]}
     assert value(sheet, "faults_restored", "south") == Share(1, 1, "faults")
@@ -118,8 +132,8 @@ def test_answers(filled_site: WrittenSite) -> None:
 
 def test_incidents_and_how_often_right(filled_site: WrittenSite) -> None:
     sheet = filled_site.sheet()
-    assert value(sheet, "incidents") == Count(9, "incidents")  # drills are none, nor what lies a second outside
-    assert value(sheet, "incidents", "north") == Count(6, "incidents")
+    assert value(sheet, "incidents") == Count(11, "incidents")  # drills are none, nor what lies a second outside
+    assert value(sheet, "incidents", "north") == Count(8, "incidents")
     kinds = {
         one.of[0].value: one.value for camera, one in every_figure(sheet) if one.key == "incidents_of" and not camera
     }
@@ -142,7 +156,7 @@ def test_incidents_and_how_often_right(filled_site: WrittenSite) -> None:
     assert sheet.by_day[date(2026, 11, 17)] == {"illegal_parking": 2}
     assert sheet.by_day[date(2026, 11, 22)] == {}
     assert sheet.week[0][0] == 1
-    assert sum(map(sum, sheet.week)) == 9
+    assert sum(map(sum, sheet.week)) == 11
 
 
 def test_repetition_crowds_access_and_drills(filled_site: WrittenSite) -> None:
@@ -176,7 +190,7 @@ def test_repetition_crowds_access_and_drills(filled_site: WrittenSite) -> None:
     assert value(sheet, "exports_footage", "north") == Count(2, "exports")
     assert value(sheet, "exports_data") == Count(2, "exports")
     assert (value(sheet, "views"), value(sheet, "views", "south")) == (Count(2, "views"), Count(1, "views"))
-    for key in ("good", "refusals", "guard_post", "rounds", "rectifications"):
+    for key in ("refusals", "guard_post", "rounds", "rectifications"):
         assert figure(sheet, key).value is None
 
 

@@ -144,6 +144,7 @@ class _Demo:
         folder = self._site.folder
         _say(f"  pictures: {folder / 'data' / 'pictures'}   logs: {self._site.log}")
         _say(f"  ask again: gatewatch incidents list -c {self._site.config}")
+        _say(f"  this week's inspection sheet: gatewatch report --current -c {self._site.config}")
         return 1 if faults else 0
 
     def _judge(self, camera_id: str, clip: str) -> Verdict:

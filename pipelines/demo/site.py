@@ -1,4 +1,4 @@
-"""The demo's site: sample cameras, a bus, a worker and a dispatcher, all real, on this machine."""
+"""The demo's site: sample cameras, a bus, a worker, a dispatcher and a recorder, all real, on this machine."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from pipelines.samples.cameras import SampleCamera, SampleCameras, free_port
 from pipelines.workers.state import StateError, StateFile
 from pipelines.workers.supervisor import ChildSpec, Supervisor
 
-_PROCESSES: Final = ("dispatch", "worker")
+_PROCESSES: Final = ("dispatch", "worker", "record")
 
 
 class DemoSite:
@@ -60,6 +60,7 @@ class DemoSite:
             "channels": {"log": False, "jsonl": str(self._alerts)},
             "worker": {"metrics": {"port": free_port()}},
             "dispatcher": {"metrics": {"port": free_port()}},
+            "recorder": {"metrics": {"port": free_port()}},
         }
         self.config.write_text(library.configuration(self.cameras, extra), encoding="utf-8")
         bus = self._stack.enter_context(EmbeddedValkey(embedded_folder(self.folder / "data"), clock=self._clock))

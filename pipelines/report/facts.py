@@ -20,8 +20,10 @@ from pipelines.store.database import Database
 from pipelines.store.inspection import Case, Line
 from pipelines.store.queries import IncidentFilter
 
-#: A camera that does not record, or whose picture shows nothing. What judges the picture is in the worker.
-CAMERA_FAULTS: Final = ("recording_gap", "signal_lost", "frozen", "dark", "covered", "blurred", "view_moved")
+#: A picture that does not show what it should. The worker judges that.
+PICTURE_FAULTS: Final = ("frozen", "dark", "covered", "blurred", "view_moved")
+#: And a camera that gives none, as the recorder and the worker see it.
+CAMERA_FAULTS: Final = ("recording_gap", "signal_lost", *PICTURE_FAULTS)
 #: GB/T 29315-2012 (reported): a fault of the system is mended within a day.
 FAULT_S: Final = 86_400.0
 #: Cameras of this name are the site itself.
@@ -53,7 +55,8 @@ class Drill:
 class Facts:
     """`cameras`: the configured ones that the one who asks may see, with what people call them. `limits_s`: by level, within
     what time an alert is to be answered. `earlier`: camera faults that opened before the period and were not over by then.
-    `drills` None: none is scheduled. `crowd_rules`: camera -> whether its ground is known, so that a density is."""
+    `drills` None: none is scheduled. `crowd_rules`: camera -> whether its ground is known, so that a density is. `judged`:
+    camera -> which of its own faults are told of."""
 
     site: str
     period: Period
@@ -70,6 +73,7 @@ class Facts:
     drills: Sequence[Drill] | None
     crowds: Mapping[str, Crowds] = field(default_factory=dict)
     crowd_rules: Mapping[str, bool] = field(default_factory=dict)
+    judged: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 def facts_of(
@@ -120,6 +124,7 @@ def facts_of(
             for name, camera in config.cameras.items()
             if any(rule.kind == "crowding" for rule in camera.rules)
         },
+        judged={name: camera.health.kinds for name, camera in config.cameras.items()},
     )
 
 

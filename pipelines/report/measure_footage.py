@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from pipelines.recording.coverage import Cause
+from pipelines.recording.coverage import Cause, Span, union
 from pipelines.report.counting import Scope
-from pipelines.report.facts import CAMERA_FAULTS, Facts
+from pipelines.report.facts import CAMERA_FAULTS, PICTURE_FAULTS, Facts
 from pipelines.report.footage import OFF_LINE, CameraFootage, clock_passed
 from pipelines.report.model import SITE, Count, Figure, Group, Part, Retention, Said, Share, Value
 from pipelines.store.inspection import Case
@@ -23,7 +23,7 @@ def cameras(facts: Facts, scope: Scope) -> Group:
     figures = [
         _recorded(facts, names, known) if scope.camera == SITE else None,
         _ledger("online", _online(list(known.values())), why, _lost(known, OFF_LINE)),
-        Figure("good", None, "none", "no_quality"),
+        _good(facts, scope, known, why),
         _ledger("completeness", _complete(list(known.values())), why, _lost(known, tuple(Cause))),
         _retention(facts, known, why),
         _clock(scope, known, why),
@@ -59,6 +59,35 @@ def _online(known: Sequence[CameraFootage]) -> Part | None:
     there_s = sum(one.recorded_s for one in known)
     away_s = sum(one.lost_s.get(cause, 0.0) for one in known for cause in OFF_LINE)
     return Part(there_s, there_s + away_s) if there_s + away_s > 0 else None
+
+
+def _good(facts: Facts, scope: Scope, known: dict[str, CameraFootage], why: str) -> Figure:
+    """Of the recorded time, that in which no fault of the picture was open. Who judges pictures is the worker: while it did
+    not run, none was seen."""
+    judged = {name: one for name, one in known.items() if set(facts.judged.get(name, ())) & set(PICTURE_FAULTS)}
+    if not judged:
+        return Figure("good", None, "record", "not_judged" if known else why)
+    recorded_s = sum(one.recorded_s for one in judged.values())
+    if not recorded_s:
+        return Figure("good", None, "record", "not_recorded_then")
+    faults = [one for one in scope.real().cases if one.kind in PICTURE_FAULTS and one.camera in judged]
+    before = [one for one in facts.earlier if one.kind in PICTURE_FAULTS and one.camera in judged and not one.drill]
+    bad_s = 0.0
+    for name, one in judged.items():
+        spans = union(
+            Span(
+                round(max(each.first_seen_s, facts.period.from_s) * 1000),
+                round(min(ended_s, facts.period.until_s) * 1000),
+            )
+            for each in (*before, *faults)
+            if each.camera == name
+            for ended_s in (facts.now_s if each.closed_s is None else each.closed_s,)
+        )
+        bad_s += min(one.recorded_s, sum(to - start for start, to in spans) / 1000)
+    behind = tuple(
+        found for found in (scope.behind("picture_faults", faults), scope.behind("from_before", before)) if found.ids
+    )
+    return Figure("good", Part(recorded_s - bad_s, recorded_s), "record", behind=behind)
 
 
 def _complete(known: Sequence[CameraFootage]) -> Part | None:

@@ -45,7 +45,7 @@ class SpokenBehind:
 @dataclass(frozen=True, slots=True)
 class SpokenFigure:
     """`main` is what is read first; of one that is not measured it says so, and `detail` why. `tone`: `bad` where a duty is
-    not met, `none` where nothing was measured, else empty."""
+    not met, `none` where nothing was measured or there was nothing to, else empty."""
 
     key: str
     label: str
@@ -241,6 +241,8 @@ def _minutes(minutes: float) -> str:
 def _tone(one: Figure) -> str:
     """Bad only where a duty is plainly missed; what is good enough is for the inspector."""
     match one.value:
+        case Share(_, 0):
+            return "none"
         case Retention() as value:
             return "bad" if standing(value) in ("short", "below") else ""
         case Count(number) if number and one.key in (

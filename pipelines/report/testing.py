@@ -192,6 +192,8 @@ def fill(site: WrittenSite) -> None:
     site.tell("old-gap", "2026-11-14T12:00", "south", "recording_gap", zone="", ends_s=3 * 86_400.0)
     site.tell("a-gap", "2026-11-18T10:00", "south", "recording_gap", zone="", ends_s=7200.0)
     site.tell("long-gap", "2026-11-21T20:00", "north", "recording_gap", zone="", ends_s=None)
+    site.tell("covered", "2026-11-20T06:00", "north", "covered", zone="", ends_s=3600.0)
+    site.tell("blurred", "2026-11-20T06:30", "north", "blurred", zone="", ends_s=3600.0)
     drill = f"drill-{rfc3339(at('2026-11-16T09:00'))}"
     site.tell(drill, "2026-11-16T09:00", "-", "drill", zone="", level=4, ends_s=0.0, drill=True)
     site.tell("drill-alarm", "2026-11-18T09:02", "-", "drill_failed", zone="", level=1)
