@@ -268,6 +268,31 @@ def test_apprise_follows_no_redirect(service: HttpServer) -> None:
     assert len(service.paths) == 1
 
 
+@pytest.mark.parametrize(
+    ("address", "where"),
+    [
+        ("dingtalk://SEC0123456789@aaaaaaaaaaaaaaaaaaaaaaaa/", "notify_url"),
+        ("wecombot://12345678-aaaa-bbbb-cccc-123456789012/", "api_url"),
+    ],
+)
+def test_a_refusal_with_status_200_is_none_the_less_one(service: HttpServer, address: str, where: str) -> None:
+    channel = apprise(address)
+    channel._service.request_rate_per_sec = 0
+    setattr(channel._service, where, service.url + "?key=aaaaaaaaaaaaaaaaaaaaaaaa")  # instead of the service's own
+    service.answer = b'{"errcode": 0, "errmsg": "ok"}'
+    assert channel.send(message()).startswith("sent by Apprise")
+    service.answer = b'{"errcode": 310000, "errmsg": "keywords not in content aaaaaaaaaaaaaaaaaaaaaaaa\\u0007"}'
+    with pytest.raises(NotDelivered, match="answered 200, but errcode=310000: keywords not in content") as caught:
+        channel.send(message())
+    assert "\x07" not in str(caught.value)
+    service.answer = b"<html>the guest network wants you to log in</html>"
+    with pytest.raises(NotDelivered, match="errcode=none"):
+        channel.send(message())
+    service.answer = b'{"errcode": 0}'
+    assert channel.send(message()).startswith("sent by Apprise")
+    assert len(service.bodies) == 4
+
+
 def test_apprise_away_and_silent(service: HttpServer) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]

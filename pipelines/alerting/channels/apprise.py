@@ -14,13 +14,16 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final
 
+from pipelines.alerting.channels.apprise_answers import REFUSE_WITH_200, refusals, watch
 from pipelines.alerting.channels.base import ChannelFault, Message, NotDelivered, Picture, Undeliverable
 from pipelines.config.channels import AppriseService
 from pipelines.config.secrets import tokens
-from pipelines.logs import Redactor
+from pipelines.logs import Redactor, fields
 
 if TYPE_CHECKING:
     from apprise import NotifyBase
+
+_log = logging.getLogger(__name__)
 
 _TRY_AGAIN: Final = frozenset({408, 425, 429})
 _STATUS: Final = re.compile(r"\berror=(\d{3})\b")
@@ -70,6 +73,9 @@ class AppriseChannel:
             )
         self._service: NotifyBase = service
         service.socket_connect_timeout = service.socket_read_timeout = settings.timeout
+        scheme = settings.address.partition("://")[0].lower()
+        if scheme in REFUSE_WITH_200 and not watch(service):
+            _log.warning("Apprise has changed: refusals of this service may look sent", extra=fields(service=scheme))
         if "overflow=" not in settings.address:
             # Rather two messages than one that the service refuses for its length.
             service.overflow_mode = apprise.OverflowMode.SPLIT
@@ -83,7 +89,7 @@ class AppriseChannel:
         picture, note = message.picture(choice)
         sender = self._apprise.Apprise(asset=self._asset)
         sender.add(self._service)
-        with self._listening() as said:
+        with self._listening() as said, refusals() as refused:
             done = sender.notify(
                 title=message.title or message.text,
                 body="\n".join(part for part in (message.body or message.text, note) if part),
@@ -91,6 +97,8 @@ class AppriseChannel:
                 notify_type=self._kind(message),
                 attach=None if picture is None else self._attached(picture),
             )
+        if refused:
+            raise NotDelivered(self._redact(f"{self._service.service_name} {refused[0]}"))
         if done:
             return f"sent by Apprise ({self._service.service_name})" + (", with a picture" if picture else "")
         reason = self._redact("; ".join(said))[:_LONGEST] or f"{self._service.service_name} did not take it"
