@@ -1,4 +1,5 @@
-"""Alarms about the alerting itself, as incidents of level 1: an alert that reached nobody, a drill that did not arrive."""
+"""Alarms about the alerting itself, as incidents of level 1: an alert that reached nobody, a drill that did not arrive, an
+event that no dispatcher could handle."""
 
 from __future__ import annotations
 
@@ -12,8 +13,9 @@ from vision.incident import Incident, Phase, Quantity
 
 UNREACHED: Final = "alert_unreached"
 DRILL_FAILED: Final = "drill_failed"
+MESSAGE_LOST: Final = "message_lost"
 #: No camera sees the end of these: they are over when a person closes them.
-ENDED_BY_A_PERSON: Final = frozenset({BY_HAND, UNREACHED, DRILL_FAILED})
+ENDED_BY_A_PERSON: Final = frozenset({BY_HAND, UNREACHED, DRILL_FAILED, MESSAGE_LOST})
 #: One alarm for all that reached nobody in this time: a dead mail server is one fault, not hundreds.
 _ONE_PER_S: Final = 600.0
 
@@ -33,6 +35,18 @@ def unreached(now_s: float, count: int, oldest: str, config_version: str, site: 
 def drill_failed(drill_id: str, now_s: float, missing: str, config_version: str, site: str) -> Event:
     """The drill `drill_id` had not arrived everywhere in time; `missing` says where."""
     return _event(f"{drill_id}-failed", DRILL_FAILED, now_s, {"missing": Quantity(missing, "")}, config_version, site)
+
+
+def message_lost(now_s: float, entry: str, reason: str, config_version: str, site: str) -> Event:
+    """The entry of the stream that is laid aside, the first of its ten minutes, and why."""
+    return _event(
+        f"lost-{math.floor(now_s / _ONE_PER_S)}",
+        MESSAGE_LOST,
+        now_s,
+        {"message": Quantity(entry, ""), "cause": Quantity(reason, "")},
+        config_version,
+        site,
+    )
 
 
 def _event(

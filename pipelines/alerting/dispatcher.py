@@ -36,7 +36,8 @@ MAX_ATTEMPTS: Final = 5
 
 @dataclass(slots=True)
 class Dispatcher:
-    """`stored()` is called after each commit that made deliveries, to wake the senders of this process."""
+    """`stored()` is called after each commit that made deliveries, to wake the senders of this process; `lost(entry, reason)`
+    before a message that cannot be handled is laid aside."""
 
     consumer: Consumer
     database: Database
@@ -44,6 +45,7 @@ class Dispatcher:
     clock: Clock
     metrics: Metrics
     stored: Callable[[], None] = lambda: None
+    lost: Callable[[str, str], None] = lambda entry, reason: None
     _bus: tuple[bool, str] = field(default=(False, "has not read yet"), init=False)
 
     def run(self, stop: threading.Event) -> None:
@@ -75,6 +77,7 @@ class Dispatcher:
                     raise EnvelopeError(f"handed out {delivery.attempts} times and never done")
                 good.append((delivery, incidents.notice_of(Event.from_json(delivery.body))))
             except EnvelopeError as error:
+                self.lost(delivery.entry_id, str(error))
                 self.consumer.dead_letter(delivery, str(error))
         done = self._store_patiently(good, stop or threading.Event())
         self.consumer.acknowledge([delivery.entry_id for delivery, _ in done])

@@ -107,6 +107,16 @@ class Escalation:
         batch.write(connection, now_s)
         return bool(changes)
 
+    def message_lost(self, entry: str, reason: str) -> None:
+        """A message of the bus is about to be laid aside: what it said, nobody will hear. Raises Unavailable."""
+        now_s = self.clock.now_s()
+        event = alarms.message_lost(now_s, entry, reason, self.site.config_version, self.site.name)
+        with self.database.write() as connection:
+            new = self.raise_alarm(connection, event, now_s)
+        if new:
+            self.stored()
+            self._show(event)
+
     def _unreached(self, connection: Transaction, now_s: float) -> bool:
         return bool(threads.unreached(connection, now_s - self.policy.reach_within_s, 1))
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 import uuid
 from typing import TYPE_CHECKING, Any
@@ -47,9 +48,9 @@ def add(commands: Any) -> None:
     dead = actions.add_parser("dead", help="what will not be tried again: deliveries, and messages nobody could read")
     dead.set_defaults(run=run_dead)
 
-    again = actions.add_parser("resend", help="try dead deliveries again")
-    again.add_argument("delivery", nargs="*", type=int, metavar="N", help="numbers from `alerts dead`")
-    again.add_argument("--all", action="store_true", help="every dead delivery")
+    again = actions.add_parser("resend", help="try dead deliveries, and messages that were laid aside, again")
+    again.add_argument("what", nargs="*", metavar="N", help="numbers from `alerts dead`: 7, or 1790000000000-0")
+    again.add_argument("--all", action="store_true", help="everything that is dead")
     again.set_defaults(run=run_resend)
     alert_actions.add(actions)
     for parser in (listing, testing, dead, again):
@@ -185,30 +186,51 @@ def run_dead(args: argparse.Namespace) -> int:
         if rows:
             print(table(("number", "given up", "channel", "recipient", "incident", "reason"), rows), end="")  # noqa: T201
         for letter in unread:
-            print(f"message {letter['entry']} could not be read: {letter['reason']}")  # noqa: T201
+            print(f"message {letter['entry']} could not be handled: {letter['reason']}")  # noqa: T201
         if not rows and not unread:
             print("nothing is dead")  # noqa: T201
     return 1 if undelivered or unread else 0
 
 
 def run_resend(args: argparse.Namespace) -> int:
-    """Raises BadInput: neither numbers nor --all; 1 when nothing that was named is dead."""
+    """1 when nothing that was named is dead. Raises BadInput: neither numbers nor --all; Unavailable: messages are named and
+    the bus is away."""
     from pipelines.clock import SystemClock
-    from pipelines.errors import BadInput
-    from pipelines.store.queries import resend
+    from pipelines.errors import BadInput, Unavailable
+    from pipelines.events.locate import redis_url
+    from pipelines.events.redis_streams import connect, replay
+    from pipelines.store.queries import resend, write_audit
 
-    if bool(args.delivery) == args.all:
+    if bool(args.what) == args.all:
         raise BadInput("give the numbers that `gatewatch alerts dead` shows, or --all")
-    database = database_of(load_config(args).config)
+    for one in args.what:
+        if not re.fullmatch(r"\d{1,18}|\d{1,18}-\d{1,18}", one, re.ASCII):
+            raise BadInput(f"{one!r:.60} is no number that `gatewatch alerts dead` shows, such as 7 or 1790000000000-0")
+    config = load_config(args).config
+    database = database_of(config)
     if not database.exists():
         raise BadInput("there is no store yet: `gatewatch dispatch` makes it")
+    numbers, entries = [int(one) for one in args.what if "-" not in one], [one for one in args.what if "-" in one]
+    now_s, who = SystemClock().now_s(), who_am_i()
     with database.write() as connection:
-        again = resend(connection, None if args.all else args.delivery, now_s=SystemClock().now_s(), who=who_am_i())
+        again = resend(connection, None if args.all else numbers, now_s=now_s, who=who)
+    messages: list[str] = []
+    try:
+        if args.all or entries:
+            messages = replay(connect(redis_url(config), 5.0), None if args.all else entries)
+    except Unavailable as error:
+        if entries:
+            raise
+        sys.stderr.write(f"gatewatch: {error}; messages laid aside on the bus stay there\n")
+    with database.write() as connection:
+        for entry in messages:
+            write_audit(connection, now_s=now_s, who=who, action="resend", subject=f"message {entry}", detail={})
+    told = [*map(str, again), *messages]
     if args.json:
-        print(json.dumps(again))  # noqa: T201
+        print(json.dumps({"deliveries": again, "messages": messages}))  # noqa: T201
     else:
-        print(f"{len(again)} to be tried again" + (f": {', '.join(map(str, again))}" if again else ""))  # noqa: T201
-    return 0 if again or args.all else 1
+        print(f"{len(told)} to be tried again" + (f": {', '.join(told)}" if told else ""))  # noqa: T201
+    return 0 if told or args.all else 1
 
 
 def _test_event(config: Config, now_s: float) -> Event:

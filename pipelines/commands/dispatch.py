@@ -71,8 +71,8 @@ def run(args: argparse.Namespace) -> int:
         for sender in senders:
             sender.wake()
 
-    dispatcher = Dispatcher(consumer, database, policy, clock, metrics, stored=wake)
     escalation = _escalation(loaded, database, policy, metrics, wake)
+    dispatcher = Dispatcher(consumer, database, policy, clock, metrics, stored=wake, lost=escalation.message_lost)
     health = _page(args, config, metrics, {"bus": dispatcher.bus_check, "store": database.check})
     health.start()
     stop_sending = threading.Event()

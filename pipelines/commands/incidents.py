@@ -132,7 +132,12 @@ def _for_people(found: dict[str, Any], zone: str) -> str:
         lines.append(f"  alert       {alert['recipient']} ({alert['purpose']}): {alert['state']}  {alert['alert_id']}")
         for sent in alert["deliveries"]:
             reason = f"  {sent['reason']}" if sent["reason"] else ""
-            lines.append(f"    {sent['channel']:<10}{sent['state']} after {sent['attempts']} tries{reason}")
+            delay = "" if sent["delay_s"] is None else f", {sent['delay_s']:.3f} s after the event"
+            lines.append(f"    {sent['channel']:<10}{sent['state']} after {sent['attempts']} tries{delay}{reason}")
+            lines += [
+                f"      {shown_time(one['started_s'], zone)}  {one['outcome']} in {one['duration_s']:.3f} s: {one['detail']}"
+                for one in sent["receipts"]
+            ]
     if (thread := found["thread"]) is not None:
         lines.append(f"  answer      {thread['state'].replace('_', ' ')}" + _silenced(thread["silenced"]))
         if thread["deadline_s"] is not None and thread["acknowledged_s"] is None:

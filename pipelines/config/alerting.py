@@ -18,6 +18,7 @@ SYSTEM_KINDS: Final = (
     "alert_unreached",
     "drill_failed",
     *("signal_lost", "frozen", "dark", "covered", "blurred", "view_moved"),
+    "message_lost",
 )
 
 RecipientName = Annotated[str, Field(pattern=r"^[\w-]{1,40}$")]

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import Any
 
-from pipelines.config.alerting import SYSTEM_KINDS
+from pipelines.config.alerting import SYSTEM_KINDS, Alerts, Storm
 from pipelines.config.channels import PLAIN
 from pipelines.config.document import Document
 from pipelines.config.faults import Fault, Place, one_of
+from pipelines.config.quantities import parse_seconds
 
 
 def check(document: Document, values: dict[str, Any], kinds: Collection[str]) -> Iterator[Fault]:
@@ -41,6 +42,27 @@ def check(document: Document, values: dict[str, Any], kinds: Collection[str]) ->
                     document.key_line((key,)), (key,), "needs recipients: add recipients: {NAME: {channels: [...]}}"
                 )
     yield from _routes(document, names, values, chains, kinds)
+    yield from _digests(document, _mapping(values.get("alerts")))
+
+
+def _digests(document: Document, alerts: dict[str, Any]) -> Iterator[Fault]:
+    """What waits for its digest has reached nobody meanwhile, and must not be an alarm for that."""
+    storm = alerts.get("storm", {})
+    if storm is None:
+        return
+    try:
+        gather_s = parse_seconds(_mapping(storm).get("gather", Storm().gather))
+        within_s = parse_seconds(alerts.get("reach_within", Alerts().reach_within))
+    except ValueError:
+        return  # the schema says what is wrong with it
+    if gather_s >= within_s:
+        at: Place = ("alerts", "storm", "gather") if "gather" in _mapping(storm) else ("alerts", "reach_within")
+        yield Fault(
+            document.line(at),
+            at,
+            f"a digest gathers for {gather_s:g} s (alerts.storm.gather), but what reached nobody within {within_s:g} s "
+            "(alerts.reach_within) is an alarm: gather for less",
+        )
 
 
 def _routes(

@@ -15,7 +15,7 @@ from pipelines.clock import Clock, SystemClock
 from pipelines.errors import Unavailable
 from pipelines.events.bus import Delivery
 from pipelines.events.connection import mapped
-from pipelines.events.scripts import DEAD_LETTER, LEAVE, TRIM_ONLY
+from pipelines.events.scripts import DEAD_LETTER, LEAVE, REPLAY, TRIM_ONLY
 from pipelines.events.streams import DEAD_LENGTH, STREAM, dead_stream
 from pipelines.logs import fields
 
@@ -160,3 +160,13 @@ def dead_letters(client: redis.Redis, stream: str = STREAM, limit: int = 100) ->
     with mapped("the bus cannot be read"):
         entries: Any = client.xrevrange(dead_stream(stream), count=limit)
     return [{name.decode(): value.decode(errors="replace") for name, value in values.items()} for _, values in entries]
+
+
+def replay(client: redis.Redis, entries: list[str] | None, stream: str = STREAM) -> list[str]:
+    """Put messages that were laid aside (all of them with None) on the stream again; returns which, by their former entry.
+    Raises Unavailable."""
+    if entries == []:
+        return []
+    with mapped("the bus takes no messages back"):
+        again: Any = client.register_script(REPLAY)(keys=[stream, dead_stream(stream)], args=entries or [])
+    return [entry.decode() for entry in again]

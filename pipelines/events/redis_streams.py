@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pipelines.events.connection import connect
-from pipelines.events.consumer import RedisConsumer, dead_letters
+from pipelines.events.consumer import RedisConsumer, dead_letters, replay
 from pipelines.events.lease import CameraLease, process_name
 from pipelines.events.publisher import RedisPublisher, publish_now
 from pipelines.events.streams import DEAD_LENGTH, DEFAULT_MAX_LENGTH, DISPATCHERS, STREAM, dead_stream
@@ -21,4 +21,5 @@ __all__ = [
     "dead_stream",
     "process_name",
     "publish_now",
+    "replay",
 ]

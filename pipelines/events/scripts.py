@@ -70,6 +70,23 @@ redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[6], '*', 'event', ARGV[3], 'reas
 return 1
 """
 
+#: KEYS stream, dead. ARGV the entries that are meant, none: all. Those that were laid aside are on the stream again, as new
+#: ones. Returns which.
+REPLAY: Final = """
+local wanted, again = {}, {}
+for _, entry in ipairs(ARGV) do wanted[entry] = true end
+for _, item in ipairs(redis.call('XRANGE', KEYS[2], '-', '+')) do
+  local letter = {}
+  for i = 1, #item[2], 2 do letter[item[2][i]] = item[2][i + 1] end
+  if #ARGV == 0 or wanted[letter.entry] then
+    redis.call('XADD', KEYS[1], '*', 'event', letter.event)
+    redis.call('XDEL', KEYS[2], item[1])
+    table.insert(again, letter.entry)
+  end
+end
+return again
+"""
+
 #: KEYS stream. ARGV group, consumer. A member that holds nothing is forgotten; one that does is left for the claim.
 LEAVE: Final = """
 local found = redis.call('XPENDING', KEYS[1], ARGV[1], '-', '+', 1, ARGV[2])

@@ -15,6 +15,9 @@ from pipelines.report.model import SITE, Behind, Count, Figure, Group, Precision
 from pipelines.store.inspection import Case
 from pipelines.store.queries import IncidentFilter
 
+#: Alarms about the alerting itself are no alerts that reached nobody.
+_OF_THE_ALERTING: Final = ("alert_unreached", "drill_failed", "message_lost")
+
 
 def incidents(facts: Facts, scope: Scope) -> Group:
     """How many, by kind and level. Drills are none."""
@@ -91,7 +94,7 @@ def _unreached(facts: Facts, scope: Scope, told: list[Case]) -> Figure:
     """An alarm was raised about these, or one of their messages was given up for good."""
     if not told:
         return Figure("unreached", None, "record", "none_told")
-    alarmed = [one for one in told if one.alarmed_s is not None and one.kind not in ("alert_unreached", "drill_failed")]
+    alarmed = [one for one in told if one.alarmed_s is not None and one.kind not in _OF_THE_ALERTING]
     lost = [one for one in told if one.incident_id in facts.undelivered]
     behind = _some(scope.behind("unreached", alarmed), scope.behind("undelivered", lost))
     return Figure("unreached", Count(len(alarmed), "incidents"), "record", behind=behind)

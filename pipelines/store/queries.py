@@ -75,8 +75,8 @@ def list_alerts(connection: Connection, wanted: AlertFilter, limit: int = 50, cu
 
 
 def show_incident(connection: Connection, incident_id: str) -> dict[str, Any] | None:
-    """One incident with its events, alerts, their deliveries and transitions, verdicts, thread and what happened to it (`log`);
-    None: there is none.
+    """One incident with its events, alerts, their deliveries (each with its `receipts` and its `delay_s` from the event, None
+    until it has ended) and transitions, verdicts, thread and what happened to it (`log`); None: there is none.
 
     The beginning of an id is enough when only one incident begins so. Raises BadInput when several do.
     """
@@ -96,7 +96,10 @@ def show_incident(connection: Connection, incident_id: str) -> dict[str, Any] | 
     found["alerts"] = [
         alert
         | {
-            "deliveries": _rows(connection, deliveries, deliveries.c.alert_id == alert["alert_id"], "delivery_id"),
+            "deliveries": [
+                row | {"delay_s": _delay_s(row), "receipts": tries_of(connection, row["delivery_id"])}
+                for row in _rows(connection, deliveries, deliveries.c.alert_id == alert["alert_id"], "delivery_id")
+            ],
             "transitions": _rows(
                 connection, alert_transitions, alert_transitions.c.alert_id == alert["alert_id"], "transition_id"
             ),
@@ -148,6 +151,10 @@ def resend(connection: Connection, delivery_ids: list[int] | None, *, now_s: flo
             audit.insert().values(at_s=now_s, who=who, action="resend", subject=f"delivery {delivery_id}", detail={})
         )
     return sorted(again)
+
+
+def _delay_s(row: Mapping[str, Any]) -> float | None:
+    return None if row["finished_s"] is None else round(row["finished_s"] - row["event_s"], 3)
 
 
 def tries_of(connection: Connection, delivery_id: int) -> list[dict[str, Any]]:
