@@ -13,8 +13,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-import redis
-
 from pipelines.alerting.channels.webhook import verify
 from pipelines.clock import SystemClock
 from pipelines.events.embedded import EmbeddedValkey
@@ -75,7 +73,7 @@ class Site:
         self.receiver = receiver
         self.bus = EmbeddedValkey(embedded_folder(folder))
         self.bus.start()
-        self.client: redis.Redis = connect(self.bus.url, 5.0)
+        self.client = connect(self.bus.url, 5.0)
         self.publisher = RedisPublisher(self.bus.url, folder / "spool")
         self.publisher.open()
         self.alerts = folder / "alerts.jsonl"
