@@ -135,6 +135,13 @@ def test_a_case_outlives_the_worker_the_bus_and_a_bad_configuration(site: Site) 
     assert site.state()["unpublished"] == []
 
 
+def test_a_worker_told_to_end_while_it_still_compiles_ends_well(site: Site) -> None:
+    worker = site.start_worker()
+    until(lambda: site.said('"worker is up"') == 1, 60, "the worker is up")
+    worker.terminate()
+    assert worker.wait(60) == 0
+
+
 def test_a_second_worker_stands_by_and_takes_over_the_case(site: Site) -> None:
     first = site.start_worker()
     until(lambda: len(site.events("warned")) == 2, 60, "the first worker at work")
