@@ -3,7 +3,7 @@
 import { api, data, element, t } from "./page.js";
 import { Player } from "./player.js";
 import { stateText } from "./queue.js";
-import { hour, moment } from "./times.js";
+import { hour, moment, wallClock } from "./times.js";
 
 const BEFORE_S = 10;
 
@@ -163,7 +163,7 @@ function recording(found) {
 function earlier(one) {
   const text = [t(`kind.${one.kind}`), one.verdict ? t(`verdict.${one.verdict}`) : ""].filter(Boolean).join(" · ");
   const inside = data.may.judge ? element("a", { href: `/history?incident=${encodeURIComponent(one.incident_id)}` }, text) : element("span", {}, text);
-  return element("li", {}, element("time", {}, moment(one.opened_s)), inside);
+  return element("li", {}, element("time", {}, wallClock(one.opened_s).replace("T", " ")), inside);
 }
 
 function logText(line) {
