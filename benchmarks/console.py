@@ -4,8 +4,8 @@
         [--only delay,load,paint,hours]
 
 Embedded Valkey, a dispatcher and a console as processes of their own, SQLite; this process plays the workers: it publishes a
-picture of each camera every second (640 x 360 as a worker sends them, JPEG of about 35 KB, eight people in it) and the incidents. Chromium is headless and draws
-in software, so a screen with a graphics card costs less.
+picture of each camera every second (640 x 360 as a worker sends them, JPEG of about 32 KB, eight people in it) and the
+incidents. Chromium is headless and draws in software, so a screen with a graphics card costs less.
 
 `delay`: from just before an incident is published to its card in the page, 20 a minute, the wall running. `paint`: from the
 beginning of a load with nothing cached, logged in, to the first picture of the wall and the first card. `load`: CPU seconds per

@@ -198,6 +198,7 @@ def test_a_role_sees_what_it_may_and_nothing_else(site: Site, role: Role, scope:
     assert {"/now", "/account", "/live/queue"} <= pages
     assert ("/handover/2" in pages) == (role is not Role.VIEWER)
     assert ("/system" in pages) == ("/people" in pages) == (role is Role.ADMIN and scope == "site")
+    assert ('href="/footage"' in found["/now"].text) == (role in (Role.GUARD, Role.ADMIN))
     never = forbidden(site)
     for address, answer in found.items():
         text = text_of(answer)
