@@ -232,7 +232,8 @@ def take(browser: Browser, base: str, language: str) -> None:
     until(lambda: page.locator(".tile:not([data-stale])").count() == 4)
     page.wait_for_timeout(3000)
     save(page, "now", language)
-    page.locator(".alert").first.click()
+    # An alarm of the whole site has no picture.
+    page.locator(".alert", has_text={"en": "illegal parking", "zh-CN": "违法停车"}[language]).first.click()
     page.locator(".stage img").wait_for()
     page.wait_for_timeout(1500)
     save(page, "incident", language)
@@ -253,6 +254,7 @@ def take(browser: Browser, base: str, language: str) -> None:
     if zone.count():
         zone.click(force=True)
     root.wait_for_timeout(500)
+    until(lambda: root.locator("#live:not([data-stale])").count() == 1)
     save(root, "zones", language)
     root.context.close()
     page.context.close()
