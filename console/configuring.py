@@ -16,7 +16,7 @@ from pipelines.config.document import Document, parse
 from pipelines.config.drawing import Drawing, changes, drawing_of, place_on_picture
 from pipelines.config.edit import edit
 from pipelines.config.faults import Fault
-from pipelines.config.loader import as_text, examine, read_bytes, version_of
+from pipelines.config.loader import as_text, examine_document, read_bytes, version_of
 from pipelines.config.schema import Config
 from pipelines.config.secrets import secrets
 from pipelines.config.versions import Version, Versions, sha256_of
@@ -37,13 +37,11 @@ class OnDisk:
     text: str
     config: Config | None
     faults: list[Fault]
+    document: Document
 
     @property
     def base(self) -> str:
         return sha256_of(self.content)
-
-    def document(self) -> Document:
-        return parse(self.text.removeprefix("\ufeff").replace("\r\n", "\n"), os.environ)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +68,13 @@ def on_disk(parts: Parts) -> OnDisk:
     if path is None:
         raise Problem(409, "no_file", "the console runs without a configuration file: there is nothing to change")
     content = read_bytes(path)
-    config, faults = examine(as_text(content, path), os.environ)
-    return OnDisk(path, content, content.decode(), config, faults)
+    known = parts.on_disk
+    if isinstance(known, OnDisk) and (known.path, known.content) == (path, content):
+        return known
+    document = parse(as_text(content, path), os.environ)
+    config, faults = examine_document(document)
+    parts.on_disk = OnDisk(path, content, content.decode(), config, faults, document)
+    return parts.on_disk
 
 
 def good(found: OnDisk, base: str | None, versions: Versions) -> Config:
@@ -95,23 +98,23 @@ def drawing(config: Config, found: OnDisk, camera: str) -> Drawing:
     """What the file has of a camera. Raises Problem: there is no such camera in it."""
     if camera not in config.cameras:
         raise not_found("there is no such camera")
-    return drawing_of(config.cameras[camera], camera, found.document())
+    return drawing_of(config.cameras[camera], camera, found.document)
 
 
 def draft(parts: Parts, camera: str, base: str, wanted: Drawing) -> Draft:
     """Raises Problem: the file has changed or has faults; BadInput: it cannot be changed so."""
     found = on_disk(parts)
     config = good(found, base, versions_of(parts))
-    text = edit(found.text, changes(camera, drawing(config, found, camera), wanted), os.environ)
+    text = edit(found.text, changes(camera, drawing(config, found, camera), wanted), os.environ, found.document)
     return tried(found, text, camera)
 
 
 def tried(found: OnDisk, text: str, camera: str | None = None) -> Draft:
     """`text` through the checker, and through what builds a camera's engine from it."""
     plain = text.removeprefix("\ufeff").replace("\r\n", "\n")
-    config, faults = examine(plain, os.environ)
+    document = parse(plain, os.environ)
+    config, faults = examine_document(document)
     if config is not None:
-        document = parse(plain, os.environ)
         for name in config.cameras if camera is None else [camera]:
             try:
                 camera_spec(config, name)

@@ -60,6 +60,7 @@ class Effects:
         rules = self._folder / f"trial-{effect.effect_id}.yaml"
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._sweep(now_s)
             write_atomically(rules, content, durable=False, mode=0o600)
         except OSError as error:
             raise Unavailable(f"{self._folder} cannot be written: {error.strerror}") from error
@@ -75,6 +76,13 @@ class Effects:
         # The child dies with the thread that made it: one that lives exactly as long.
         Thread(target=self._work, args=(effect, command, rules), name="effect", daemon=True).start()
         return effect
+
+    def _sweep(self, now_s: float) -> None:
+        """What a console that was killed left."""
+        for path in self._folder.glob("trial-*.yaml"):
+            with suppress(OSError):
+                if path.stat().st_mtime < now_s - 2 * _LONGEST_S:
+                    path.unlink()
 
     def get(self, owner: str, effect_id: str) -> Effect | None:
         """None: there is none of this id that `owner` asked for."""

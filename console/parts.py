@@ -58,6 +58,8 @@ class Parts:
     feed: Feed
     effects: Effects
     config_path: Path | None = None
+    #: The file as it was read last (`console.configuring.OnDisk`), so that each look at it need not be a reading.
+    on_disk: object = None
     following: Following = field(default_factory=Following)
     blurs: Blurs = field(default_factory=Blurs)
     stop: Stop = field(default_factory=Stop)

@@ -2,7 +2,8 @@
 
     4 bytes: length of the JSON, big-endian | JSON | the JPEGs, one behind the other
 
-The JSON has `now_s`, `number` (send it back as `after` to get only what is new) and `cameras`: for each new picture
+The JSON has `now_s`, `number` (send it back as `after` to get only what is new), `config` (the version of the configuration: at
+another one the page asks for its cameras anew) and `cameras`: for each new picture
 `camera, time_s, bytes` (the length of its JPEG) and what was seen in it (`boxes, rules, view`; places 0..1).
 """
 
@@ -42,13 +43,15 @@ class Blurs:
             return jpeg
 
 
-def pack(now_s: float, number: int, pictures: Sequence[tuple[LivePicture, bytes]]) -> bytes:
+def pack(now_s: float, number: int, pictures: Sequence[tuple[LivePicture, bytes]], config_version: str = "") -> bytes:
     """`pictures` with the JPEG that this viewer may see of each."""
     cameras: list[dict[str, Any]] = [
         {"camera": picture.camera_id, "time_s": picture.time_s, "bytes": len(jpeg)} | seen_by_people(picture.overlay)
         for picture, jpeg in pictures
     ]
-    head = json.dumps({"now_s": now_s, "number": number, "cameras": cameras}, ensure_ascii=False).encode()
+    head = json.dumps(
+        {"now_s": now_s, "number": number, "config": config_version, "cameras": cameras}, ensure_ascii=False
+    ).encode()
     return b"".join((_HEAD.pack(len(head)), head, *(jpeg for _, jpeg in pictures)))
 
 

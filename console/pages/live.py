@@ -33,7 +33,9 @@ def wall_pictures(parts: TheseParts, caller: ThisCaller, after: Annotated[int, Q
         parts.live.want(name)
     number, pictures = parts.live.after(after, seen)
     shown = [(picture, jpeg) for picture in pictures if (jpeg := _shown_to(parts, caller, picture)) is not None]
-    return Response(wall.pack(parts.clock.now_s(), number, shown), media_type="application/octet-stream")
+    return Response(
+        wall.pack(parts.clock.now_s(), number, shown, parts.config_version), media_type="application/octet-stream"
+    )
 
 
 @router.get("/live/{camera}/picture")
@@ -45,7 +47,9 @@ def picture(parts: TheseParts, caller: ThisCaller, camera: str, after: Annotated
     parts.live.want(camera)
     number, pictures = parts.live.after(after, [camera])
     shown = [(one, jpeg) for one in pictures if (jpeg := _shown_to(parts, caller, one)) is not None]
-    return Response(wall.pack(parts.clock.now_s(), number, shown), media_type="application/octet-stream")
+    return Response(
+        wall.pack(parts.clock.now_s(), number, shown, parts.config_version), media_type="application/octet-stream"
+    )
 
 
 @router.get("/live/{camera}/video")

@@ -67,6 +67,7 @@ export class Overlay {
 
   down(event) {
     if (event.button !== 0) return;
+    const after = refOf(event.target, "after");
     const ref = refOf(event.target);
     if (this.mode === "ground") {
       const which = this.drawing.addGround(this.place(event));
@@ -81,9 +82,9 @@ export class Overlay {
       event.preventDefault();
       return;
     }
-    if (event.target.dataset.insert !== undefined && ref) {
-      const point = this.drawing.insert(ref, this.place(event));
-      this.dragged = { ...ref, point };
+    if (after) {
+      const point = this.drawing.insert(after, this.place(event));
+      this.dragged = { ...after, point };
       this.select(this.dragged, { focus: true });
     } else if (ref) {
       this.dragged = ref.point === null ? null : ref;
@@ -102,8 +103,8 @@ export class Overlay {
   }
 
   double(event) {
-    if (this.mode && this.draft.length >= 3) this.close();
-    else if (event.target.dataset.insert === undefined) return;
+    if (!this.mode || this.draft.length < 3) return;
+    this.close();
     event.preventDefault();
   }
 
@@ -166,7 +167,7 @@ export class Overlay {
       one.polygon.forEach((from, point) => {
         const to = one.polygon[(point + 1) % one.polygon.length];
         const [cx, cy] = this.at([(from[0] + to[0]) / 2, (from[1] + to[1]) / 2]);
-        put(`between ${named({ ...ref, point })}`, "circle", { class: "between", cx, cy, r: 5, "data-ref": named({ ...ref, point }), "data-insert": "" });
+        put(`between ${named({ ...ref, point })}`, "circle", { class: "between", cx, cy, r: 5, "data-after": named({ ...ref, point }) });
       });
     }
     one.polygon.forEach((at, point) => {
@@ -242,8 +243,8 @@ export class Overlay {
 
 export const named = (ref) => (ref ? `${ref.what}/${ref.which}/${ref.point ?? ""}` : "");
 
-function refOf(target) {
-  const text = target.dataset?.ref;
+function refOf(target, kind = "ref") {
+  const text = target.dataset?.[kind];
   if (!text) return null;
   const [what, which, point] = text.split("/");
   return { what, which: Number(which), point: point === "" ? null : Number(point) };

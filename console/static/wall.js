@@ -1,6 +1,6 @@
 // The wall: each camera's newest analysed picture, about once a second, with boxes, zones and running clocks drawn over it.
 
-import { connected, data, element, t } from "./page.js";
+import { api, connected, data, element, t } from "./page.js";
 import { clock, span } from "./times.js";
 
 const EVERY_MS = 1000;
@@ -9,6 +9,7 @@ const COLOURS = { person: "#8fe0ff", other: "#c9d2da", zone: "#7fb2d9", watch: "
 
 const tiles = new Map();
 let number = 0;
+let config = null;
 let followed = { camera: null };
 
 /** Pixels; the footer is the line with name and age. */
@@ -118,6 +119,8 @@ async function once() {
   const head = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, length)));
   clock.set(head.now_s);
   number = head.number;
+  if (config !== null && config !== head.config) followConfiguration();
+  config = head.config;
   let at = 4 + length;
   await Promise.all(
     head.cameras.map((seen) => {
@@ -127,6 +130,24 @@ async function once() {
     }),
   );
   ages();
+}
+
+/** Zones are drawn as they are now. Other cameras need another page: it is loaded anew when nothing is open in it. */
+async function followConfiguration() {
+  const cameras = await api("/api/v1/cameras", { background: true }).catch(() => null);
+  if (cameras === null) return;
+  for (const one of cameras) {
+    const mine = tiles.get(one.camera);
+    if (mine) mine.camera.zones = one.zones;
+  }
+  const same = cameras.length === tiles.size && cameras.every((one) => tiles.get(one.camera)?.camera.name === one.name);
+  if (!same) {
+    const idle = setInterval(() => {
+      if (document.querySelector("dialog[open], #detail:not([hidden])")) return;
+      clearInterval(idle);
+      location.reload();
+    }, EVERY_MS);
+  }
 }
 
 async function show(seen, jpeg) {

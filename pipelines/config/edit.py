@@ -50,8 +50,9 @@ class Rename:
 Change: TypeAlias = Put | Drop | Rename
 
 
-def edit(text: str, changes: Iterable[Change], environ: Mapping[str, str]) -> str:
-    """`text` with the changes, one after the other; a place is that after the changes before it.
+def edit(text: str, changes: Iterable[Change], environ: Mapping[str, str], document: Document | None = None) -> str:
+    """`text` with the changes, one after the other; a place is that after the changes before it. `document`: `text` as read
+    already, which saves reading it again.
 
     Raises:
         BadInput: the text cannot be read, or a change cannot be made in it; the message names the line.
@@ -63,20 +64,24 @@ def edit(text: str, changes: Iterable[Change], environ: Mapping[str, str]) -> st
         if isinstance(change, Put):
             puts.append(change)
             continue
-        text = _changed(_changed(text, puts, environ), [change], environ)
+        for some in (puts, [change]):
+            text, document = _changed(text, some, environ, document)
         puts = []
-    return bom + _changed(text, puts, environ)
+    return bom + _changed(text, puts, environ, document)[0]
 
 
-def _changed(text: str, changes: Sequence[Change], environ: Mapping[str, str]) -> str:
+def _changed(
+    text: str, changes: Sequence[Change], environ: Mapping[str, str], known: Document | None
+) -> tuple[str, Document | None]:
+    """The text, and what it reads as (None: not known)."""
     if not changes:
-        return text
-    document = _read(text, environ)
+        return text, known
+    document = known if known is not None and isinstance(known.values, dict) else _read(text, environ)
     wanted = copy.deepcopy(document.values)
     for change in changes:
         _apply(wanted, change)
     if _same(wanted, document.values):
-        return text
+        return text, document
     try:
         return _in_pieces(text, changes, document.values, wanted, environ)
     except splice.Hard:
@@ -90,12 +95,15 @@ def _changed(text: str, changes: Sequence[Change], environ: Mapping[str, str]) -
         whole = round_trip(text, change_all, splice.compose(text))
     except (YAMLError, splice.Hard, KeyError, TypeError, IndexError) as error:
         raise _cannot(document, changes[0]) from error
-    if _read(whole, environ).values != wanted:
+    again = _read(whole, environ)
+    if not _same(again.values, wanted):
         raise _cannot(document, changes[0])
-    return whole
+    return whole, again
 
 
-def _in_pieces(text: str, changes: Sequence[Change], old: Any, wanted: Any, environ: Mapping[str, str]) -> str:
+def _in_pieces(
+    text: str, changes: Sequence[Change], old: Any, wanted: Any, environ: Mapping[str, str]
+) -> tuple[str, Document]:
     """Raises Hard: it does not come to what is wanted."""
     first = changes[0]
     for number in range(_ROUNDS):
@@ -113,7 +121,7 @@ def _in_pieces(text: str, changes: Sequence[Change], old: Any, wanted: Any, envi
         if any(not fault.place for fault in again.faults):
             raise splice.Hard  # not YAML any more
         if _same(again.values, wanted):
-            return text
+            return text, again
         old = again.values
     raise splice.Hard
 

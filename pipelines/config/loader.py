@@ -54,7 +54,11 @@ def load_text(text: str, name: str, environ: Mapping[str, str]) -> Config:
 
 def examine(text: str, environ: Mapping[str, str]) -> tuple[Config | None, list[Fault]]:
     """The configuration (None when it has faults) and every fault, each once, in the order of the lines."""
-    document = parse(text, environ)
+    return examine_document(parse(text, environ))
+
+
+def examine_document(document: Document) -> tuple[Config | None, list[Fault]]:
+    """As `examine`, of what was read already."""
     if document.values is None and not document.faults:
         document.faults.append(Fault(1, (), "the file is empty; it needs at least cameras:"))
     elif not isinstance(document.values, dict) and not document.faults:

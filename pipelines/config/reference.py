@@ -16,7 +16,8 @@ One YAML file describes a site. `configs/gatewatch.yaml` has every key with its 
 worked example. `gatewatch config check` names every fault with file and line, `gatewatch config show` prints what is in
 force with secrets masked, `gatewatch config schema > gatewatch.schema.json` makes editors complete and check
 (`# yaml-language-server: $schema=gatewatch.schema.json` in the first line). A running Gatewatch takes a changed file up by
-itself, or at once after SIGHUP; a bad one changes nothing and is told in the log.
+itself, or at once after SIGHUP; a bad one changes nothing and is told in the log. Zones, masks, ground points and rules
+can also be drawn in the control room ([console.md](console.md)), which changes these lines and no others.
 
 - **Durations and sizes** have a unit: `500ms`, `90s`, `3m`, `12h`, `30d`, `2w`; `500MB`, `50GiB`. Plain numbers are
   seconds and bytes.

@@ -61,7 +61,17 @@ def sha256_of(content: bytes) -> str:
 def is_writable(path: Path) -> bool:
     """Whether this process may put another file in its place."""
     real = path.resolve()
-    return os.access(real.parent, os.W_OK | os.X_OK) and os.access(real, os.W_OK) and not real.is_mount()
+    return os.access(real.parent, os.W_OK | os.X_OK) and os.access(real, os.W_OK) and not _is_mounted(real)
+
+
+def _is_mounted(path: Path) -> bool:
+    """Whether the file itself is a mount, as a container's single file is: nothing can be renamed over it."""
+    try:
+        lines = Path("/proc/self/mountinfo").read_text("utf-8", "replace").splitlines()
+    except OSError:
+        return False
+    escaped = str(path).replace("\\", "\\134").replace(" ", "\\040").replace("\t", "\\011").replace("\n", "\\012")
+    return any(line.split(" ")[4:5] == [escaped] for line in lines)
 
 
 class Versions:
