@@ -73,7 +73,7 @@ async function fetched() {
 async function changedBy(error) {
   const before = shown;
   const found = await fetched();
-  if (!found) return;
+  if (!found || found.faults.length) return;
   const who = error.problem.who;
   if (shown === before) {
     say(t("cameras.changed_elsewhere", { who }));
