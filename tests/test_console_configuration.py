@@ -183,6 +183,7 @@ def test_going_back_shows_what_it_changes_and_gives_the_same_bytes(site: Site, a
     made = admin.post(f"{VERSIONS}/1/revert", json={"base": found["base"], "why": "wrong kerb"}).json()
     assert (made["number"], made["what"], made["reverted_to"], made["in_force"]) == (3, "reverted", 1, True)
     assert path_of(site).read_bytes() == before
+    assert [one["in_force"] for one in admin.get(VERSIONS).json()] == [True, False, False]
     assert admin.get(f"{VERSIONS}/9").status_code == 404
 
 
@@ -290,6 +291,8 @@ def test_a_file_with_faults_is_not_edited(site: Site, admin: TestClient) -> None
     path_of(site).write_text(path_of(site).read_text("utf-8").replace("severity: 1", "severity: 9"))
     found = admin.get(URL).json()
     assert "severity" in found["faults"][0]["text"]
+    assert [zone["name"] for zone in found["zones"]] == ["kerb"], "what is in force is shown"
+    assert found["rules"][0]["fields"]["after"] is None
     answer = applied(admin, body | {"base": found["base"]})
     assert (answer.status_code, answer.json()["code"]) == (409, "faults")
 
@@ -417,6 +420,9 @@ def test_the_console_follows_its_file_and_keeps_what_was_there_when_it_has_fault
     state = admin.get("/api/v1/configuration").json()
     assert (state["faults"], state["needs_restart"]) == ([], ["console.port"])
     assert state["config_version"] == load(path).version
+    wall = admin.get("/live/wall").content
+    # The open wall asks for its cameras anew when this changes.
+    assert json.loads(wall[4 : 4 + int.from_bytes(wall[:4], "big")])["config"] == load(path).version
     assert parts.config.console.port == 8470
     assert parts.config.recording.keep == 45 * 86_400.0
 

@@ -17,7 +17,7 @@ from console.gate import TheseParts, ThisCaller
 from console.parts import Parts
 from console.problems import Problem, not_found
 from pipelines.access.roles import Permission
-from pipelines.config.drawing import FIELDS, Drawing, defaults_of
+from pipelines.config.drawing import FIELDS, defaults_of, drawing_of
 from pipelines.config.loader import version_of
 from pipelines.config.versions import Changed, Version, is_writable
 
@@ -34,7 +34,8 @@ def show(parts: TheseParts, camera: CameraId) -> Any:
     config = found.config or parts.config
     if camera not in config.cameras:
         raise not_found("there is no such camera")
-    drawn = configuring.drawing(config, found, camera) if found.config is not None else Drawing()
+    document = None if found.config is None else found.document
+    drawn = drawing_of(config.cameras[camera], camera, document)
     who, at_s, _ = configuring.versions_of(parts).last_change(found.path)
     return {
         "camera": camera,
@@ -118,7 +119,10 @@ def in_force(parts: TheseParts) -> Any:
 def list_versions(parts: TheseParts) -> Any:
     """Newest first."""
     base = configuring.on_disk(parts).base
-    return [_version(one, base) for one in configuring.versions_of(parts).all()]
+    known = configuring.versions_of(parts).all()
+    # An older one may be the same to the byte: what was put there last is what is in force.
+    newest = next((one.number for one in known if one.sha256 == base), None)
+    return [_version(one, one.number == newest) for one in known]
 
 
 @api.get("/configuration/versions/{number}", response_model=shapes.VersionDiff, responses=refusals(404, 409))
@@ -127,7 +131,7 @@ def show_version(parts: TheseParts, number: Number) -> Any:
     """What would change if the file became this version again, through the same checker."""
     version, tried = _of_version(parts, number)
     return {
-        "version": _version(version, tried.before.base),
+        "version": _version(version, version.sha256 == tried.before.base),
         "base": tried.before.base,
         "diff": tried.diff(),
         "faults": _faults(tried, None),
@@ -163,7 +167,7 @@ def _put(parts: Parts, tried: Draft, who: str, why: str, **about: Any) -> dict[s
     except Changed as error:
         raise configuring.changed(error.who, error.at_s, error.by_hand) from error
     parts.following.wake()
-    return _version(made, made.sha256)
+    return _version(made, True)
 
 
 def _effect(parts: Parts, found: Effect) -> dict[str, Any]:
@@ -175,6 +179,6 @@ def _faults(tried: Draft, camera: str | None) -> list[dict[str, Any]]:
     return [configuring.fault_json(fault, tried.before.path.name, camera) for fault in tried.faults]
 
 
-def _version(version: Version, base: str) -> dict[str, Any]:
+def _version(version: Version, in_force: bool) -> dict[str, Any]:
     names = ("number", "what", "who", "at_s", "why", "config_version", "camera", "reverted_to")
-    return {name: getattr(version, name) for name in names} | {"in_force": version.sha256 == base}
+    return {name: getattr(version, name) for name in names} | {"in_force": in_force}

@@ -90,6 +90,7 @@ async function changedBy(error) {
 }
 
 async function preview() {
+  if (document.body.dataset.frozen === "true") return;
   const mine = ++turn;
   try {
     const found = await api(`${url()}/preview`, { method: "POST", body: drawing.body(base) });
@@ -205,7 +206,7 @@ at("undo").addEventListener("click", () => drawing.undo());
 at("redo").addEventListener("click", () => drawing.redo());
 
 document.addEventListener("keydown", (event) => {
-  if (event.target.closest("input, textarea, select")) return;
+  if (event.target.closest("input, textarea, select") || document.body.dataset.frozen === "true") return;
   const key = event.key.toLowerCase();
   if (event.ctrlKey || event.metaKey) {
     if (key !== "z" && key !== "y") return;

@@ -78,15 +78,19 @@ class Drawing:
     rules: tuple[DrawnRule, ...] = ()
 
 
-def drawing_of(camera: Camera, camera_id: str, document: Document) -> Drawing:
-    """What the file says now."""
+def drawing_of(camera: Camera, camera_id: str, document: Document | None) -> Drawing:
+    """What the file says now. `document` None: what is in force, whatever the file says."""
     at: Place = ("cameras", camera_id)
     return Drawing(
         tuple(DrawnZone(name, tuple(zone.polygon), name) for name, zone in camera.zones.items()),
         tuple(DrawnMask(tuple(mask), number) for number, mask in enumerate(camera.masks)),
         tuple(DrawnPoint(one.picture, one.metres, number) for number, one in enumerate(camera.ground)),
         tuple(
-            DrawnRule(rule.kind, _fields(rule, (*at, "rules", number), document), number)
+            DrawnRule(
+                rule.kind,
+                _in_force(rule) if document is None else _fields(rule, (*at, "rules", number), document),
+                number,
+            )
             for number, rule in enumerate(camera.rules)
         ),
     )
@@ -181,6 +185,11 @@ def _fields(rule: Rule, at: Place, document: Document) -> dict[str, str | None]:
         else _as_text(key, values[key])
         for key in FIELDS[rule.kind]
     }
+
+
+def _in_force(rule: Rule) -> dict[str, str | None]:
+    resolved = rule.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    return {key: None if (value := resolved.get(key)) is None else str(value) for key in FIELDS[rule.kind]}
 
 
 def _as_text(key: str, value: Any) -> str:
