@@ -2,81 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import threading
-from pathlib import Path
 from typing import Any
 
-import jsonschema
 import pytest
 from sqlalchemy import text
 
-from pipelines.alerting import actions, by_hand
-from pipelines.alerting.dispatcher import Dispatcher
+from pipelines.alerting import actions
 from pipelines.alerting.life import Conflict, State, Verdict
-from pipelines.alerting.routing import Policy, Recipient
+from pipelines.alerting.testing import NOW_S, Room
 from pipelines.errors import BadInput
-from pipelines.events.bus import Delivery
-from pipelines.events.envelope import Event, event_schema, incident_event
-from pipelines.metrics import Metrics
-from pipelines.store import outbox, receipts, snoozes, threads
+from pipelines.events.envelope import Event, incident_event
+from pipelines.store import threads
 from pipelines.store.database import Database, Refused
-from pipelines.store.queries import AlertFilter, list_alerts, show_incident
-from pipelines.testing import FakeClock, an_incident
-from vision.incident import Phase
-
-NOW_S = 1_790_000_500.0
-
-
-class Bus:
-    """Hands out what the test puts in."""
-
-    def __init__(self) -> None:
-        self.waiting: list[Event] = []
-
-    def read(self, limit: int, block_s: float) -> list[Delivery]:
-        taken, self.waiting = self.waiting, []
-        return [Delivery(f"{number}-0", event.to_json().encode(), 1) for number, event in enumerate(taken)]
-
-    def acknowledge(self, entry_ids: list[str]) -> None:
-        pass
-
-    def dead_letter(self, delivery: Delivery, reason: str) -> None:
-        raise AssertionError(reason)
-
-
-class Room:
-    """A dispatcher over a real store; two recipients with one channel each."""
-
-    def __init__(self, database: Database) -> None:
-        self.database, self.bus, self.clock = database, Bus(), FakeClock(NOW_S)
-        policy = Policy((Recipient("guard", ("log",)), Recipient("head", ("log",))))
-        self.dispatcher = Dispatcher(self.bus, database, policy, self.clock, Metrics())
-
-    def tell(self, *events: Event) -> None:
-        self.bus.waiting += events
-        self.dispatcher.run_once()
-
-    def send(self, *recipients: str) -> None:
-        """As a sender does: lease and write the receipts of these recipients."""
-        with self.database.write() as connection:
-            leased = outbox.claim(connection, "log", owner="me", now_s=self.clock.now_s(), lease_s=30, limit=100)
-            results = [
-                receipts.Result(one.delivery_id, one.alert_id, "sent", "ok", self.clock.now_s(), 0.0)
-                for one in leased
-                if one.recipient in recipients
-            ]
-            receipts.finish(connection, results, "me", self.clock.now_s())
-
-    def shown(self, incident_id: str = "case-1") -> dict[str, Any]:
-        with self.database.reading() as connection:
-            found = show_incident(connection, incident_id)
-        assert found is not None
-        return found
-
-    def alert_states(self) -> dict[str, str]:
-        with self.database.reading() as connection:
-            return {row["recipient"]: row["state"] for row in list_alerts(connection, AlertFilter()).rows}
+from pipelines.store.queries import AlertFilter, list_alerts
+from pipelines.testing import an_incident
 
 
 @pytest.fixture
@@ -246,121 +186,3 @@ def test_the_list_of_what_waits_for_a_person(room: Room) -> None:
     ]
     assert rows[0]["camera_name"] == "North"
     assert rows[0]["incident_closed_s"] is None
-
-
-def snooze(room: Room, **changes: Any) -> int:
-    given: dict[str, Any] = {"severity": 2, "until_s": NOW_S + 600, "reason": "road works", "who": "Wang"}
-    given |= {"now_s": NOW_S} | changes
-    return actions.snooze(room.database, "gate-north", "illegal_parking:kerb", **given)
-
-
-def test_a_snoozed_rule_tells_nobody_but_is_recorded_and_level_1_is_told(room: Room) -> None:
-    number = snooze(room)
-    room.tell(
-        opened("quiet"),
-        opened("grave", severity=1),
-        opened("elsewhere", camera_id="gate-south"),
-        opened("other", rule_id="crowding:kerb", kind="crowding"),
-    )
-    with room.database.reading() as connection:
-        told = {row["incident_id"] for row in list_alerts(connection, AlertFilter()).rows}
-        assert [row["reason"] for row in snoozes.in_force(connection, NOW_S, "gate-north")] == ["road works"]
-    assert told == {"grave", "elsewhere", "other"}
-    assert room.shown("quiet")["thread"]["silenced"] == f"snooze {number}"
-    # When it is over, an incident that still goes on is told at its next news.
-    actions.unsnooze(room.database, number, who="Li", now_s=NOW_S + 1)
-    room.tell(opened("quiet", revision=2, phase=Phase.UPDATED))
-    assert [alert["recipient"] for alert in room.shown("quiet")["alerts"]] == ["guard", "head"]
-    with room.database.reading() as connection:
-        assert snoozes.in_force(connection, NOW_S + 2) == []
-        (past,) = snoozes.newest(connection)
-        audited = connection.execute(text("SELECT who, action, subject FROM audit ORDER BY audit_id")).all()
-    assert (past["who"], past["ended_by"]) == ("Wang", "Li")
-    assert audited == [
-        ("Wang", "snooze", "gate-north: illegal_parking:kerb"),
-        ("Li", "unsnooze", "gate-north: illegal_parking:kerb"),
-    ]
-    with pytest.raises(BadInput, match="no snooze"):
-        actions.unsnooze(room.database, number, who="Li", now_s=NOW_S + 3)
-
-
-def test_a_snooze_ends_by_itself(room: Room) -> None:
-    snooze(room)
-    room.clock.advance(601)
-    room.tell(opened())
-    assert room.alert_states() == {"guard": "pending", "head": "pending"}
-
-
-@pytest.mark.parametrize(
-    ("changes", "said"),
-    [
-        ({"reason": " "}, "reason"),
-        ({"severity": 1}, "level 1"),
-        ({"until_s": NOW_S}, "future"),
-        ({"until_s": NOW_S + 40 * 86400}, "31 days"),
-    ],
-)
-def test_snoozes_that_are_refused(room: Room, changes: dict[str, Any], said: str) -> None:
-    with pytest.raises(BadInput, match=said):
-        snooze(room, **changes)
-
-
-def raised(**changes: Any) -> by_hand.Raised:
-    given: dict[str, Any] = {"kind": "other", "camera": "gate-north", "camera_name": "North", "at_s": NOW_S - 30}
-    return by_hand.Raised(**(given | changes))
-
-
-def test_an_incident_raised_by_hand_goes_the_way_of_every_other(room: Room) -> None:
-    event = by_hand.event_of(
-        raised(note="a man climbs the fence", plate="京A12345"), who="Wang", now_s=NOW_S, config_version="v1"
-    )
-    jsonschema.validate(json.loads(event.to_json()), event_schema())
-    room.tell(event)
-    found = room.shown(event.subject)
-    assert (found["kind"], found["rule"], found["opened_s"], found["updated_s"]) == (
-        "other",
-        "by_hand",
-        NOW_S - 30,
-        NOW_S,
-    )
-    assert {name: item["value"] for name, item in found["evidence"].items()} == {
-        "raised_by": "Wang",
-        "note": "a man climbs the fence",
-        "plate": "京A12345",
-    }
-    assert room.alert_states() == {"guard": "pending", "head": "pending"}
-    # No camera sees its end: it is over when a person closes it.
-    actions.close(room.database, event.subject, Verdict.TRUE, who="Wang", now_s=NOW_S + 100)
-    found = room.shown(event.subject)
-    assert (found["phase"], found["closed_s"], found["revision"]) == ("closed", NOW_S + 100, 2)
-    assert [one["type"] for one in found["events"]] == ["incident.opened", "incident.closed"]
-    jsonschema.validate(found["events"][1]["body"], event_schema())
-
-
-@pytest.mark.parametrize(
-    ("changes", "said"),
-    [
-        ({"at_s": NOW_S + 120}, "has not come"),
-        ({"note": "x" * 1001}, "1000 characters"),
-        ({"plate": "x" * 21}, "number plate"),
-        ({"plate": "a\x00b"}, "number plate"),
-        ({"severity": 5}, "level"),
-    ],
-)
-def test_what_cannot_be_raised(changes: dict[str, Any], said: str) -> None:
-    with pytest.raises(BadInput, match=said):
-        by_hand.event_of(raised(**changes), who="Wang", now_s=NOW_S, config_version="v1")
-
-
-def test_a_picture_is_copied_into_the_record(tmp_path: Path) -> None:
-    picture = tmp_path / "seen.jpg"
-    picture.write_bytes(b"\xff\xd8\xff\xe0 something")
-    record = by_hand.keep_picture(tmp_path / "data", "case-9", picture, NOW_S)
-    assert (tmp_path / "data" / "pictures" / record["path"]).read_bytes() == picture.read_bytes()
-    assert record["captured_at"] == "2026-09-21T14:21:40.000Z"
-    for bad in (tmp_path / "nothing.jpg", tmp_path):
-        with pytest.raises(BadInput, match="cannot be read"):
-            by_hand.keep_picture(tmp_path, "case-9", bad, NOW_S)
-    picture.write_bytes(b"GIF89a")
-    with pytest.raises(BadInput, match="not a JPEG"):
-        by_hand.keep_picture(tmp_path, "case-9", picture, NOW_S)

@@ -90,6 +90,12 @@ def due(connection: Connection, now_s: float, limit: int) -> list[str]:
     return list(connection.scalars(chosen))
 
 
+def next_due_s(connection: Connection) -> float | None:
+    """When a dispatcher has to look at a thread next; None: at none."""
+    found: float | None = connection.scalar(select(func.min(threads.c.due_s)))
+    return found
+
+
 def unreached(connection: Connection, before_s: float, limit: int) -> list[str]:
     """Incidents that were to be told before then, and no channel has a receipt; none that an alarm was raised for."""
     chosen = (
