@@ -7,6 +7,7 @@ machine (with PostgreSQL) finds no file, and sends again.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import threading
@@ -48,12 +49,14 @@ class Journal:
     def clear_up(self) -> None:
         """Remove what is a week old."""
         before_s = time.time() - _KEPT_S
-        for path in self._folder.glob("*.sent") if self._folder.is_dir() else ():
-            try:
+        try:
+            files = list(self._folder.glob("*.sent"))
+        except OSError:
+            return  # no folder, or none for us
+        for path in files:
+            with contextlib.suppress(OSError):  # somebody else did
                 if path.stat().st_mtime < before_s:
                     path.unlink()
-            except OSError:
-                continue  # somebody else did
 
     def _path(self, owner: str, channel: str) -> Path:
         return self._folder / (re.sub(r"[^\w.-]", "_", f"{owner}.{channel}") + ".sent")
