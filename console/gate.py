@@ -12,9 +12,10 @@ from fastapi.concurrency import run_in_threadpool
 from console.access import Access, access_of
 from console.parts import Parts
 from console.problems import Problem, not_found
-from pipelines.access.roles import Principal, sees_all
+from pipelines.access.roles import Permission, Principal, sees_all
 from pipelines.access.sessions import Session
 from pipelines.store import handovers
+from pipelines.store.people import note
 from pipelines.store.scope import camera_of_alert, camera_of_incident
 
 COOKIE: Final = "gatewatch"
@@ -95,12 +96,29 @@ def _admit(request: Request, access: Access) -> Caller | None:
     wait_s = parts(request).by_caller.take(found.principal.key)
     if wait_s > 0.0:
         raise Problem(429, "too_many", "too many requests", {"Retry-After": str(max(1, round(wait_s)))})
-    if not access.admits(found.principal):
-        raise Problem(403, "not_allowed", f"the role {found.principal.role} may not do this, or not for the whole site")
-    _check_scope(request, found.principal)
-    if access.originals and not parts(request).unblurred(found.principal):
-        raise Problem(403, "blurred_only", "this role sees people only blurred, and video cannot be blurred")
+    try:
+        _check_may(request, access, found.principal)
+    except Problem as refusal:
+        if access.permission is Permission.EXPORT:
+            _note_refusal(request, found, refusal)
+        raise
     return found
+
+
+def _check_may(request: Request, access: Access, principal: Principal) -> None:
+    """Raises Problem."""
+    if not access.admits(principal):
+        raise Problem(403, "not_allowed", f"the role {principal.role} may not do this, or not for the whole site")
+    _check_scope(request, principal)
+    if access.originals and not parts(request).unblurred(principal):
+        raise Problem(403, "blurred_only", "this role sees people only blurred, and video cannot be blurred")
+
+
+def _note_refusal(request: Request, caller: Caller, refusal: Problem) -> None:
+    """An inspection asks who wanted to take something out, and did not get it."""
+    detail = {"camera": request.path_params.get("camera", ""), "why": refusal.code}
+    with parts(request).database.write() as connection:
+        note(connection, parts(request).clock.now_s(), caller.name, "export.refused", request.url.path, detail)
 
 
 def _who(request: Request, access: Access) -> Caller | None:

@@ -132,8 +132,9 @@ def test_answers(filled_site: WrittenSite) -> None:
 
 def test_incidents_and_how_often_right(filled_site: WrittenSite) -> None:
     sheet = filled_site.sheet()
-    assert value(sheet, "incidents") == Count(11, "incidents")  # drills are none, nor what lies a second outside
+    assert value(sheet, "incidents") == Count(12, "incidents")  # drills are none, nor what lies a second outside
     assert value(sheet, "incidents", "north") == Count(8, "incidents")
+    assert [one.camera for one in sheet.chapters] == [SITE, "north", "south", "office"]  # not what names no camera
     kinds = {
         one.of[0].value: one.value for camera, one in every_figure(sheet) if one.key == "incidents_of" and not camera
     }
@@ -156,7 +157,7 @@ def test_incidents_and_how_often_right(filled_site: WrittenSite) -> None:
     assert sheet.by_day[date(2026, 11, 17)] == {"illegal_parking": 2}
     assert sheet.by_day[date(2026, 11, 22)] == {}
     assert sheet.week[0][0] == 1
-    assert sum(map(sum, sheet.week)) == 11
+    assert sum(map(sum, sheet.week)) == 12
 
 
 def test_repetition_crowds_access_and_drills(filled_site: WrittenSite) -> None:
@@ -190,7 +191,8 @@ def test_repetition_crowds_access_and_drills(filled_site: WrittenSite) -> None:
     assert value(sheet, "exports_footage", "north") == Count(2, "exports")
     assert value(sheet, "exports_data") == Count(2, "exports")
     assert (value(sheet, "views"), value(sheet, "views", "south")) == (Count(2, "views"), Count(1, "views"))
-    for key in ("refusals", "guard_post", "rounds", "rectifications"):
+    assert value(sheet, "refusals") == Count(1, "exports")
+    for key in ("guard_post", "rounds", "rectifications"):
         assert figure(sheet, key).value is None
 
 

@@ -28,7 +28,7 @@ from pipelines.errors import BadInput
 from pipelines.report import spoken
 from pipelines.report.html import html
 from pipelines.report.making import Order, console_of, make
-from pipelines.report.model import Sheet
+from pipelines.report.model import Count, Sheet
 from pipelines.report.period import Wanted
 from pipelines.report.spoken import percent, standing
 from pipelines.report.testing import CONFIG, NAME, NOW_S, WrittenSite, fill, record
@@ -152,11 +152,11 @@ def test_names_are_escaped_and_nothing_is_loaded(site: WrittenSite) -> None:
     assert {href for href, _ in found.links if href.startswith("#")} <= found.targets
 
 
-def console_of_chen(site: WrittenSite, cameras: list[str] | None = None) -> TestClient:
+def console_of_chen(site: WrittenSite, cameras: list[str] | None = None, role: Role = Role.ANALYST) -> TestClient:
     """The console as an analyst's program calls it, on the Monday after."""
     parts = parts_of(site.config, site.store, FakeClock(NOW_S), Passwords.cheap(), Stop(), "v")
-    parts.people.add_user("chen", Role.ANALYST, "correct horse battery", by="setup")
-    token = parts.people.add_token("chen", Role.ANALYST, 86_400.0, by="setup", cameras=cameras)[1]
+    parts.people.add_user("chen", role, "correct horse battery", by="setup")
+    token = parts.people.add_token("chen", role, 86_400.0, by="setup", cameras=cameras)[1]
     return TestClient(create_app(parts), "http://console", headers={"Authorization": f"Bearer {token}"})
 
 
@@ -188,7 +188,7 @@ def test_many_incidents_are_not_all_listed(site: WrittenSite, monkeypatch: pytes
     monkeypatch.setattr("pipelines.report.html.MOST_BEHIND", 2)
     page = html(site.sheet(), "en", BASE)
     assert len(re.findall(r'<tr id="i\d+"', page)) == 4
-    assert "9 more are not listed here" in page
+    assert "10 more are not listed here" in page
     assert "2 more are not listed here; the number opens them" in page
 
 
@@ -270,7 +270,7 @@ def test_a_workbook_that_would_be_too_long(site: WrittenSite, monkeypatch: pytes
     _, behind, cases, _ = Workbook(xlsx(site.sheet(), "en", BASE)).rows.values()
     assert len(behind) == 7
     assert "more rows are not listed here" in behind[-1][0]
-    assert cases[-1] == ["8 more rows are not listed here; the history has them"]
+    assert cases[-1] == ["9 more rows are not listed here; the history has them"]
 
 
 @pytest.mark.parametrize(("package", "kind"), [("xlsxwriter", "xlsx"), ("fpdf", "pdf")])
@@ -308,6 +308,23 @@ def test_over_http_for_some_cameras(site: WrittenSite) -> None:
     assert set(whole["cases"]) == {"case-i4", "a-gap", "old-gap"}
     for other in ("case-i1", "north", "北门", "office", "yard"):
         assert other not in answer.text
+
+
+def test_who_was_refused_an_export_is_in_the_audit_and_on_the_sheet(site: WrittenSite) -> None:
+    client = console_of_chen(site, role=Role.GUARD)
+    asked = {"from_s": 1, "to_s": 2, "reason": "r"}
+    for path, params in (("/api/v1/report", {}), ("/api/v1/cameras/north/video", asked), ("/api/v1/people", {})):
+        assert client.get(path, params=params).status_code in (403, 404)
+    with site.store.read() as connection:
+        refused = select(audit.c.who, audit.c.subject, audit.c.detail).where(audit.c.action == "export.refused")
+        lines = [tuple(row) for row in connection.execute(refused.order_by(audit.c.audit_id))][1:]
+    assert lines == [
+        ("token:chen", "/api/v1/report", {"camera": "", "why": "not_allowed"}),
+        ("token:chen", "/api/v1/cameras/north/video", {"camera": "north", "why": "not_allowed"}),
+    ]
+    found = site.sheet().whole.figure("refusals")
+    assert found is not None
+    assert found.value == Count(1, "exports")  # the one of the week; these two are of the Monday after
 
 
 def config_file(site: WrittenSite, tmp_path: Path) -> str:

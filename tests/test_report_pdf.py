@@ -111,7 +111,7 @@ def test_chinese_is_drawn(site: WrittenSite) -> None:
 
 def test_many_incidents_end_with_how_many_more(site: WrittenSite, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pipelines.report.pdf.MOST_CASES", 4)
-    assert "9 more are not listed here" in text_of(pdf(site.sheet(), "en", BASE)).replace("\r\n", " ")
+    assert "10 more are not listed here" in text_of(pdf(site.sheet(), "en", BASE)).replace("\r\n", " ")
 
 
 def test_a_machine_without_a_font(site: WrittenSite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,6 +19,7 @@ from pipelines.store.columns import DENSITIES, Columns
 from pipelines.store.database import Database
 from pipelines.store.inspection import Case, Line
 from pipelines.store.queries import IncidentFilter
+from pipelines.workers.overload import EVERY_CAMERA
 
 #: A picture that does not show what it should. The worker judges that.
 PICTURE_FAULTS: Final = ("frozen", "dark", "covered", "blurred", "view_moved")
@@ -27,7 +28,7 @@ CAMERA_FAULTS: Final = ("recording_gap", "signal_lost", *PICTURE_FAULTS)
 #: GB/T 29315-2012 (reported): a fault of the system is mended within a day.
 FAULT_S: Final = 86_400.0
 #: Cameras of this name are the site itself.
-NO_CAMERA: Final = ("", "-")
+NO_CAMERA: Final = ("", "-", EVERY_CAMERA)
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,7 +104,7 @@ def access(facts: Facts, scope: Scope) -> Group:
     if scope.camera != SITE:
         return Group("access", (*figures, _views(facts, scope.camera)))
     if facts.partial:
-        figures.append(Figure("exports_data", None, "audit", "whole_site_only"))
+        figures += [Figure(key, None, "audit", "whole_site_only") for key in ("exports_data", "refusals")]
     else:
         data = [one for one in facts.audit if one.action in ("export", "report.made")]
         by = {name: sum(one.action == name for one in data) for name in ("export", "report.made")}
@@ -112,8 +112,9 @@ def access(facts: Facts, scope: Scope) -> Group:
             (f"did_{name.replace('.', '_')}", (Said("number", count),)) for name, count in by.items() if count
         )
         figures.append(Figure("exports_data", Count(len(data), "exports"), "audit", notes=notes))
-    refused = Figure("refusals", None, "audit", "no_refusals")
-    return Group("access", (*figures, refused, _views(facts, SITE)))
+        refused = sum(one.action == "export.refused" for one in facts.audit)
+        figures.append(Figure("refusals", Count(refused, "exports"), "audit"))
+    return Group("access", (*figures, _views(facts, SITE)))
 
 
 def _footage_out(facts: Facts, camera: str) -> Figure:

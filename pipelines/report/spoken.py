@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from pipelines.alerting.vocabulary import duration
+from pipelines.report.facts import NO_CAMERA
 from pipelines.report.model import (
     Above,
     Behind,
@@ -115,7 +116,7 @@ class Speaker:
         return str(value)
 
     def camera(self, name: str) -> str:
-        return self.text("site") if name in ("", "-") else self.sheet.names.get(name, name)
+        return self.text("site") if name in NO_CAMERA else self.sheet.names.get(name, name)
 
     def moment(self, time_s: float | None) -> str:
         """`2026-11-16 08:00:00` on the site's clock."""

@@ -194,6 +194,7 @@ def fill(site: WrittenSite) -> None:
     site.tell("long-gap", "2026-11-21T20:00", "north", "recording_gap", zone="", ends_s=None)
     site.tell("covered", "2026-11-20T06:00", "north", "covered", zone="", ends_s=3600.0)
     site.tell("blurred", "2026-11-20T06:30", "north", "blurred", zone="", ends_s=3600.0)
+    site.tell("overload", "2026-11-20T16:30", "all-cameras", "overload", zone="", level=3)
     drill = f"drill-{rfc3339(at('2026-11-16T09:00'))}"
     site.tell(drill, "2026-11-16T09:00", "-", "drill", zone="", level=4, ends_s=0.0, drill=True)
     site.tell("drill-alarm", "2026-11-18T09:02", "-", "drill_failed", zone="", level=1)
@@ -204,6 +205,7 @@ def fill(site: WrittenSite) -> None:
     site.audited("2026-11-17T12:00", "report.made", "inspection")
     site.audited("2026-11-17T12:00", "footage.view", "camera north hour 3", camera="north")
     site.audited("2026-11-17T12:00", "view.live", "camera south")
+    site.audited("2026-11-17T12:00", "export.refused", "/api/v1/cameras/north/video", camera="north")
     site.audited("2026-11-17T12:00", "login", "192.0.2.1")
 
 
