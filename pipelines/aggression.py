@@ -1,4 +1,4 @@
-"""The scorer of interaction regions: the FP32 backbone of the installed detector, and the head that Gatewatch ships."""
+"""The scorer of interaction regions: a describer of pictures that `gatewatch models build` made, and the head that is shipped."""
 
 from __future__ import annotations
 
@@ -12,19 +12,20 @@ from pipelines.paths import model_dirs
 
 if TYPE_CHECKING:
     from pipelines.config.schema import Config
-    from vision.aggression import FeatureReader, Head, RegionScorer
+    from vision.aggression import FeatureReader, RegionScorer
+    from vision.aggression_head import Head
 
-#: Whose first layers describe what a region shows. FP32, so that every machine gets the same numbers.
-BACKBONE: Final = "yolov8n-fp32"
+#: What describes how a region changes.
+DESCRIBER: Final = "efficientnet-lite0-features"
 HEAD: Final = Path("bullying") / "head.npz"
 
 
 def load_reader(data: Path) -> FeatureReader:
-    """The backbone. Raises BadInput when it is not on this machine, with what to run."""
-    from vision.aggression import STACK_PX
+    """The describer. Raises BadInput when it is not on this machine, with what to run."""
+    from vision.change import STACK_PX
     from vision.detectors.openvino_features import OpenVinoFeatures
 
-    model, _ = find_model(BACKBONE, model_dirs(data))
+    model, _ = find_model(DESCRIBER, model_dirs(data), "the possible-bullying score")
     try:
         return OpenVinoFeatures(model, STACK_PX)
     except ValueError as error:
@@ -33,7 +34,7 @@ def load_reader(data: Path) -> FeatureReader:
 
 def load_head(data: Path) -> Head:
     """The site's own head if there is one, else the one that comes with Gatewatch. Raises BadInput: there is none."""
-    from vision.aggression import Head
+    from vision.aggression_head import Head
 
     for folder in (*model_dirs(data), Path(__file__).resolve().parents[1] / "models"):
         if (folder / HEAD).is_file():

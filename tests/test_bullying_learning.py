@@ -9,9 +9,11 @@ import pytest
 
 from pipelines.bullying import figures
 from pipelines.bullying.clips import Clip, Moment, read_manifest
-from pipelines.bullying.learning import Windows, cross_validate, fit, opening_s, probabilities, splits, values_of
+from pipelines.bullying.learning import NO_REGION, cross_validate, fit, of_clips, openings_s, splits
+from pipelines.bullying.windows import Windows
 from pipelines.errors import BadInput
-from vision.aggression import Head
+from vision.aggression import LEAST_STACKS, WINDOW_S
+from vision.aggression_head import Head, summary
 
 
 def manifest(folder: Path, *rows: str) -> Path:
@@ -42,8 +44,8 @@ def test_a_manifest_is_read_and_a_missing_or_empty_one_is_refused(tmp_path: Path
     assert (clip.name, clip.is_fight, clip.group) == ("a.mp4", True, "g1")
 
 
-def made_up(apart: float, groups: int = 12, wide: int = 12) -> Windows:
-    """Clips whose windows differ by `apart` in one number between fights and others, four clips a source."""
+def made_up(apart: float, groups: int = 12, wide: int = 6, copies: int = 0) -> Windows:
+    """Clips of 1.8 s whose stacks differ by `apart` in one number between fights and others, four clips a source."""
     rng = np.random.default_rng(3)
     clips, said = [], []
     for index in range(groups * 4):
@@ -51,13 +53,31 @@ def made_up(apart: float, groups: int = 12, wide: int = 12) -> Windows:
         clips.append(Clip(f"{index}", Path(), is_fight, f"s{index // 4}"))
         shift = np.zeros(wide)
         shift[0] = apart * is_fight
-        said.append(
-            [
-                Moment(1.0 + 0.2 * i, 1, 0, 2, (rng.normal(size=wide) + shift).astype(np.float32))
-                for i in range(0 if index == 3 else 6)
-            ]
-        )
+        stacks = [(rng.normal(size=wide) + shift).astype(np.float32) for _ in range(0 if index == 3 else 9)]
+        altered = [np.stack([one] * copies) if copies else None for one in stacks]
+        said.append([Moment(0.2 * i, 1, 0, 2, one, altered[i], i > 7) for i, one in enumerate(stacks)])
     return Windows.gather(clips, said)
+
+
+def test_windows_are_those_of_the_run_time() -> None:
+    """Of one region, as long as `WINDOW_S`, never fewer stacks than `LEAST_STACKS`; lessons are of what a clip shows."""
+    rng = np.random.default_rng(1)
+    steps = 20
+    own = [rng.normal(size=2).astype(np.float32) for _ in range(steps)]
+    other = [rng.normal(size=2).astype(np.float32) for _ in range(steps)]
+    said = [Moment(0.2 * i, 7, 0, 2, own[i], np.stack([own[i] + 1]), i >= 15) for i in range(steps)]
+    said += [Moment(0.2 * i, 8, 1, 2, other[i], None, i >= 15) for i in range(steps)]
+    windows = Windows.gather([Clip("a", Path(), True, "s")], [said])
+    mine = windows.region == 7
+    assert mine.sum() == (~mine).sum() == steps - LEAST_STACKS + 1
+    length = round(WINDOW_S / 0.2) + 1
+    assert windows.features[mine][-1] == pytest.approx(summary(np.stack(own[-length:])))
+    assert windows.features[mine][0] == pytest.approx(summary(np.stack(own[:LEAST_STACKS])))
+    assert windows.whole[0] == pytest.approx(summary(np.stack(own[:15])))
+    assert windows.lessons[0] == pytest.approx(summary(np.stack(own[15 - length : 15])))
+    assert windows.lessons[1] == pytest.approx(summary(np.stack(own[15 - length : 15]) + 1))
+    assert len(windows.lessons) == 2
+    assert windows.weight.sum() == pytest.approx(1.0)
 
 
 def test_sources_are_never_split() -> None:
@@ -79,18 +99,28 @@ def test_what_can_be_learnt_is_learnt_and_chance_stays_chance() -> None:
 
 
 def test_training_is_deterministic_and_a_head_survives_saving(tmp_path: Path) -> None:
-    windows = made_up(2.0)
+    windows = made_up(2.0, copies=1)
     every = np.arange(len(windows.is_fight))
     first, second = fit(windows, every, 0, ("abc",)), fit(windows, every, 0, ("abc",))
     first.save(tmp_path / "head.npz")
     loaded = Head.load(tmp_path / "head.npz")
-    told = values_of(first, windows.features)
-    assert np.array_equal(told, values_of(second, windows.features))
-    assert np.allclose(told, values_of(loaded, windows.features))
+    told = first.values(windows.features)
+    assert np.array_equal(told, second.values(windows.features))
+    assert np.allclose(told, loaded.values(windows.features))
     assert loaded.trained_on == ("abc",)
-    # The run-time's one-at-a-time judge and the many-at-once one of training are the same.
-    assert loaded.value(windows.features[5]) == pytest.approx(told[5], abs=1e-4)
-    assert loaded.probability(told[5]) == pytest.approx(float(probabilities(loaded, told)[5]), abs=1e-6)
+    scores = loaded.probabilities(told)
+    assert ((scores > 0) & (scores < 1)).all()
+    assert (np.argsort(scores) == np.argsort(told)).all()
+    stacks = np.random.default_rng(0).normal(size=(6, 6))
+    expected = float(loaded.probabilities(loaded.values(summary(stacks)[None]))[0])
+    assert loaded.judge(stacks) == pytest.approx(expected, abs=1e-4)  # one by one as at a gate, or many at once
+
+
+def test_a_clip_without_a_region_raises_nothing() -> None:
+    windows = made_up(3.0)
+    head = fit(windows, np.arange(len(windows.is_fight)), 0)
+    assert of_clips(head, windows)[3] == NO_REGION
+    assert head.probabilities(NO_REGION) < 0.2
 
 
 def test_a_broken_head_is_refused(tmp_path: Path) -> None:
@@ -130,9 +160,10 @@ def test_k_of_n_within_one_region() -> None:
     probability = np.zeros(len(windows.clip))
     mine = np.flatnonzero(windows.clip == 2)
     probability[mine[[1, 2, 4]]] = 0.9
-    assert opening_s(windows, probability, 2, 0.8, 3, 4) == pytest.approx(1.8)
-    assert opening_s(windows, probability, 2, 0.8, 3, 3) is None
-    assert opening_s(windows, probability, 3, 0.8, 1, 1) is None
+    assert openings_s(windows, probability, 2, 0.8, 3, 4) == [pytest.approx(1.6)]
+    assert openings_s(windows, probability, 2, 0.8, 3, 3) == []
+    assert openings_s(windows, probability, 2, 0.8, 3, 4, beyond=False) == []  # its last window is of the continuation
+    assert openings_s(windows, probability, 3, 0.8, 1, 1) == []
 
 
 def test_the_reliability_diagram_is_drawn_for_each_bin_that_has_clips() -> None:

@@ -16,7 +16,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from pipelines.clock import SystemClock
-from pipelines.config.model_catalogue import Catalogue, load_catalogue, models_folder
+from pipelines.config.model_catalogue import Catalogue, Recipe, load_catalogue, models_folder
 from pipelines.errors import BadInput, GatewatchError, Unavailable
 from pipelines.media.ffmpeg import find_binary
 from pipelines.models.build import Site, build, weights_folder
@@ -209,6 +209,35 @@ def test_too_short_a_video_is_said(bench: Bench) -> None:
         bench.build()
 
 
+FEATURES = """
+import pathlib, sys
+weights, out = sys.argv[1:]
+here = pathlib.Path(__file__).parent
+with (here / "calls").open("a") as calls: calls.write("features\\n")
+pathlib.Path(out).write_bytes(pathlib.Path(weights).read_bytes() + b" described")
+print("tool openvino==1.0")
+"""
+
+
+def test_a_describer_is_built_without_the_build_environment(bench: Bench) -> None:
+    entries = catalogue()
+    recipe = {"weights": "w", "licence": "x", "card": "c.md", "classes": [], "inputs": [[64, 64]]}
+    entries.models["seer"] = Recipe.model_validate(recipe | {"format": "openvino-features"})
+    (bench.tools / "features.py").write_text(FEATURES)
+    shutil.rmtree(bench.root / "venv")
+    toolchain = Toolchain(bench.root / "venv", ("never-installed==1.0",), bench.tools / "recipe.py")
+    site = Site(bench.models, toolchain, Path, SystemClock(), bench.said.append)
+    (record,) = build(entries, ["seer"], site)
+    assert (bench.models / "seer" / record.model).read_bytes() == WEIGHTS + b" described"
+    assert record.tools == {"openvino": "1.0"}
+    assert not toolchain.folder.exists()
+    assert build(entries, ["seer"], site) == [record]
+    assert bench.calls() == ["features"]
+    (bench.tools / "features.py").write_text(FEATURES + "# changed\n")
+    build(entries, ["seer"], site)
+    assert bench.calls() == ["features"]
+
+
 def test_an_unknown_model_names_the_known(bench: Bench) -> None:
     toolchain = Toolchain(bench.root / "venv", (), bench.tools / "recipe.py")
     with pytest.raises(BadInput, match="it has: int8, fp32"):
@@ -227,7 +256,7 @@ def test_tools_that_cannot_be_installed_leave_no_environment(tmp_path: Path, mon
 
 def test_the_catalogue_of_the_checkout_is_whole() -> None:
     entries = load_catalogue(models_folder())
-    assert set(entries.models) == {"yolov8n-fp32", "yolov8n-int8"}
+    assert set(entries.models) == {"yolov8n-fp32", "yolov8n-int8", "efficientnet-lite0-features"}
     for name, entry in {**entries.weights, **entries.models}.items():
         card = (models_folder() / entry.card).read_text()
         assert name in card

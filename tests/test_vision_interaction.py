@@ -7,10 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from vision.aggression import LEAST_STACKS, STACK_PX, RegionWatch, cut, differences, summary
+from vision.aggression import LEAST_STACKS, WINDOW_S, RegionWatch
+from vision.aggression_head import summary
+from vision.change import STACK_PX, Pictures, change, cut, differences
 from vision.detection import Float32Array
 from vision.frame import Pixels
-from vision.interaction import RegionFinder
+from vision.interaction import Region, RegionFinder
 
 WIDTH_PX, HEIGHT_PX = 640, 360
 TALL_PX = 100
@@ -24,7 +26,7 @@ class CountingScorer:
 
     def embed(self, stack: Pixels) -> Float32Array:
         self.stacks.append(stack)
-        return np.array([float(differences(stack).mean())], np.float32)
+        return np.array([float(differences(stack[..., 1:]).mean())], np.float32)
 
     def judge(self, window: Sequence[Float32Array]) -> float:
         return float(min(1.0, np.mean(window) / 50))
@@ -96,8 +98,8 @@ def test_a_struggle_is_followed_where_it_is_and_scored_five_times_a_second() -> 
     assert scored.score is not None
     assert scored.score > 0.5
     assert 15 <= len(scorer.stacks) <= 20
-    assert scorer.stacks[0].shape == (STACK_PX, STACK_PX, 3)
-    assert len(scored.window) <= 9
+    assert scorer.stacks[0].shape == (STACK_PX, STACK_PX, 4)
+    assert len(scored.window) == round(WINDOW_S / 0.2) + 1
 
 
 def test_no_score_before_there_is_a_window() -> None:
@@ -158,5 +160,45 @@ def test_cutting_at_the_edge_moves_inside_and_pads_what_does_not_fit() -> None:
     assert padded[100, 100] == 0
 
 
-def test_the_summary_is_mean_spread_and_maximum() -> None:
-    assert summary([[1.0, 0.0], [3.0, 0.0]]).tolist() == [2.0, 0.0, 1.0, 0.0, 3.0, 0.0]
+def flat(level: int) -> Pixels:
+    return np.full((60, 80), level, np.uint8)
+
+
+def test_a_stack_holds_now_a_tenth_a_fifth_and_two_fifths_of_a_second_ago() -> None:
+    pictures = Pictures()
+    region = Region(1, (10.0, 10.0, 30.0), 0.0, 0.0, 2, 0.5, 9.0, 1.0)
+    seen = []
+    for step in range(9):
+        pictures.add(step / 10, flat(10 * step))
+        if pictures.due:
+            seen.append([int(level) for level in pictures.stack(region)[0, 0]])
+            pictures.thin()
+        assert len(pictures) <= 4  # each may be of two megapixels
+    assert seen == [[0, 0, 10, 20], [0, 20, 30, 40], [20, 40, 50, 60], [40, 60, 70, 80]]
+
+
+def test_pictures_of_another_size_or_of_long_ago_are_no_moments() -> None:
+    pictures = Pictures()
+    for step in range(4):
+        pictures.add(step / 10, flat(step))
+    pictures.add(0.4, flat(4)[::2])
+    assert len(pictures) == 1
+    pictures.add(5.0, flat(5)[::2])
+    assert len(pictures) == 1
+    assert not pictures.due
+
+
+def test_change_is_black_where_nothing_moves_and_tells_quick_from_slow() -> None:
+    stack = np.zeros((4, 4, 4), np.uint8)
+    stack[0, 0] = [0, 10, 10, 10]  # changed before the last 0.2 s: only the slow picture sees it
+    stack[1, 1] = [0, 0, 0, 200]
+    quick, slow = change(stack)
+    assert quick[0, 0].tolist() == [0, 0, 0]
+    assert slow[0, 0].tolist() == [30, 0, 30]
+    assert quick[1, 1].tolist() == [0, 255, 255]
+    assert (quick[2:] == 0).all()
+    assert (slow[2:] == 0).all()
+
+
+def test_the_summary_is_the_root_of_mean_spread_and_maximum() -> None:
+    assert summary([[9.0, 0.0], [1.0, -8.0]]).tolist() == pytest.approx([5**0.5, -2.0, 2.0, 2.0, 3.0, 0.0])

@@ -9,14 +9,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+import cv2
 import numpy as np
 
 from pipelines.errors import BadInput
 from pipelines.media.file import FileSource
 from vision import coco
-from vision.aggression import AggressionModel, FeatureReader, RegionWatch, embed, summary
+from vision.aggression import FeatureReader, RegionWatch, embed
 from vision.detection import Detector, Float32Array
-from vision.frame import Frame
+from vision.frame import Frame, Pixels
 from vision.interaction import RATE_HZ
 
 #: The detector looks at every second picture, as at a gate.
@@ -36,15 +37,17 @@ class Clip:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Moment:
-    """One window of one region that ended at `time_s`. `rank` 0: of the regions at that time the one with most change.
-    `features` (3 D,) is the window's summary. `beyond`: the clip had ended and was being continued.
+    """One stack of one region at `time_s`. `rank` 0: of the regions at that time the one with most change. `said` (D,) is
+    what the describer says of it, `altered` (A, D) of altered copies of it. `beyond`: the clip had ended and was being
+    continued; then there are no copies.
     """
 
     time_s: float
     region_id: int
     rank: int
     people: int
-    features: Float32Array
+    said: Float32Array
+    altered: Float32Array | None = None
     beyond: bool = False
 
 
@@ -78,31 +81,57 @@ def read_manifest(folder: Path) -> list[Clip]:
     return clips
 
 
-class _Listening(AggressionModel):
-    """Describes stacks; judges nothing."""
+class _Listening:
+    """Describes stacks, and altered copies of them where `altering`; judges nothing."""
 
     def __init__(self, reader: FeatureReader) -> None:
         self._reads = reader
+        self.altering = False
 
-    def embed(self, stack: np.ndarray) -> Float32Array:
-        return embed(self._reads, stack)
+    def embed(self, stack: Pixels) -> Float32Array:
+        """The stack's description, then that of each copy, joined."""
+        seen = [stack, *(alter(stack) for alter in ALTERED if self.altering)]
+        return np.concatenate([embed(self._reads, one) for one in seen])
 
     def judge(self, window: Sequence[Float32Array]) -> float:
         return 0.5
 
 
-def moments(path: Path, detector: Detector, reader: FeatureReader, at_least_s: float = 0.0) -> list[Moment]:
-    """Every window of every region of one video, found as at a gate: from what is past only.
+def mirrored(stack: Pixels) -> Pixels:
+    return np.ascontiguousarray(stack[:, ::-1])
+
+
+def nearer(stack: Pixels) -> Pixels:
+    """Mirrored, a sixth closer, a little beside the middle, and with more contrast."""
+    size = len(stack)
+    side = round(0.85 * size)
+    left, top = round(0.125 * size), round(0.045 * size)
+    part = cv2.resize(stack[top : top + side, left : left + side], (size, size), interpolation=cv2.INTER_LINEAR)
+    bright = np.clip((part.astype(np.float32) - 110) * 1.25 + 110, 0, 255).astype(np.uint8)
+    return mirrored(bright)
+
+
+#: How stacks are altered to learn from them once more. More contrast, less, blur and JPEG's blocks taught nothing further.
+ALTERED: Final = (mirrored, nearer)
+
+
+def moments(
+    path: Path, detector: Detector, reader: FeatureReader, at_least_s: float = 0.0, *, altering: bool = False
+) -> list[Moment]:
+    """Every stack of every region of one video, found as at a gate: from what is past only.
 
     A video shorter than `at_least_s` is continued by itself, to and fro, so that no cut shows.
 
     Raises:
         BadInput: the video cannot be read.
     """
-    watch = RegionWatch(_Listening(reader))
+    listening = _Listening(reader)
+    watch = RegionWatch(listening)
     found: list[Moment] = []
+    last: dict[int, Float32Array] = {}
     detected_s = -1.0
     for frame, beyond in _continued(FileSource(str(path), "clip", RATE_HZ), at_least_s):
+        listening.altering = altering and not beyond
         people = None
         if frame.time_s - detected_s >= _DETECT_EVERY_S - 0.03:
             detected_s = frame.time_s
@@ -110,9 +139,12 @@ def moments(path: Path, detector: Detector, reader: FeatureReader, at_least_s: f
             people = seen.xyxy_px[seen.class_id == coco.PERSON]
         scored = sorted(watch.step(frame.pixels, frame.time_s, people), key=lambda s: -s.region.change)
         for rank, one in enumerate(scored):
-            if one.window and one.scores[-1][0] == frame.time_s:
-                features = np.asarray(summary(np.stack(one.window)), np.float32)
-                found.append(Moment(frame.time_s, one.region.region_id, rank, one.region.people, features, beyond))
+            if not one.window or one.window[-1] is last.get(one.region.region_id):
+                continue
+            said = last[one.region.region_id] = one.window[-1]
+            parts = said.reshape(1 + len(ALTERED) * listening.altering, -1)
+            altered = parts[1:] if listening.altering else None
+            found.append(Moment(frame.time_s, one.region.region_id, rank, one.region.people, parts[0], altered, beyond))
     return found
 
 
@@ -140,11 +172,17 @@ def fingerprint(path: Path) -> str:
 
 
 def all_moments(
-    clips: Iterable[Clip], detector: Detector, reader: FeatureReader, at_least_s: float, progress: Callable[[], None]
+    clips: Iterable[Clip],
+    detector: Detector,
+    reader: FeatureReader,
+    at_least_s: float,
+    progress: Callable[[], None],
+    *,
+    altering: bool = False,
 ) -> list[list[Moment]]:
     """`moments` of each clip, in order."""
     said = []
     for clip in clips:
-        said.append(moments(clip.path, detector, reader, at_least_s))
+        said.append(moments(clip.path, detector, reader, at_least_s, altering=altering))
         progress()
     return said

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vision.detection import BoolArray
+from vision.evaluation.poisson import SECONDS_PER_DAY, rate_bound
 from vision.geometry import FloatArray
 
 _DRAWS: Final = 1000
@@ -127,11 +128,10 @@ def reliability_svg(rows: Sequence[dict[str, Any]], title: str) -> str:
 
 def poisson_bound_per_day(false_alarms: int, seconds: float) -> float:
     """The 95 % upper bound (one-sided) on false alarms per day of 24 h, given how many came in so many distinct seconds."""
-    from scipy.stats import chi2
-
-    return float(chi2.ppf(0.95, 2 * (false_alarms + 1)) / 2 / seconds * 86400) if seconds > 0 else float("inf")
+    bound = rate_bound(false_alarms, seconds / SECONDS_PER_DAY)
+    return float("inf") if bound is None else bound
 
 
 def seconds_for_bound(bound_per_day: float) -> float:
     """How many seconds without any false alarm would bound them by this many a day (95 %)."""
-    return float(-np.log(0.05) / bound_per_day * 86400)
+    return float(-np.log(0.05) / bound_per_day * SECONDS_PER_DAY)

@@ -9,81 +9,30 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.bullying.clips import Clip, Moment
-from vision.aggression import Head
-from vision.detection import BoolArray, Float32Array, Int64Array
+from pipelines.bullying.windows import Windows
+from vision.aggression_head import Head
+from vision.detection import BoolArray, Int64Array
 from vision.geometry import FloatArray
 
 FOLDS: Final = 5
 _INNER_FOLDS: Final = 4
-_COMPONENTS: Final = 128
-_EVERY: Final = 2  # windows overlap: every second one teaches as much
-_LINEAR_C: Final = 0.003
-_KERNEL_C: Final = 2.0
+_COMPONENTS: Final = 256
+#: Of the kernel machine: C, and gamma times the number of features. Neighbours do as well; chosen anew inside the part that
+#: teaches they cost a point of accuracy, because so few sources choose by chance.
+_KERNEL: Final = (2.0, 0.25)
 #: What a clip in which no region was found is worth: it raises nothing.
-NO_REGION: Final = -6.0
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Windows:
-    """Every window of every clip in parallel arrays: `features` (N, 3 D), `clip` (N,) the index of its clip, `rank`
-    (N,), `time_s` (N,), `region` (N,), `beyond` (N,) as in `Moment`; `is_fight` and `group` are of the clips.
-    """
-
-    features: Float32Array
-    clip: Int64Array
-    rank: Int64Array
-    time_s: FloatArray
-    region: Int64Array
-    beyond: BoolArray
-    is_fight: BoolArray
-    group: npt.NDArray[np.str_]
-
-    @classmethod
-    def gather(cls, clips: Sequence[Clip], said: Sequence[Sequence[Moment]]) -> Windows:
-        flat = [(index, moment) for index, one in enumerate(said) for moment in one]
-        wide = len(flat[0][1].features) if flat else 0
-        return cls(
-            np.array([m.features for _, m in flat], np.float32).reshape(len(flat), wide),
-            np.array([i for i, _ in flat], np.int64),
-            np.array([m.rank for _, m in flat], np.int64),
-            np.array([m.time_s for _, m in flat], np.float64),
-            np.array([m.region_id for _, m in flat], np.int64),
-            np.array([m.beyond for _, m in flat], bool),
-            np.array([c.is_fight for c in clips], bool),
-            np.array([c.group for c in clips], np.str_),
-        )
-
-    def lessons(self, clips: Int64Array) -> tuple[Int64Array, FloatArray]:
-        """Which windows teach, and with what weight: of these clips, those of the region with most change; each clip
-        counts the same.
-        """
-        chosen = [
-            np.flatnonzero((self.clip == clip) & (self.rank == 0) & ~self.beyond)[::-1][::_EVERY] for clip in clips
-        ]
-        rows = np.concatenate([c for c in chosen if len(c)]).astype(np.int64)
-        weight = np.concatenate([np.full(len(c), 3.0 / len(c)) for c in chosen if len(c)])
-        return rows, weight
-
-    def of_clips(self, values: npt.ArrayLike, empty: float) -> FloatArray:
-        """One value for each clip: the mean over its moments of the highest of the regions then; `empty` where no
-        region was found.
-        """
-        said = np.asarray(values, np.float64)
-        result = np.full(len(self.is_fight), empty)
-        for clip in np.unique(self.clip[~self.beyond]):
-            rows = np.flatnonzero((self.clip == clip) & ~self.beyond)
-            times = np.unique(self.time_s[rows])
-            result[clip] = np.mean([said[rows[self.time_s[rows] == t]].max() for t in times])
-        return result
+NO_REGION: Final = -4.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class HeldOut:
-    """What heads said of clips and windows that they were not trained on, one row for each seed: probabilities."""
+    """What heads said of clips and windows that they were not trained on, one row for each seed: probabilities. `fold`
+    (S, clips): in which fold a clip was judged.
+    """
 
     clips: FloatArray
     windows: FloatArray
+    fold: Int64Array
 
 
 def splits(
@@ -100,21 +49,13 @@ def splits(
 
 def fit(windows: Windows, clips: Int64Array, seed: int, names: tuple[str, ...] = ()) -> Head:
     """A head from these clips, calibrated on inner splits by source. Deterministic."""
-    head = _fit(windows, clips, names)
-    values = np.zeros(len(windows.features))
-    inner_spread = []
+    bare = _bare(windows, np.flatnonzero(np.isin(windows.of_clip, clips)), names)
+    values = np.zeros(len(windows.is_fight))
     for learn, judge in splits(windows, _INNER_FOLDS, seed, clips):
-        inner = _fit(windows, learn, ())
-        rows = np.isin(windows.clip, judge)
-        parts = _parts(inner, windows.features[rows])
-        inner_spread.append(parts.std(axis=0))
-        values[rows] = (parts / parts.std(axis=0)).mean(axis=1)
-    spread = np.mean(inner_spread, axis=0).astype(np.float32)
-    seen = np.isin(windows.clip, clips)
-    clip_values = windows.of_clips(np.where(seen, values, 0.0), np.nan)[clips]
-    known = np.isfinite(clip_values)
-    slope, shift = platt(clip_values[known], windows.is_fight[clips][known])
-    return replace(head, spread=spread, slope=slope, shift=shift)
+        values[judge] = of_clips(_machine(bare, windows, learn), windows)[judge]
+    known = clips[windows.told[clips]]
+    slope, shift = platt(values[known], windows.is_fight[known])
+    return replace(_machine(bare, windows, clips), slope=slope, shift=shift)
 
 
 def platt(values: FloatArray, truth: BoolArray) -> tuple[float, float]:
@@ -135,36 +76,51 @@ def platt(values: FloatArray, truth: BoolArray) -> tuple[float, float]:
     return max(0.05, float(found.x[0])), float(found.x[1])
 
 
-def _fit(windows: Windows, clips: Int64Array, names: tuple[str, ...]) -> Head:
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.svm import SVC
-
-    rows, weight = windows.lessons(clips)
-    truth = windows.is_fight[windows.clip[rows]]
-    features = windows.features[rows].astype(np.float64)
+def _bare(windows: Windows, rows: Int64Array, names: tuple[str, ...]) -> Head:
+    """A head that judges nothing yet: how these lessons are standardised and projected."""
+    features = windows.lessons[rows].astype(np.float64)
     mean = features.mean(axis=0)
     scale = features.std(axis=0) + 1e-3
-    standard = (features - mean) / scale
-    projection = _components(standard, min(_COMPONENTS, len(rows) - 1))
-    place = standard @ projection.T
-    linear: Any = LogisticRegression(C=_LINEAR_C, max_iter=500).fit(place, truth, sample_weight=weight)
-    gamma = 1.0 / standard.shape[1]
-    kernel: Any = SVC(C=_KERNEL_C, gamma=gamma).fit(place, truth, sample_weight=weight)
+    projection = _components((features - mean) / scale, min(_COMPONENTS, len(rows) - 1))
+    nothing = np.zeros(0, np.float32)
     return Head(
         mean=mean.astype(np.float32),
         scale=scale.astype(np.float32),
-        projection=projection.astype(np.float16).astype(np.float32),
-        linear=linear.coef_[0].astype(np.float32),
-        bias=float(linear.intercept_[0]),
-        support=kernel.support_vectors_.astype(np.float32),
-        weights=kernel.dual_coef_[0].astype(np.float32),
-        offset=float(kernel.intercept_[0]),
-        gamma=gamma,
-        spread=np.ones(2, np.float32),
+        projection=_half(projection),
+        support=np.zeros((0, len(projection)), np.float32),
+        weights=nothing,
+        offset=0.0,
+        gamma=0.0,
         slope=1.0,
         shift=0.0,
         trained_on=names,
     )
+
+
+def _machine(bare: Head, windows: Windows, clips: Int64Array) -> Head:
+    """The kernel machine from the lessons of these clips; both labels weigh the same, and each clip of a label."""
+    from sklearn.svm import SVC
+
+    rows = np.flatnonzero(np.isin(windows.of_clip, clips))
+    truth = windows.is_fight[windows.of_clip[rows]]
+    weight = windows.weight[rows]
+    weight = len(rows) * weight * np.where(truth, 0.5 / weight[truth].sum(), 0.5 / weight[~truth].sum())
+    place = ((windows.lessons[rows] - bare.mean) / bare.scale) @ bare.projection.T
+    c, spread = _KERNEL
+    gamma = spread / windows.lessons.shape[1]
+    kernel: Any = SVC(C=c, gamma=gamma).fit(place.astype(np.float64), truth, sample_weight=weight)
+    return replace(
+        bare,
+        support=_half(kernel.support_vectors_),
+        weights=kernel.dual_coef_[0].astype(np.float32),
+        offset=float(kernel.intercept_[0]),
+        gamma=gamma,
+    )
+
+
+def _half(array: npt.ArrayLike) -> npt.NDArray[np.float32]:
+    """As it will be read back: large arrays are stored in half precision."""
+    return np.asarray(array).astype(np.float16).astype(np.float32)
 
 
 def _components(standard: FloatArray, count: int) -> FloatArray:
@@ -176,48 +132,37 @@ def _components(standard: FloatArray, count: int) -> FloatArray:
     return np.asarray(found * sign[:, None])
 
 
-def _parts(head: Head, features: npt.ArrayLike) -> FloatArray:
-    """(N, 2): the linear and the kernel judge of each summary (N, 3 D)."""
-    place = ((np.asarray(features, np.float64) - head.mean) / head.scale) @ head.projection.T.astype(np.float64)
-    apart = (
-        np.sum(place**2, axis=1)[:, None]
-        - 2 * place @ head.support.T.astype(np.float64)
-        + np.sum(head.support.astype(np.float64) ** 2, axis=1)
-    )
-    kernel = np.exp(-head.gamma * np.maximum(apart, 0)) @ head.weights.astype(np.float64) + head.offset
-    return np.stack([place @ head.linear.astype(np.float64) + head.bias, kernel], axis=1)
-
-
-def values_of(head: Head, features: npt.ArrayLike) -> FloatArray:
-    """What `Head.value` says, for many summaries (N, 3 D) at once."""
-    return np.asarray((_parts(head, features) / head.spread).mean(axis=1))
-
-
-def probabilities(head: Head, values: npt.ArrayLike) -> FloatArray:
-    return np.asarray(1 / (1 + np.exp(-(head.slope * np.asarray(values, np.float64) + head.shift))))
+def of_clips(head: Head, windows: Windows) -> FloatArray:
+    """What a head says of each clip as a whole; `NO_REGION` where no region was found."""
+    if not windows.told.any():
+        return np.full(len(windows.told), NO_REGION)
+    return np.where(windows.told, head.values(windows.whole), NO_REGION)
 
 
 def cross_validate(windows: Windows, seeds: Sequence[int]) -> HeldOut:
     """Five folds by source for each seed; every head is calibrated inside its own part."""
     clips = np.zeros((len(seeds), len(windows.is_fight)))
     single = np.zeros((len(seeds), len(windows.clip)))
+    fold = np.zeros(clips.shape, np.int64)
     for row, seed in enumerate(seeds):
-        for learn, judge in splits(windows, FOLDS, seed):
+        for number, (learn, judge) in enumerate(splits(windows, FOLDS, seed)):
             head = fit(windows, learn, seed)
+            fold[row, judge] = number
+            clips[row, judge] = head.probabilities(of_clips(head, windows))[judge]
             mine = np.isin(windows.clip, judge)
-            values = np.zeros(len(windows.clip))
-            values[mine] = values_of(head, windows.features[mine])
-            clips[row, judge] = probabilities(head, windows.of_clips(values, NO_REGION))[judge]
-            single[row, mine] = probabilities(head, values[mine])
-    return HeldOut(clips, single)
+            if mine.any():
+                single[row, mine] = head.probabilities(head.values(windows.features[mine]))
+    return HeldOut(clips, single, fold)
 
 
-def opening_s(
-    windows: Windows, probability: FloatArray, clip: int, threshold: float, needed: int, of: int
-) -> float | None:
-    """When `needed` of the last `of` windows of one region of a clip first reached the threshold; None: never."""
+def openings_s(
+    windows: Windows, probability: FloatArray, clip: int, threshold: float, needed: int, of: int, *, beyond: bool = True
+) -> list[float]:
+    """For each region of a clip in which it happened: when `needed` of the last `of` windows first reached the threshold.
+    Not `beyond`: only what the clip really shows counts, not what it was continued by.
+    """
     first: list[float] = []
-    rows = np.flatnonzero(windows.clip == clip)
+    rows = np.flatnonzero((windows.clip == clip) & (beyond | ~windows.beyond))
     for region in np.unique(windows.region[rows]):
         mine = rows[windows.region[rows] == region]
         mine = mine[np.argsort(windows.time_s[mine], kind="stable")]
@@ -226,4 +171,4 @@ def opening_s(
             if high[max(0, end - of + 1) : end + 1].sum() >= needed:
                 first.append(float(windows.time_s[mine[end]]))
                 break
-    return min(first) if first else None
+    return first

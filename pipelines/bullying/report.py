@@ -10,9 +10,9 @@ import numpy as np
 
 from pipelines.bullying import figures
 from pipelines.bullying.clips import Clip, Moment, fingerprint
-from pipelines.bullying.learning import NO_REGION as _NO_REGION
-from pipelines.bullying.learning import HeldOut, Windows, opening_s, probabilities, values_of
-from vision.aggression import Head
+from pipelines.bullying.learning import HeldOut, of_clips, openings_s
+from pipelines.bullying.windows import Windows
+from vision.aggression_head import Head
 from vision.behaviours.possible_bullying import SENSITIVITY
 from vision.detection import BoolArray
 from vision.geometry import FloatArray
@@ -49,36 +49,54 @@ def of_windows(scores: FloatArray, windows: Windows) -> dict[str, float]:
     return {"windows": float(mine.sum()), "accuracy": round(measured["accuracy"], 4), "auc": round(measured["auc"], 4)}
 
 
-def of_incidents(scores: FloatArray, windows: Windows) -> dict[str, Any]:
-    """For each sensitivity: the share of fights and of ordinary clips that become an incident within six seconds, by
-    blows alone (clips continued to and fro; `scores` (S, windows)).
+def of_incidents(scores: FloatArray, windows: Windows, seconds: FloatArray) -> dict[str, Any]:
+    """For each sensitivity what becomes an incident by blows alone; `scores` (S, windows), `seconds` (clips,) their lengths.
+
+    `fights` and `ordinary_continued`: shares of the clips within six seconds, each continued to and fro. `ordinary`: the
+    incidents on what the ordinary clips really show, on average of the S rows, with the bound that these distinct seconds
+    allow for the worst of the rows.
     """
-    told: dict[str, Any] = {}
-    for name, bounds in SENSITIVITY.items():
-        hit = np.array(
-            [
-                [
-                    opening_s(windows, row, clip, bounds.score, bounds.windows, bounds.of) is not None
-                    for clip in range(len(windows.is_fight))
-                ]
-                for row in scores
-            ]
-        )
-        fights, others = hit[:, windows.is_fight], hit[:, ~windows.is_fight]
+    fights, others = (
+        [i for i, is_fight in enumerate(windows.is_fight) if bool(is_fight) == wanted] for wanted in (True, False)
+    )
+    distinct_s = float(seconds[others].sum())
+    told: dict[str, Any] = {"ordinary_distinct_hours": round(distinct_s / 3600, 4)}
+    for name, b in SENSITIVITY.items():
+        hit = _share(scores, windows, fights, b.score, b.windows, b.of)
+        again = _share(scores, windows, others, b.score, b.windows, b.of)
+        counts = [
+            sum(len(openings_s(windows, row, clip, b.score, b.windows, b.of, beyond=False)) for clip in others)
+            for row in scores
+        ]
+        worst = max(counts, default=0)
         told[name] = {
-            "fights": round(float(fights.mean()), 4) if fights.size else None,
-            "ordinary": round(float(others.mean()), 4) if others.size else None,
+            "fights": hit,
+            "ordinary_continued": again,
+            "ordinary_false_incidents": round(float(np.mean(counts)), 2) if counts else None,
+            "ordinary_false_incidents_worst": worst,
+            "bound_95_per_day": round(figures.poisson_bound_per_day(worst, distinct_s), 1) if distinct_s else None,
         }
     return told
 
 
-def of_ordinary_video(said: Sequence[Moment], scores: FloatArray, seconds: float) -> dict[str, Any]:
+def _share(
+    scores: FloatArray, windows: Windows, clips: Sequence[int], threshold: float, needed: int, of: int
+) -> float | None:
+    hit = [[bool(openings_s(windows, row, clip, threshold, needed, of)) for clip in clips] for row in scores]
+    return round(float(np.mean(hit)), 4) if len(clips) else None
+
+
+def of_ordinary_video(said: Sequence[Moment], head: Head, seconds: float) -> dict[str, Any]:
     """False incidents (by blows alone) on one long ordinary video, with the bound that its length allows."""
     windows = Windows.gather([Clip("video", Path(), False, "video")], [said])
-    told: dict[str, Any] = {"distinct_hours": round(seconds / 3600, 4)}
-    for name, bounds in SENSITIVITY.items():
-        opens = opening_s(windows, scores, 0, bounds.score, bounds.windows, bounds.of)
-        count = 0 if opens is None else 1  # at least: the first is enough to fail
+    scores = head.probabilities(head.values(windows.features)) if len(windows.clip) else np.zeros(0)
+    told: dict[str, Any] = {
+        "distinct_hours": round(seconds / 3600, 4),
+        "highest_score": round(float(scores.max()), 4) if len(scores) else None,
+    }
+    for name, b in SENSITIVITY.items():
+        # A region that fired once is told of once: it rests afterwards.
+        count = len(openings_s(windows, scores, 0, b.score, b.windows, b.of))
         told[name] = {
             "false_incidents": count,
             "per_hour": round(count / seconds * 3600, 3),
@@ -88,23 +106,37 @@ def of_ordinary_video(said: Sequence[Moment], scores: FloatArray, seconds: float
     return told
 
 
-def cross_validated(held_out: HeldOut, windows: Windows) -> dict[str, Any]:
+def together(incidents: dict[str, Any], videos: dict[str, Any]) -> dict[str, Any]:
+    """All distinct ordinary seconds at hand, clips of held-out folds and long videos, and the bound that they allow."""
+    hours = incidents["ordinary_distinct_hours"] + sum(video["distinct_hours"] for video in videos.values())
+    told: dict[str, Any] = {"distinct_hours": round(hours, 4)}
+    for name in SENSITIVITY:
+        count = incidents[name]["ordinary_false_incidents_worst"]
+        count += sum(video[name]["false_incidents"] for video in videos.values())
+        bound = round(figures.poisson_bound_per_day(count, hours * 3600), 1) if hours else None
+        told[name] = {"false_incidents": count, "bound_95_per_day": bound}
+    needed = figures.seconds_for_bound(1.0) / 3600
+    told["more_hours_without_any_for_a_bound_of_one_a_day"] = round(max(0.0, needed - hours), 1)
+    return told
+
+
+def cross_validated(held_out: HeldOut, windows: Windows, seconds: FloatArray) -> dict[str, Any]:
     """The whole report of a cross-validation."""
     everything = np.ones(len(windows.is_fight), bool)
     truth = np.tile(windows.is_fight, len(held_out.clips))
     return {
         **of_scores(held_out.clips, windows, everything),
         "windows": of_windows(held_out.windows, windows),
-        "incidents_within_6_s": of_incidents(held_out.windows, windows),
+        "incidents_within_6_s": of_incidents(held_out.windows, windows, seconds),
         "reliability": figures.reliability(held_out.clips.ravel(), truth),
     }
 
 
-def judged(head: Head, clips: Sequence[Clip], windows: Windows) -> dict[str, Any]:
+def judged(head: Head, clips: Sequence[Clip], windows: Windows, seconds: FloatArray) -> dict[str, Any]:
     """The report of a shipped head on a folder: clips that it was trained on are named, and left out of `unseen`."""
-    values = values_of(head, windows.features) if len(windows.clip) else np.zeros(0)
-    single = probabilities(head, values)[None]
-    scores = probabilities(head, windows.of_clips(values, _NO_REGION))[None]
+    values = head.values(windows.features) if len(windows.clip) else np.zeros(0)
+    single = head.probabilities(values)[None]
+    scores = head.probabilities(of_clips(head, windows))[None]
     learnt = set(head.trained_on)
     seen = np.array([fingerprint(clip.path) in learnt for clip in clips])
     report = {
@@ -112,7 +144,7 @@ def judged(head: Head, clips: Sequence[Clip], windows: Windows) -> dict[str, Any
         "trained_on_clips": int(seen.sum()),
         "unseen": of_scores(scores, windows, ~seen) if (~seen).any() else None,
         "windows": of_windows(single, windows) if len(windows.clip) else None,
-        "incidents_within_6_s": of_incidents(single, windows),
+        "incidents_within_6_s": of_incidents(single, windows, seconds),
         "reliability": figures.reliability(scores[0], windows.is_fight),
         "per_clip": [
             {

@@ -53,27 +53,20 @@ def add(commands: Any) -> None:
 
 def _bullying(args: argparse.Namespace) -> int:
     """Judge the head that is in use on a folder of clips."""
-    import numpy as np
-
     from pipelines.aggression import load_head, load_reader
     from pipelines.bullying import figures, report
-    from pipelines.bullying.clips import all_moments, moments, read_manifest
-    from pipelines.bullying.learning import Windows, probabilities, values_of
+    from pipelines.bullying.clips import all_moments, read_manifest
+    from pipelines.bullying.windows import Windows
     from pipelines.commands.options import load_config
-    from pipelines.commands.train import for_people, plain_detector, progress_bar
-    from pipelines.media.file import open_source
+    from pipelines.commands.train import count_on_ordinary, for_people, lengths_s, plain_detector, progress_bar
 
     clips = read_manifest(args.data)
     config = load_config(args).config
     detector, reader, head = plain_detector(config), load_reader(config.data), load_head(config.data)
     with progress_bar(len(clips), "clips") as bar:
         windows = Windows.gather(clips, all_moments(clips, detector, reader, report.JUDGED_S, bar))
-    result = report.judged(head, clips, windows)
-    for video in args.ordinary:
-        seconds = open_source(str(video), "video", None).duration_s or 0.0
-        found = moments(video, detector, reader)
-        scores = probabilities(head, values_of(head, np.stack([m.features for m in found]))) if found else np.zeros(0)
-        result.setdefault("ordinary", {})[video.name] = report.of_ordinary_video(found, scores, seconds)
+    result = report.judged(head, clips, windows, lengths_s(clips))
+    count_on_ordinary(result, args.ordinary, head, detector, reader)
     if args.plot is not None:
         args.plot.write_text(figures.reliability_svg(result["reliability"], "Clips"), encoding="utf-8")
     sys.stdout.write(json.dumps(result, ensure_ascii=False) + "\n" if args.json else for_people(result))

@@ -69,7 +69,7 @@ def _list(args: argparse.Namespace) -> int:
         return 0
     for row in rows:
         state = row["path"] or "not built: gatewatch models build"
-        sys.stdout.write(f"{row['name']:<16}{row['format']:<16}{row['licence']:<12}{state}\n")
+        sys.stdout.write(f"{row['name']:<28}{row['format']:<19}{row['licence']:<12}{state}\n")
     return 0
 
 

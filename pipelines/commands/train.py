@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +13,12 @@ from pipelines.commands.options import add_config, load_config
 from pipelines.errors import BadInput
 
 if TYPE_CHECKING:
+    from pipelines.bullying.clips import Clip
     from pipelines.config.schema import Config
+    from vision.aggression import FeatureReader
+    from vision.aggression_head import Head
     from vision.detection import Detector
+    from vision.geometry import FloatArray
 
 
 def add(commands: Any) -> None:
@@ -46,9 +51,9 @@ def run(args: argparse.Namespace) -> int:
 
     from pipelines.aggression import load_reader
     from pipelines.bullying import figures, report
-    from pipelines.bullying.clips import all_moments, fingerprint, moments, read_manifest
-    from pipelines.bullying.learning import FOLDS, Windows, cross_validate, fit, probabilities, values_of
-    from pipelines.media.file import open_source
+    from pipelines.bullying.clips import all_moments, fingerprint, read_manifest
+    from pipelines.bullying.learning import FOLDS, cross_validate, fit
+    from pipelines.bullying.windows import Windows
 
     if args.seeds < 1:
         raise BadInput(f"--seeds {args.seeds}: at least 1")
@@ -58,16 +63,11 @@ def run(args: argparse.Namespace) -> int:
     config = load_config(args).config
     detector, reader = plain_detector(config), load_reader(config.data)
     with progress_bar(len(clips), "clips") as bar:
-        said = all_moments(clips, detector, reader, report.JUDGED_S, bar)
+        said = all_moments(clips, detector, reader, report.JUDGED_S, bar, altering=True)
     windows = Windows.gather(clips, said)
-    held_out = cross_validate(windows, range(args.seeds))
-    result = report.cross_validated(held_out, windows)
+    result = report.cross_validated(cross_validate(windows, range(args.seeds)), windows, lengths_s(clips))
     head = fit(windows, np.arange(len(clips)), 0, tuple(sorted(fingerprint(clip.path) for clip in clips)))
-    for video in args.ordinary:
-        seconds = open_source(str(video), "video", None).duration_s or 0.0
-        found = moments(video, detector, reader)
-        scores = probabilities(head, values_of(head, np.stack([m.features for m in found]))) if found else np.zeros(0)
-        result.setdefault("ordinary", {})[video.name] = report.of_ordinary_video(found, scores, seconds)
+    count_on_ordinary(result, args.ordinary, head, detector, reader)
     if args.out is not None:
         args.out.parent.mkdir(parents=True, exist_ok=True)
         head.save(args.out)
@@ -79,6 +79,32 @@ def run(args: argparse.Namespace) -> int:
         )
     sys.stdout.write(json.dumps(result) + "\n" if args.json else for_people(result))
     return 0
+
+
+def lengths_s(clips: Sequence[Clip]) -> FloatArray:
+    """How long each clip is, as its file says."""
+    import numpy as np
+
+    from pipelines.media.file import open_source
+
+    return np.array([open_source(str(clip.path), "clip", None).duration_s or 0.0 for clip in clips])
+
+
+def count_on_ordinary(
+    result: dict[str, Any], videos: Sequence[Path], head: Head, detector: Detector, reader: FeatureReader
+) -> None:
+    """Add to a report what long ordinary videos show, and what all distinct ordinary seconds allow to be said."""
+    from pipelines.bullying import report
+    from pipelines.bullying.clips import moments
+    from pipelines.media.file import open_source
+
+    told = {}
+    for video in videos:
+        seconds = open_source(str(video), "video", None).duration_s or 0.0
+        told[video.name] = report.of_ordinary_video(moments(video, detector, reader), head, seconds)
+    if told:
+        result["ordinary"] = told
+    result["ordinary_together"] = report.together(result["incidents_within_6_s"], told)
 
 
 def plain_detector(config: Config) -> Detector:

@@ -67,10 +67,10 @@ class AgreementLimit(Section):
 
 
 class Recipe(Section):
-    """A model that is built from weights."""
+    """A model that is built from weights. `openvino-features` describes pictures and finds nothing: it has no `classes`."""
 
     weights: str
-    format: Literal["onnx", "openvino-int8"]
+    format: Literal["onnx", "openvino-int8", "openvino-features"]
     licence: str
     card: str
     classes: list[str]
@@ -116,6 +116,8 @@ def load_catalogue(folder: Path) -> Catalogue:
             faults.append(f"{path}: models.{name}.weights: {recipe.weights!r} is not among the weights")
         if (recipe.format == "openvino-int8") != (recipe.quantisation is not None):
             faults.append(f"{path}: models.{name}: openvino-int8 and `quantisation` belong together")
+        if (recipe.format == "openvino-features") != (not recipe.classes):
+            faults.append(f"{path}: models.{name}.classes: a detector has some, openvino-features has none")
         if recipe.quantisation is not None:
             reference = catalogue.models.get(recipe.quantisation.reference)
             if reference is None or reference.format != "onnx" or reference.weights != recipe.weights:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pipelines import paths
+from pipelines.aggression import DESCRIBER
 from pipelines.config.schema import Config
 from pipelines.doctor import machine, programs, site
 from pipelines.doctor.findings import Finding
@@ -21,6 +22,8 @@ def examine(config: Config) -> Iterator[Finding]:
     yield programs.check_ffmpeg(config.ffmpeg)
     model = config.detector
     yield programs.check_model(model.model, model.backend, paths.model_dirs(config.data))
+    if any(rule.kind == "possible_bullying" for camera in config.cameras.values() for rule in camera.rules):
+        yield programs.check_model(DESCRIBER, "possible_bullying", paths.model_dirs(config.data))
     yield from programs.check_samples(paths.samples_dir())
     yield from site.check_data(config.data)
     yield site.check_disk(config.data, config.recording.reserve_free, records=bool(config.cameras))

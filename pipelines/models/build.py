@@ -1,4 +1,4 @@
-"""Weights -> ONNX -> OpenVINO INT8: only what is missing or stale, measured before it is installed, whole or not at all."""
+"""Weights -> ONNX -> OpenVINO INT8, or a describer: only what is missing or stale, measured first, whole or not at all."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -78,11 +79,10 @@ def _build_one(catalogue: Catalogue, name: str, site: Site, force: bool) -> Inst
         return present
     site.say(f"building {name}" + ("" if present is None else ": what it is made from has changed" * (not force)))
     weights = fetch(catalogue.weights[recipe.weights], weights_folder(site.models), site.clock, site.say)
-    site.toolchain.prepare(site.say)
     with tempfile.TemporaryDirectory(prefix=".build-", dir=site.models) as temporary:
         made = Path(temporary) / "made"
         made.mkdir()
-        step = _export if recipe.quantisation is None else _quantise
+        step = {"onnx": _export, "openvino-int8": _quantise, "openvino-features": _describe}[recipe.format]
         model, tools, measured = step(name, recipe, weights, made, Path(temporary), site)
         record = Installed(
             name=name,
@@ -104,7 +104,15 @@ def _build_one(catalogue: Catalogue, name: str, site: Site, force: bool) -> Inst
 Made = tuple[Path, dict[str, str], list[dict[str, Any]]]
 
 
+def _describe(_name: str, _recipe: Recipe, weights: Path, made: Path, scratch: Path, site: Site) -> Made:
+    """Needs neither torch nor the build environment."""
+    site.say("  writing the network down for OpenVINO")
+    out = made / "model.xml"
+    return out, site.toolchain.run_here([str(weights), str(out)], scratch, site.say), []
+
+
 def _export(_name: str, _recipe: Recipe, weights: Path, made: Path, scratch: Path, site: Site) -> Made:
+    site.toolchain.prepare(site.say)
     site.say("  exporting to ONNX")
     # Ultralytics writes beside the weights: give it a copy.
     copy = Path(shutil.copy(weights, scratch))
@@ -116,6 +124,7 @@ def _quantise(name: str, recipe: Recipe, _weights: Path, made: Path, scratch: Pa
     how, limit = recipe.quantisation, recipe.agreement
     if how is None:
         raise BadInput(f"{name}: the catalogue says nothing about its quantisation")
+    site.toolchain.prepare(site.say)
     video = site.sample(how.sample)
     reference = site.models / how.reference / "model.onnx"
     out = made / "model.xml"
@@ -141,9 +150,11 @@ def _made_from(catalogue: Catalogue, recipe: Recipe, site: Site) -> dict[str, An
     made_from: dict[str, Any] = {
         "catalogue": recipe.model_dump(mode="json", exclude={"card", "inputs", "licence", "classes"}),
         "weights": catalogue.weights[recipe.weights].sha256,
-        "recipe": sha256_of(site.toolchain.recipe),
-        "tools": list(site.toolchain.requirements),
     }
+    tools = site.toolchain
+    if recipe.format == "openvino-features":
+        return made_from | {"recipe": sha256_of(tools.features), "tools": [f"openvino=={version('openvino')}"]}
+    made_from |= {"recipe": sha256_of(tools.recipe), "tools": list(tools.requirements)}
     if recipe.quantisation is not None:
         made_from["sample"] = sha256_of(site.sample(recipe.quantisation.sample))
     return made_from

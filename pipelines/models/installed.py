@@ -38,8 +38,8 @@ class Installed:
         (folder / RECORD).write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
 
 
-def find_model(name: str, folders: tuple[Path, ...]) -> tuple[Path, Installed]:
-    """The file of the model `name`, in the first of `folders` that has it.
+def find_model(name: str, folders: tuple[Path, ...], wanted_by: str = "detector.model") -> tuple[Path, Installed]:
+    """The file of the model `name`, in the first of `folders` that has it. `wanted_by` begins the message if none has.
 
     Raises:
         BadInput: none has it; the message says what to run.
@@ -49,7 +49,7 @@ def find_model(name: str, folders: tuple[Path, ...]) -> tuple[Path, Installed]:
         if record is not None and all((folder / name / file).is_file() for file in record.files):
             return folder / name / record.model, record
     looked = " and ".join(str(folder / name) for folder in folders)
+    other = ", or name the file of a model" if wanted_by == "detector.model" else ""
     raise BadInput(
-        f"detector.model: {name} is not on this machine (looked in {looked}): run `gatewatch models build`, "
-        "or name the file of a model"
+        f"{wanted_by}: {name} is not on this machine (looked in {looked}): run `gatewatch models build`{other}"
     )

@@ -23,7 +23,9 @@ NEEDED_BYTES: Final = 3 * 10**9
 
 @dataclass(frozen=True, slots=True)
 class Toolchain:
-    """`folder` is the virtual environment; `requirements` what goes into it; `recipe` the program that it runs."""
+    """`folder` is the virtual environment; `requirements` what goes into it; `recipe` the program that it runs. `features` is
+    the program that needs none of it.
+    """
 
     folder: Path
     requirements: tuple[str, ...]
@@ -88,7 +90,16 @@ class Toolchain:
         """
         _settle_ultralytics(scratch)
         output = self._run([str(self.python), "-I", str(self.recipe), *step], f"{step[0]} failed", say, scratch)
-        return dict(re.findall(r"^tool (\S+)==(\S+)$", output, re.MULTILINE))
+        return _tools(output)
+
+    @property
+    def features(self) -> Path:
+        return self.recipe.with_name("features.py")
+
+    def run_here(self, arguments: list[str], scratch: Path, say: Say) -> dict[str, str]:
+        """Run `features` with the Python that runs Gatewatch. Returns and raises as `run`."""
+        argv = [sys.executable, "-I", str(self.features), *arguments]
+        return _tools(self._run(argv, "writing the network down failed", say, scratch))
 
     def remove(self) -> None:
         """Delete the environment."""
@@ -114,6 +125,10 @@ class Toolchain:
             kind = Unavailable if scratch is None else GatewatchError
             raise kind(f"{failure} ({last_error(output)})")
         return output
+
+
+def _tools(output: str) -> dict[str, str]:
+    return dict(re.findall(r"^tool (\S+)==(\S+)$", output, re.MULTILINE))
 
 
 def _environment(scratch: Path | None) -> dict[str, str]:

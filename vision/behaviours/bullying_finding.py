@@ -26,7 +26,9 @@ class Finding:
     gathered: int = 0
     fleeing: int = 0
     elsewhere: frozenset[int] = frozenset()
-    """Tracks of people who are seen at that moment, and not here."""
+    """Tracks of people who are seen at that moment, and not here nor near: farther from the box than it is large. In a
+    scuffle the box leaps from one to the next, and those whom it leaves behind have not gone.
+    """
 
 
 def findings(scene: Scene, watch: SituationWatch) -> list[Finding]:
@@ -49,11 +51,11 @@ def findings(scene: Scene, watch: SituationWatch) -> list[Finding]:
                 scored_s=scored.scores[-1][0],
                 people=max(scored.region.people, len(inside)),
                 surprise=scored.region.surprise,
-                elsewhere=frozenset(boxes) - set(inside),
+                elsewhere=_elsewhere(box, boxes, scene),
             )
         )
     for situation in watch.step(people, scene.time_s):
-        found.append(_of_situation(situation, people, boxes, watch, scene.time_s))
+        found.append(_of_situation(situation, people, boxes, watch, scene))
     return found
 
 
@@ -62,7 +64,7 @@ def _of_situation(
     people: tuple[Person, ...],
     boxes: dict[int, list[float]],
     watch: SituationWatch,
-    time_s: float,
+    scene: Scene,
 ) -> Finding:
     known = frozenset(p.track_id for p in people)
     ids = tuple(i for i in (situation.subject, *situation.others) if i in known)
@@ -73,17 +75,24 @@ def _of_situation(
         min(1.0, max(b[2] for b in held)),
         min(1.0, max(b[3] for b in held)),
     )
-    gathered, fleeing = watch.gathered(situation.place, time_s)
+    gathered, fleeing = watch.gathered(situation.place, scene.time_s)
     return Finding(
-        time_s,
+        scene.time_s,
         box,
         ids,
         people=len(ids),
         situation=situation,
         gathered=gathered,
         fleeing=fleeing,
-        elsewhere=known - set(ids),
+        elsewhere=_elsewhere(box, boxes, scene) - set(ids),
     )
+
+
+def _elsewhere(box: Box, boxes: dict[int, list[float]], scene: Scene) -> frozenset[int]:
+    side_px = max((box[2] - box[0]) * scene.width_px, (box[3] - box[1]) * scene.height_px)
+    x, y = side_px / scene.width_px, side_px / scene.height_px
+    near = (box[0] - x, box[1] - y, box[2] + x, box[3] + y)
+    return frozenset(track_id for track_id, other in boxes.items() if not _touches(near, other))
 
 
 def _touches(box: Box, other: list[float]) -> bool:

@@ -71,6 +71,21 @@ class Group:
         smaller = min((a[2] - a[0]) * (a[3] - a[1]), (b[2] - b[0]) * (b[3] - b[1]))
         return width > 0 and height > 0 and width * height >= 0.3 * smaller
 
+    def beside(self, other: Group, width_px: int, height_px: int) -> bool:
+        """Whether the other's place is no farther from this one than half a side of the larger of the two."""
+        a, b = self.box_norm, other.box_norm
+        side_px = max(
+            (a[2] - a[0]) * width_px, (a[3] - a[1]) * height_px, (b[2] - b[0]) * width_px, (b[3] - b[1]) * height_px
+        )
+        x, y = side_px / 2 / width_px, side_px / 2 / height_px
+        return a[0] - x <= b[2] and b[0] <= a[2] + x and a[1] - y <= b[3] and b[1] <= a[3] + y
+
+    def take_in(self, other: Group) -> None:
+        """The other's evidence is this one's from now on."""
+        self.windows.update({region: past for region, past in other.windows.items() if region not in self.windows})
+        self.situations = other.situations | self.situations
+        self.last_s, self.moved_s = max(self.last_s, other.last_s), max(self.moved_s, other.moved_s)
+
     def see(self, finding: Finding, bounds: Bounds) -> None:
         if self.episode is None and self._are_others(finding):
             self._forget()

@@ -42,9 +42,9 @@ class Bounds:
 
 #: Bound to measured false alarms: see docs/behaviours/possible_bullying.md.
 SENSITIVITY: Final[Mapping[Sensitivity, Bounds]] = {
-    "low": Bounds(0.85, 12, 12, 8, 15.0, 40.0, 6.0),
-    "normal": Bounds(0.75, 12, 12, 6, 8.0, 20.0, 3.0),
-    "high": Bounds(0.65, 10, 12, 4, 5.0, 12.0, 2.0),
+    "low": Bounds(0.9, 16, 16, 8, 15.0, 40.0, 6.0),
+    "normal": Bounds(0.85, 12, 12, 6, 8.0, 20.0, 3.0),
+    "high": Bounds(0.75, 10, 12, 4, 5.0, 12.0, 2.0),
 }
 
 _QUIET_S: Final = 10.0
@@ -119,6 +119,7 @@ class PossibleBullying:
         found = [f for f in findings(scene, self._situations) if self._watches(scene, f.box_norm)]
         for finding in found:
             self._group_of(finding, scene).see(finding, self._parameters.bounds)
+        self._join(scene)
         for group in list(self._state.groups):
             self._judge(group, scene, out)
         self._state.rests = [rest for rest in self._state.rests if rest.until_s > scene.time_s]
@@ -146,6 +147,14 @@ class PossibleBullying:
         )
         self._state.groups.append(made)
         return made
+
+    def _join(self, scene: Scene) -> None:
+        """What goes on beside an open incident belongs to it: a scuffle has no borders, and a person wants one alarm of it."""
+        for group in [g for g in self._state.groups if g.episode is None]:
+            beside = [g for g in self._state.groups if g.episode and g.beside(group, scene.width_px, scene.height_px)]
+            if beside:
+                beside[0].take_in(group)
+                self._state.groups.remove(group)
 
     def _judge(self, group: Group, scene: Scene, out: Outcome) -> None:
         p = self._parameters

@@ -1,52 +1,35 @@
-"""The first layers of a YOLOv8 network on OpenVINO, as a describer of small pictures."""
+"""A describer of small pictures on OpenVINO: see `models/features.py` for what it says."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 import openvino as ov
-import openvino.opset13 as ops
-from openvino.preprocess import PrePostProcessor
 
 from vision.detection import DetectorError, Float32Array
 from vision.frame import Pixels
 
-#: Stages of the YOLOv8 backbone whose maps are read: strides 8, 16 and 32 (64, 128 and 256 channels in the nano model).
-STAGES: Final = (4, 6, 9)
-
 
 class OpenVinoFeatures:
-    """Mean and maximum over the picture of each channel of three stages of the backbone.
+    """What the network says of pictures. `model` takes (N, height, width, 3) uint8 and gives (N, D).
 
-    `model` is the FP32 ONNX file of a YOLOv8 detector; only what leads to the last stage is compiled.
+    Single precision: in eight bits every machine would say something a little different.
 
     Raises:
-        ValueError: the file is missing, broken, or no network of that family.
+        ValueError: the file is missing, broken, or no describer.
     """
 
     def __init__(self, model: Path, size_px: int, batch: int = 2, threads: int = 1) -> None:
         self._shape = (batch, size_px, size_px, 3)
         core = ov.Core()
         try:
-            whole = core.read_model(model)
-            whole.reshape([batch, 3, size_px, size_px])
-            pooled = []
-            for stage in STAGES:
-                found = [op for op in whole.get_ops() if op.get_friendly_name() == f"/model.{stage}/cv2/act/Mul"]
-                if not found:
-                    raise ValueError(f"{model}: has no stage {stage}; it is not a YOLOv8 network in FP32")
-                axes = ops.constant(np.array([2, 3], np.int64))
-                pooled += [ops.reduce_mean(found[0].output(0), axes), ops.reduce_max(found[0].output(0), axes)]
-            cut = ov.Model([ops.concat([node.output(0) for node in pooled], 1)], whole.get_parameters(), "features")
-            steps = PrePostProcessor(cut)
-            picture = steps.input()
-            picture.tensor().set_element_type(ov.Type.u8).set_layout(ov.Layout("NHWC"))
-            picture.preprocess().convert_element_type(ov.Type.f32).scale(255.0)
-            picture.model().set_layout(ov.Layout("NCHW"))
+            network = core.read_model(model)
+            if network.input().get_element_type() != ov.Type.u8 or len(network.output().get_partial_shape()) != 2:
+                raise ValueError(f"{model}: describes no pictures; it is not what `gatewatch models build` makes")
+            network.reshape(list(self._shape))
             compiled = core.compile_model(
-                steps.build(),
+                network,
                 "CPU",
                 {"INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": 1, "INFERENCE_PRECISION_HINT": "f32"},
             )
@@ -68,5 +51,5 @@ class OpenVinoFeatures:
         try:
             self._request.infer([np.ascontiguousarray(pictures)])
         except RuntimeError as error:
-            raise DetectorError(f"OpenVINO failed on the backbone: {error}") from error
+            raise DetectorError(f"OpenVINO failed on the describer of pictures: {error}") from error
         return np.array(self._request.get_output_tensor(0).data, np.float32)

@@ -1,0 +1,90 @@
+"""What was learnt about fights: the judge of one window of one region, as plain arrays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from vision.detection import Float32Array
+from vision.geometry import FloatArray
+
+
+def summary(window: npt.ArrayLike) -> FloatArray:
+    """(T, D) -> (3 D,): mean, standard deviation and maximum over the window, each as its root with its sign: a few strong
+    channels would else outweigh the many.
+    """
+    said = np.asarray(window, np.float64)
+    whole = np.concatenate([said.mean(axis=0), said.std(axis=0), said.max(axis=0)])
+    return np.asarray(np.sign(whole) * np.sqrt(np.abs(whole)))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Head:
+    """Standardising, a projection, a kernel judge of it, and the calibration.
+
+    `projection` (K, 3 D) is applied to the standardised summary; the judge sums `weights` (M,) x
+    exp(-gamma |p - support|^2) over `support` (M, K), plus `offset` (a support vector machine, Cortes and Vapnik, 1995).
+    probability = sigmoid(slope x value + shift) (Platt, 1999, on held-out folds).
+    """
+
+    mean: Float32Array
+    scale: Float32Array
+    projection: Float32Array
+    support: Float32Array
+    weights: Float32Array
+    offset: float
+    gamma: float
+    slope: float
+    shift: float
+    trained_on: tuple[str, ...] = ()
+
+    def values(self, summarised: npt.ArrayLike) -> FloatArray:
+        """The uncalibrated judgement of each of many summaries (N, 3 D): (N,), above 0 for a fight."""
+        place = ((np.asarray(summarised, np.float32) - self.mean) / self.scale) @ self.projection.T
+        support = self.support.astype(np.float64)
+        apart = (
+            np.sum(np.square(place, dtype=np.float64), axis=1)[:, None]
+            - 2 * place.astype(np.float64) @ support.T
+            + np.sum(np.square(support), axis=1)
+        )
+        near = np.exp(-self.gamma * np.maximum(apart, 0))
+        return np.asarray(near @ self.weights.astype(np.float64) + self.offset)
+
+    def probabilities(self, values: npt.ArrayLike) -> FloatArray:
+        """Values as probabilities 0..1, were fights as frequent as ordinary scenes."""
+        return np.asarray(1 / (1 + np.exp(-(self.slope * np.asarray(values, np.float64) + self.shift))))
+
+    def judge(self, window: npt.ArrayLike) -> float:
+        """The probability of one window (T, D), oldest first.
+
+        By `einsum`, which stays in its thread: for one window a matrix library's threads cost ten times the work.
+        """
+        standard = ((summary(window) - self.mean) / self.scale).astype(np.float32)
+        place = np.einsum("kd,d->k", self.projection, standard)
+        apart = np.square(self.support - place).sum(axis=1, dtype=np.float64)
+        value = np.sum(self.weights * np.exp(-self.gamma * apart)) + self.offset
+        return float(self.probabilities(value))
+
+    def save(self, path: Path) -> None:
+        """Write it, its large arrays in half precision; `load` reads back what was written."""
+        fields = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        for name in ("projection", "support"):
+            fields[name] = fields[name].astype(np.float16)
+        fields["trained_on"] = np.array(self.trained_on, dtype=np.str_)
+        np.savez_compressed(path, **fields)
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Raises: ValueError: the file is missing, is no head, or is one of an earlier release."""
+        try:
+            with np.load(path, allow_pickle=False) as held:
+                arrays: dict[str, Any] = {name: held[name] for name in cls.__dataclass_fields__}
+        except (OSError, KeyError, ValueError) as error:
+            raise ValueError(f"{path}: is no head of the aggression score ({type(error).__name__})") from error
+        trained_on = tuple(str(name) for name in arrays.pop("trained_on"))
+        values: dict[str, Any] = {name: float(a) if a.ndim == 0 else a.astype(np.float32) for name, a in arrays.items()}
+        return cls(**values, trained_on=trained_on)
