@@ -41,7 +41,8 @@ def load_head(data: Path) -> Head:
             try:
                 return Head.load(folder / HEAD)
             except ValueError as error:
-                raise BadInput(str(error)) from error
+                mend = "train it anew with `gatewatch train bullying --out FILE`, or remove it: another comes with Gatewatch"
+                raise BadInput(f"{error}: {mend}") from error
     raise BadInput("the head of the aggression score is not on this machine: train one with `gatewatch train bullying`")
 
 

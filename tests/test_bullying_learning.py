@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipelines.bullying import figures
+from pipelines.bullying import figures, report
 from pipelines.bullying.clips import Clip, Moment, read_manifest
 from pipelines.bullying.learning import NO_REGION, cross_validate, fit, of_clips, openings_s, splits
 from pipelines.bullying.windows import Windows
@@ -164,6 +164,31 @@ def test_k_of_n_within_one_region() -> None:
     assert openings_s(windows, probability, 2, 0.8, 3, 3) == []
     assert openings_s(windows, probability, 2, 0.8, 3, 4, beyond=False) == []  # its last window is of the continuation
     assert openings_s(windows, probability, 3, 0.8, 1, 1) == []
+
+
+def test_only_distinct_seconds_that_nothing_was_learnt_from_bound_false_incidents() -> None:
+    """Windows of the continuation may fire as they like: what a clip really shows is counted, and once."""
+    windows = made_up(0.0)
+    seconds = np.full(len(windows.is_fight), 1.8)
+    every = np.ones(len(windows.is_fight), bool)
+    quiet = np.where(windows.beyond, 0.99, 0.0)[None]
+    others = int((~windows.is_fight).sum())
+    told = report.of_incidents(quiet, windows, seconds, every)
+    assert told["ordinary_distinct_hours"] == pytest.approx(others * 1.8 / 3600, abs=1e-4)
+    assert told["normal"]["ordinary_false_incidents_worst"] == 0
+    assert told["normal"]["bound_95_per_day"] == pytest.approx(2.9957 / (others * 1.8) * 86400, rel=1e-3)
+    nothing = report.of_incidents(quiet, windows, seconds, ~every)
+    assert nothing["normal"] == {
+        "fights": None,
+        "ordinary_continued": None,
+        "ordinary_false_incidents": 0.0,
+        "ordinary_false_incidents_worst": 0,
+        "bound_95_per_day": None,
+    }
+    video = {"distinct_hours": 1.0} | {name: {"false_incidents": 1} for name in ("low", "normal", "high")}
+    both = report.together(nothing, {"a.mp4": video})
+    assert both["distinct_hours"] == 1.0
+    assert both["normal"] == {"false_incidents": 1, "bound_95_per_day": pytest.approx(4.7439 * 24, abs=0.1)}
 
 
 def test_the_reliability_diagram_is_drawn_for_each_bin_that_has_clips() -> None:

@@ -49,16 +49,16 @@ def of_windows(scores: FloatArray, windows: Windows) -> dict[str, float]:
     return {"windows": float(mine.sum()), "accuracy": round(measured["accuracy"], 4), "auc": round(measured["auc"], 4)}
 
 
-def of_incidents(scores: FloatArray, windows: Windows, seconds: FloatArray) -> dict[str, Any]:
-    """For each sensitivity what becomes an incident by blows alone; `scores` (S, windows), `seconds` (clips,) their lengths.
+def of_incidents(scores: FloatArray, windows: Windows, seconds: FloatArray, chosen: BoolArray) -> dict[str, Any]:
+    """For each sensitivity what becomes an incident by blows alone; `scores` (S, windows), `seconds` (clips,) their lengths,
+    `chosen` (clips,) of which clips.
 
     `fights` and `ordinary_continued`: shares of the clips within six seconds, each continued to and fro. `ordinary`: the
     incidents on what the ordinary clips really show, on average of the S rows, with the bound that these distinct seconds
     allow for the worst of the rows.
     """
-    fights, others = (
-        [i for i, is_fight in enumerate(windows.is_fight) if bool(is_fight) == wanted] for wanted in (True, False)
-    )
+    fights = [int(i) for i in np.flatnonzero(windows.is_fight & chosen)]
+    others = [int(i) for i in np.flatnonzero(~windows.is_fight & chosen)]
     distinct_s = float(seconds[others].sum())
     told: dict[str, Any] = {"ordinary_distinct_hours": round(distinct_s / 3600, 4)}
     for name, b in SENSITIVITY.items():
@@ -107,7 +107,7 @@ def of_ordinary_video(said: Sequence[Moment], head: Head, seconds: float) -> dic
 
 
 def together(incidents: dict[str, Any], videos: dict[str, Any]) -> dict[str, Any]:
-    """All distinct ordinary seconds at hand, clips of held-out folds and long videos, and the bound that they allow."""
+    """All distinct ordinary seconds that nothing was learnt from, clips and long videos, and the bound that they allow."""
     hours = incidents["ordinary_distinct_hours"] + sum(video["distinct_hours"] for video in videos.values())
     told: dict[str, Any] = {"distinct_hours": round(hours, 4)}
     for name in SENSITIVITY:
@@ -127,7 +127,7 @@ def cross_validated(held_out: HeldOut, windows: Windows, seconds: FloatArray) ->
     return {
         **of_scores(held_out.clips, windows, everything),
         "windows": of_windows(held_out.windows, windows),
-        "incidents_within_6_s": of_incidents(held_out.windows, windows, seconds),
+        "incidents_within_6_s": of_incidents(held_out.windows, windows, seconds, everything),
         "reliability": figures.reliability(held_out.clips.ravel(), truth),
     }
 
@@ -144,7 +144,8 @@ def judged(head: Head, clips: Sequence[Clip], windows: Windows, seconds: FloatAr
         "trained_on_clips": int(seen.sum()),
         "unseen": of_scores(scores, windows, ~seen) if (~seen).any() else None,
         "windows": of_windows(single, windows) if len(windows.clip) else None,
-        "incidents_within_6_s": of_incidents(single, windows, seconds),
+        "incidents_within_6_s": of_incidents(single, windows, seconds, seen | ~seen),
+        "unseen_incidents_within_6_s": of_incidents(single, windows, seconds, ~seen),
         "reliability": figures.reliability(scores[0], windows.is_fight),
         "per_clip": [
             {

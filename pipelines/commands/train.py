@@ -104,7 +104,9 @@ def count_on_ordinary(
         told[video.name] = report.of_ordinary_video(moments(video, detector, reader), head, seconds)
     if told:
         result["ordinary"] = told
-    result["ordinary_together"] = report.together(result["incidents_within_6_s"], told)
+    # Of a head's own lessons its silence says nothing.
+    clips = result.get("unseen_incidents_within_6_s", result["incidents_within_6_s"])
+    result["ordinary_together"] = report.together(clips, told)
 
 
 def plain_detector(config: Config) -> Detector:
