@@ -313,6 +313,17 @@ def test_cooldown_keeps_the_same_place_quiet_and_another_place_loud() -> None:
     assert len(opened(incidents(scenes(people, 40, again), cooldown_s=5.0))) == 2
 
 
+def test_a_view_that_moved_hides_no_blows_but_no_situation_is_believed_in_it() -> None:
+    def seen(shown: Sequence[Scene], state: ViewState) -> list[Incident]:
+        return opened(incidents([replace(scene, view=View(state, 120.0, 50.0)) for scene in shown]))
+
+    blows = scenes([stand(10, 6), stand(10.6, 6)], 20, lambda t: 0.95)
+    surrounded = scenes(encirclement(), 60)
+    assert [len(seen(blows, state)) for state in (ViewState.MOVED, ViewState.BLOCKED, ViewState.DARK)] == [1, 0, 0]
+    assert len(seen(surrounded, ViewState.USABLE)) == 1
+    assert seen(surrounded, ViewState.MOVED) == []
+
+
 def test_an_excluded_zone_is_not_looked_at() -> None:
     shown = scenes([stand(10, 6), stand(10.6, 6)], 20, lambda t: 0.95)
     assert len(opened(incidents(shown))) == 1

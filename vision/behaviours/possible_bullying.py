@@ -21,6 +21,7 @@ from vision.incident import Phase, PictureRequest, Quantity
 from vision.scene import Scene
 from vision.situation import SituationWatch
 from vision.status import RuleStatus
+from vision.view import ViewState
 
 Sensitivity = Literal["low", "normal", "high"]
 
@@ -110,10 +111,14 @@ class PossibleBullying:
             self._situations = SituationWatch()
             return self.close(scene.time_s, "schedule")
         out = Outcome()
-        if not scene.view.usable:
+        moved = scene.view.state is ViewState.MOVED
+        if not scene.view.usable and not moved:
             return out
+        if moved or scene.gap_s > _BLIND_S:
+            # What was not seen is not known to have lasted, and in a view that has moved no place is known. Blows are judged
+            # all the same: they are where they are seen, and a child is not hurt less before a camera that was knocked.
+            self._situations = SituationWatch()
         if scene.gap_s > _BLIND_S:
-            self._situations = SituationWatch()  # what was not seen is not known to have lasted
             for group in self._state.groups:
                 group.last_s += scene.gap_s
         found = [f for f in findings(scene, self._situations) if self._watches(scene, f.box_norm)]
