@@ -121,7 +121,27 @@ def test_no_page_has_a_serious_fault(browser: Browser, site: Site, url: str, lan
     look("/history, one incident")
 
     go("/footage", "#line")
-    go("/cameras", "main h1")
+    go("/cameras", "#lists .zones .item")
+    after = page.locator("[data-field='rule 0 after']")
+    for text, ready, what in (
+        ("soon", "#lists .rule .fault", "a fault"),
+        ("90s", "#changed:not([data-bad])", "changed"),
+    ):
+        after.fill(text)
+        after.press("Tab")
+        expect(page.locator(ready)).to_be_visible()
+        look(f"/cameras, {what}")
+        page.locator("#tab-change").click()
+        expect(page.locator(".diff .new")).to_be_visible()
+        look(f"/cameras, {what}, in the file")
+    page.locator("#tab-versions").click()
+    expect(page.locator("#versions > *")).to_be_visible()
+    look("/cameras, versions")
+    page.locator("#tab-picture").click()
+    page.locator("#undo").click()
+    if page.locator("#undo").is_enabled():
+        page.locator("#undo").click()
+    expect(page.locator("#changed")).to_be_empty()
     go("/handover", "form.span")
     go(f"/handover/sheet?from_s={MONDAY_S - 60:.0f}&until_s={MONDAY_S + 6 * 86_400:.0f}", "form.stack")
     with site.parts.database.read() as connection:

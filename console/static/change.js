@@ -41,7 +41,7 @@ export class Change {
       return;
     }
     this.root.replaceChildren(
-      ...(faults.length ? [element("ul", { class: "faults", role: "alert" }, ...faults.map((one) => element("li", { class: "fault" }, one.text)))] : []),
+      ...(faults.length ? [element("div", { role: "alert" }, element("ul", { class: "faults" }, ...faults.map((one) => element("li", { class: "fault" }, one.text))))] : []),
       difference(diff),
       ...(changed && !faults.length ? [this.effectPart(), this.applyPart()] : []),
     );
@@ -98,7 +98,7 @@ export class Change {
 /** The lines of a difference, with the numbers of both sides. */
 export function difference(lines) {
   const signs = { same: " ", gone: "−", new: "+", gap: "⋯" };
-  return element("div", { class: "diff", role: "table", "aria-label": t("cameras.diff") },
+  return element("div", { class: "diff", role: "table", tabindex: "0", "aria-label": t("cameras.diff") },
     ...lines.map((one) => element("div", { class: one.kind, role: "row" },
       element("span", { class: "no", role: "cell" }, one.old === null ? "" : String(one.old)), element("span", { class: "no", role: "cell" }, one.new === null ? "" : String(one.new)),
       element("span", { class: "sign", role: "cell" }, signs[one.kind]), element("code", { role: "cell" }, one.text))));
@@ -117,7 +117,7 @@ function effectOf(found) {
     ...camera.kept.map((one) => ["kept", one.then, one.then.verdict]),
   ].sort((a, b) => b[1].opened_s - a[1].opened_s).sort((a, b) => (a[0] === "kept") - (b[0] === "kept"));
   const table = element("table", {}, element("thead", {}, element("tr", {}, ...["what", "when", "kind", "zone", "verdict"].map((one) => element("th", {}, t(`cameras.column.${one}`))))),
-    element("tbody", {}, ...rows.slice(0, 60).map(([what, one, verdict]) => element("tr", { class: what },
+    element("tbody", {}, ...rows.slice(0, 60).map(([what, one, verdict]) => element("tr", { "data-what": what },
       element("td", {}, t(`cameras.effect.${what}`)), element("td", {}, moment(one.opened_s)), element("td", {}, t(`kind.${one.kind}`)), element("td", {}, one.zone), element("td", {}, what === "raised" ? "" : verdict ? t(`verdict.${verdict}`) : t("cameras.unjudged"))))));
   return [
     element("p", { class: "sum" }, figure(summary.raised, t("cameras.effect.raised"), "raised"), figure(summary.lost, t("cameras.effect.lost"), "lost", summary.lost_verdicts), figure(summary.kept, t("cameras.effect.kept"), "kept", summary.kept_verdicts)),
@@ -128,5 +128,5 @@ function effectOf(found) {
 
 function figure(count, name, what, verdicts = {}) {
   const judged = Object.entries(verdicts).map(([verdict, many]) => `${many} ${verdict === "none" ? t("cameras.unjudged") : t(`verdict.${verdict}`)}`).join(", ");
-  return element("span", { class: `figure ${what}` }, element("b", {}, String(count)), ` ${name}`, judged ? element("small", {}, ` (${judged})`) : "");
+  return element("span", { class: "figure", "data-what": what }, element("b", {}, String(count)), ` ${name}`, judged ? element("small", {}, ` (${judged})`) : "");
 }
