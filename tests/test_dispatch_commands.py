@@ -36,10 +36,10 @@ def test_the_commands_tell_what_happened(site: Site) -> None:
     done = subprocess.run(site.command("incidents", "list"), capture_output=True, text=True, check=False)
     assert (done.returncode, "no store" in done.stderr) == (2, True)
     site.dispatcher()
-    until((site.folder / "gatewatch.db").exists)
+    until((site.folder / "gatewatch.db").exists, 60, "the dispatcher's start")
     site.publish(names(3))
     site.publish(["case-0002"], 2, Phase.CLOSED)
-    until(lambda: len(site.receiver.taken) >= 4 and len(site.lines()) >= 4, 30)
+    until(lambda: len(site.receiver.taken) >= 4 and len(site.lines()) >= 4, 60)
     status, test = site.ask("alerts", "test")
     assert (status, test["ok"]) == (0, True)
     assert {line["channel"]: line["state"] for line in test["channels"]} == {"jsonl": "sent", "webhook": "sent"}
@@ -86,14 +86,14 @@ def test_a_person_answers_by_command(site: Site, capsys: pytest.CaptureFixture[s
         + "  rules: [{kind: illegal_parking, zone: kerb}]}}\n"
     )
     site.dispatcher()
-    until((site.folder / "gatewatch.db").exists)
+    until((site.folder / "gatewatch.db").exists, 60, "the dispatcher's start")
     picture = site.folder / "seen.jpg"
     picture.write_bytes(b"\xff\xd8\xff\xe0 a picture")
     words = ["--kind", "other", "--camera", "gate-north", "--note", "a fence is down", "--picture", str(picture)]
     status, raised = ask("incidents", "raise", *words)
     incident_id = raised["incident_id"]
-    until(lambda: (incident_id, 1) in {taken[1:] for taken in site.receiver.taken}, 30)
-    until(lambda: ask("incidents", "show", incident_id)[1]["thread"]["state"] == "sent", 30)
+    until(lambda: (incident_id, 1) in {taken[1:] for taken in site.receiver.taken}, 60)
+    until(lambda: ask("incidents", "show", incident_id)[1]["thread"]["state"] == "sent", 60)
     status, thread = ask("alerts", "acknowledge", incident_id[:12])
     assert (status, thread["state"]) == (0, "acknowledged")
     status, _, said = run("alerts", "acknowledge", incident_id)
@@ -148,15 +148,15 @@ def test_a_dead_delivery_is_seen_and_sent_again(site: Site) -> None:
     site.config.write_text(f"{before}channels: {{log: false, webhook: {webhook}}}\n")
     site.dispatcher()
     site.publish(["case-0000"])
-    until((site.folder / "gatewatch.db").exists, 30)
-    until(lambda: site.ask("alerts", "dead")[1]["deliveries"], 30)
+    until((site.folder / "gatewatch.db").exists, 60)
+    until(lambda: site.ask("alerts", "dead")[1]["deliveries"], 60)
     (row,) = site.query(list_alerts, AlertFilter())
     assert row["state"] == "failed"
     Refusing.on = False
     (number,) = (row["delivery_id"] for row in site.ask("alerts", "dead")[1]["deliveries"])
     assert site.ask("alerts", "resend", str(number)) == (0, {"deliveries": [number], "messages": []})
-    until(lambda: refusing.taken, 30)
-    until(lambda: site.query(list_alerts, AlertFilter())[0]["state"] == "sent", 10)
+    until(lambda: refusing.taken, 60)
+    until(lambda: site.query(list_alerts, AlertFilter())[0]["state"] == "sent", 60)
     assert site.ask("alerts", "dead") == (0, {"deliveries": [], "messages": []})
 
 
@@ -169,13 +169,13 @@ def test_a_message_that_was_laid_aside_is_handled_when_it_is_sent_again(site: Si
     site.client.xclaim(STREAM, DISPATCHERS, "gone", 0, [entry], idle=60_000, retrycount=9)
     site.dispatcher()
     until(lambda: dead_letters(site.client), 60, "laying it aside")
-    until(lambda: len(site.receiver.taken) == 1, 30, "the alarm about it")
+    until(lambda: len(site.receiver.taken) == 1, 60, "the alarm about it")
     status, dead = site.ask("alerts", "dead")
     assert (status, [letter["entry"] for letter in dead["messages"]]) == (1, [entry])
     assert "handed out 10 times and never done" in dead["messages"][0]["reason"]
     assert site.ask("alerts", "resend", "1-1") == (1, {"deliveries": [], "messages": []})
     assert site.ask("alerts", "resend", entry) == (0, {"deliveries": [], "messages": [entry]})
-    until(lambda: "case-0000" in {incident for _, incident, _ in site.receiver.taken}, 30, "telling it after all")
+    until(lambda: "case-0000" in {incident for _, incident, _ in site.receiver.taken}, 60, "telling it after all")
     assert site.ask("alerts", "dead") == (0, {"deliveries": [], "messages": []})
     for bad in (["alerts", "resend"], ["alerts", "resend", "seven"], ["alerts", "resend", "7", "--all"]):
         done = subprocess.run(site.command(*bad), capture_output=True, text=True, check=False)
@@ -194,7 +194,7 @@ def test_ready_when_it_works_and_not_when_the_bus_is_away(site: Site) -> None:
                 return int(entry["port"])
         return None
 
-    until(port, 30)
+    until(port, 60)
     with pytest.raises(urllib.error.HTTPError) as caught:
         urllib.request.urlopen(f"http://127.0.0.1:{port()}/readyz", timeout=5)
     assert json.loads(caught.value.read())["failing"] == ["bus"]

@@ -59,9 +59,9 @@ def test_what_piled_up_is_told_once_by_two_dispatchers(site: Site) -> None:
 def test_what_a_killed_dispatcher_left_is_taken_over(site: Site) -> None:
     site.receiver.delay_s = 0.02
     first = site.dispatcher()
-    until((site.folder / "gatewatch.db").exists)
+    until((site.folder / "gatewatch.db").exists, 60, "the dispatcher's start")
     site.publish(names(150))
-    until(lambda: len(site.receiver.taken) > 20, 30, "the first dispatcher's start")
+    until(lambda: len(site.receiver.taken) > 20, 60, "the first dispatcher's start")
     os.kill(first.pid, signal.SIGKILL)
     second = site.dispatcher()
     site.publish(names(200)[150:])
@@ -93,7 +93,7 @@ def test_poison_is_laid_aside_and_the_rest_goes_on(site: Site) -> None:
     site.client.xadd(STREAM, {"event": json.dumps(good)})
     site.publish(["case-0001"])
     site.dispatcher()
-    until(lambda: site.settled(3), 30)  # and one alarm about all seven
+    until(lambda: site.settled(3), 60)  # and one alarm about all seven
     incidents = site.query(list_incidents, IncidentFilter())
     (alarm,) = (row for row in incidents if row["kind"] == "message_lost")
     assert sorted(row["incident_id"] for row in incidents if row is not alarm) == names(2)
