@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from pipelines.cli import main
 from pipelines.errors import BadInput
@@ -18,7 +18,8 @@ from pipelines.history import export
 from pipelines.store import incidents, threads
 from pipelines.store.database import Database
 from pipelines.store.incidents import notice_of
-from pipelines.store.schema import audit
+from pipelines.store.schema import audit, places, stale_days
+from pipelines.store.schema import threads as threads_table
 from pipelines.store.threads import Thread
 from pipelines.testing import an_incident
 from vision.incident import Phase
@@ -126,6 +127,29 @@ def test_list_and_stats(config: str, tmp_path: Path, capsys: pytest.CaptureFixtu
     for words in ("3 incidents, 0 still open", "Asia/Shanghai", "acknowledge", "12.5 s", "again at"):
         assert words in people or words == "again at"
     assert said("stats", "--kind", "crowding") == "no incidents\n"
+
+
+def test_check_finds_what_differs_and_mends_it(
+    store: Database, config: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def check(*more: str) -> tuple[int, dict[str, Any]]:
+        code = main(["incidents", "check", "--json", "-c", config, *more])
+        return code, json.loads(capsys.readouterr().out)
+
+    assert check() == (0, {"days": 0, "rebuilt": False, "different": [], "missing_places": 0})
+    assert check("--rebuild") == (0, {"days": 1, "rebuilt": True, "different": [], "missing_places": 0})
+    assert check()[1]["different"] == []
+    with store.write() as connection:
+        # As if the triggers had been away.
+        connection.execute(threads_table.update().values(acknowledged_s=MORNING_S + 99_999))
+        connection.execute(delete(stale_days))
+        connection.execute(delete(places).where(places.c.camera_name == "北门"))
+    assert check() == (1, {"days": 1, "rebuilt": False, "different": ["2026-08-31"], "missing_places": 1})
+    assert check("--rebuild")[1]["different"] == []
+    assert check()[1]["different"] == []
+    figures = ["incidents", "stats", "--json", "-c", config]
+    assert main(figures) == 0
+    assert json.loads(capsys.readouterr().out)["delays"]["acknowledge"]["all"]["median_s"] > 50_000
 
 
 def test_an_export_holds_a_page_in_memory_at_a_time() -> None:

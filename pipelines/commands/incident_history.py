@@ -30,7 +30,11 @@ def add(actions: Any) -> None:
     figures.add_argument("--picture-format", choices=("svg", "png"), default="svg")
     figures.add_argument("--json", action="store_true", help="one JSON object on standard output")
     figures.set_defaults(run=run_stats)
-    for parser in (exporting, figures):
+    checking = actions.add_parser("check", help="hold the columns that figures are read from against the rows")
+    checking.add_argument("--rebuild", action="store_true", help="write the columns of every day anew")
+    checking.add_argument("--json", action="store_true", help="one JSON object on standard output")
+    checking.set_defaults(run=run_check)
+    for parser in (exporting, figures, checking):
         add_config(parser)
 
 
@@ -108,6 +112,43 @@ def run_stats(args: argparse.Namespace) -> int:
     for path in drawn:
         sys.stderr.write(f"{path}\n")
     return 0
+
+
+def run_check(args: argparse.Namespace) -> int:
+    """1: some days differ, or a place is missing. Raises BadInput: there is no store yet."""
+    from datetime import UTC, datetime
+
+    from pipelines.history.keeping import check
+    from pipelines.store.history import unknown_places
+
+    database = database_of(load_config(args).config)
+    done = 0
+
+    def told(number: int, of: int) -> None:
+        nonlocal done
+        done = number
+        if sys.stderr.isatty():
+            sys.stderr.write(f"\r{number} of {of} days" + ("\n" if number == of else ""))
+
+    wrong = [
+        f"{datetime.fromtimestamp(day * 86_400, UTC):%Y-%m-%d}"
+        for day in check(database, rebuild=args.rebuild, told=told)
+    ]
+    with database.reading() as connection:
+        missing = unknown_places(connection)
+    if args.json:
+        print(json.dumps({"days": done, "rebuilt": args.rebuild, "different": wrong, "missing_places": missing}))  # noqa: T201
+    elif args.rebuild:
+        print(f"{done} days written anew")  # noqa: T201
+    else:
+        print(f"{done} days looked at, {len(wrong)} differ from their rows")  # noqa: T201
+    for day in wrong:
+        sys.stderr.write(
+            f"{day} (UTC): the columns differ from the rows; mend with `gatewatch incidents check --rebuild`\n"
+        )
+    if missing:
+        sys.stderr.write(f"{missing} places of incidents are not in the table of places: lists by camera miss them\n")
+    return 1 if wrong or missing else 0
 
 
 _WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")

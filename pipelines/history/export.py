@@ -7,7 +7,8 @@ import io
 import json
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
-from typing import IO, Any, Final, Literal
+from itertools import islice
+from typing import IO, Any, Final, Literal, cast
 from zoneinfo import ZoneInfo
 
 from pipelines.errors import BadInput
@@ -60,7 +61,50 @@ def write(found: Iterator[dict[str, Any]], kind: Format, out: IO[bytes], *, bom:
 
     Raises: BadInput: Parquet without pyarrow.
     """
-    return _WRITERS[kind](found, out, bom)
+    count = 0
+    for rows in _WRITERS[kind](found, out, bom):
+        count += rows
+    return count
+
+
+def chunks(
+    found: Iterator[dict[str, Any]], kind: Format, done: Callable[[int], None], *, bom: bool = False
+) -> Iterator[bytes]:
+    """The same as pieces of a file, a portion of rows in memory at a time; then `done` is told how many rows there were."""
+    out, count = _Outgoing(), 0
+    for rows in _WRITERS[kind](found, cast("IO[bytes]", out), bom):
+        count += rows
+        if piece := out.taken():
+            yield piece
+    if piece := out.taken():
+        yield piece
+    done(count)
+
+
+class _Outgoing(io.RawIOBase):
+    """A file that is taken away while it is written."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._parts: list[bytes] = []
+        self._length = 0
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        part = bytes(data)
+        self._parts.append(part)
+        self._length += len(part)
+        return len(part)
+
+    def tell(self) -> int:
+        return self._length
+
+    def taken(self) -> bytes:
+        """What was written since the last time."""
+        parts, self._parts = self._parts, []
+        return b"".join(parts)
 
 
 def check_parquet() -> None:
@@ -119,38 +163,34 @@ def _flat(row: dict[str, Any], answer: Answer, zone: ZoneInfo) -> dict[str, Any]
     }
 
 
-def _csv(found: Iterator[dict[str, Any]], out: IO[bytes], bom: bool) -> int:
+def _csv(found: Iterator[dict[str, Any]], out: IO[bytes], bom: bool) -> Iterator[int]:
     text = io.TextIOWrapper(out, "utf-8-sig" if bom else "utf-8", newline="", write_through=True)
     writer = csv.writer(text)
     writer.writerow(FIELDS)
-    count = 0
     for row in found:
         writer.writerow([safe_cell(row[name]) for name in FIELDS])
-        count += 1
+        yield 1
     text.flush()
     text.detach()
-    return count
 
 
-def _jsonl(found: Iterator[dict[str, Any]], out: IO[bytes], _bom: bool) -> int:
-    count = 0
+def _jsonl(found: Iterator[dict[str, Any]], out: IO[bytes], _bom: bool) -> Iterator[int]:
     for row in found:
         out.write(json.dumps(row, ensure_ascii=False).encode() + b"\n")
-        count += 1
-    return count
+        yield 1
 
 
-def _json(found: Iterator[dict[str, Any]], out: IO[bytes], _bom: bool) -> int:
-    count = 0
+def _json(found: Iterator[dict[str, Any]], out: IO[bytes], _bom: bool) -> Iterator[int]:
+    begun = False
     for row in found:
-        out.write(b"[\n" if count == 0 else b",\n")
+        out.write(b",\n" if begun else b"[\n")
         out.write(json.dumps(row, ensure_ascii=False).encode())
-        count += 1
-    out.write(b"\n]\n" if count else b"[]\n")
-    return count
+        begun = True
+        yield 1
+    out.write(b"\n]\n" if begun else b"[]\n")
 
 
-def _parquet(found: Iterator[dict[str, Any]], out: IO[bytes], _bom: bool) -> int:
+def _parquet(found: Iterator[dict[str, Any]], out: IO[bytes], _bom: bool) -> Iterator[int]:
     check_parquet()
     import pyarrow
     from pyarrow import parquet
@@ -162,21 +202,18 @@ def _parquet(found: Iterator[dict[str, Any]], out: IO[bytes], _bom: bool) -> int
         "truth": pyarrow.bool_(),
     }
     schema = pyarrow.schema([(name, types[kind]) for name, kind in FIELDS.items()])
-    count = 0
     with parquet.ParquetWriter(out, schema, compression="zstd") as writer:
-        portion: list[dict[str, Any]] = []
-        for row in found:
-            portion.append(row)
-            count += 1
-            if len(portion) == _PORTION:
-                writer.write_table(pyarrow.Table.from_pylist(portion, schema))
-                portion = []
-        if portion or not count:
+        empty = True
+        for portion in iter(lambda: list(islice(found, _PORTION)), []):
             writer.write_table(pyarrow.Table.from_pylist(portion, schema))
-    return count
+            empty = False
+            yield len(portion)
+        if empty:
+            writer.write_table(pyarrow.Table.from_pylist([], schema))
 
 
-_WRITERS: Final[dict[Format, Callable[[Iterator[dict[str, Any]], IO[bytes], bool], int]]] = {
+#: Each yields how many rows it wrote.
+_WRITERS: Final[dict[Format, Callable[[Iterator[dict[str, Any]], IO[bytes], bool], Iterator[int]]]] = {
     "csv": _csv,
     "json": _json,
     "jsonl": _jsonl,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from threading import Event as StopEvent
 from typing import Final
 
@@ -52,3 +53,25 @@ class HistoryKeeper:
             if stop is not None and self._clock.wait(stop, _BREATH_S):
                 return number + 1
         return len(days)
+
+
+def check(database: Database, *, rebuild: bool, told: Callable[[int, int], None]) -> list[int]:
+    """Hold every day's columns against its rows; returns the days (since 1970, UTC) that differ. `rebuild`: all days are
+    written anew instead. `told`: after each day, how many are done and of how many.
+
+    Raises: BadInput: there are no tables yet. Unavailable: the store is away.
+    """
+    with database.reading() as connection:
+        kept, stale = history.days(connection), history.stale(connection, 1_000_000)
+    wrong: list[int] = []
+    asked = sorted({*kept, *stale}) if rebuild else kept
+    for number, day in enumerate(asked, 1):
+        if rebuild:
+            with database.write() as connection:
+                history.roll(connection, day)
+        else:
+            with database.read() as connection:
+                if history.differs(connection, day):
+                    wrong.append(day)
+        told(number, len(asked))
+    return wrong

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import ColumnElement, Connection, Text, and_, case, cast, delete, func, insert, select, text
+from sqlalchemy import ColumnElement, Connection, Text, and_, case, cast, delete, exists, func, insert, select, text
 
 from pipelines.store import hours
 from pipelines.store.columns import DENSITIES, VERSION, Columns, Crowd, Place, columns_from, columns_of, decode, encode
@@ -71,6 +71,29 @@ def roll(connection: Connection, day: int) -> int:
             delete(stale_days).where(stale_days.c.day == day, stale_days.c.tx.in_(seen[begin : begin + 1000]))
         )
     return len(columns)
+
+
+def days(connection: Connection) -> list[int]:
+    """Days that have columns, oldest first."""
+    return list(connection.scalars(select(history_days.c.day).order_by(history_days.c.day)))
+
+
+def differs(connection: Connection, day: int) -> bool:
+    """Whether a day's columns say something else than its rows though no mark says so: that must never be."""
+    marked = select(stale_days.c.day).where(stale_days.c.day == day).limit(1)
+    kept = select(history_days.c.body).where(history_days.c.day == day, history_days.c.version == VERSION)
+    body = connection.scalar(kept)
+    if body is None or connection.execute(marked).first() is not None:
+        return False
+    return bytes(body) != encode(_gathered(connection, day * _DAY_S, (day + 1) * _DAY_S, ()))
+
+
+def unknown_places(connection: Connection) -> int:
+    """Places that incidents have and `places` has not: there must be none."""
+    names = [column.name for column in places.c]
+    same = [places.c[name] == incidents.c[name] for name in names]
+    missing = select(*(incidents.c[name] for name in names)).where(~exists().where(*same)).distinct()
+    return connection.scalar(select(func.count()).select_from(missing.subquery())) or 0
 
 
 def newest_first(connection: Connection, wanted: IncidentFilter) -> Iterator[tuple[dict[str, Any], Answer]]:
