@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from pipelines.bench import history as bench
 from pipelines.bench import history_writing
 from pipelines.bench.history import FILTERS
 from pipelines.bench.history_rows import END_S, fill
@@ -45,6 +46,25 @@ def test_measures_and_leaves_nothing(
     assert list(tmp_path.iterdir()) == []
     assert main([*command[:3], "10", *command[4:]]) == 2
     assert "at least 1000" in capsys.readouterr().err
+
+
+def test_a_server_of_ones_own_is_left_as_it_was(
+    postgres: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(history_writing, "_ROUNDS", 1)
+    monkeypatch.setattr(history_writing, "_BATCHES", 1)
+    monkeypatch.setattr(bench, "FILTERS", {"a camera": FILTERS["a camera"]})
+    url = postgres.url()
+    command = ["bench", "history", "--rows", "1000", "--url", url, "--folder", str(tmp_path), "--json"]
+    assert main(command) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert "sqlite" not in found
+    assert found["postgresql"]["pages"]["a camera"]["rows"] > 0
+    with Database(url).read() as connection:
+        asked = "SELECT count(*) FROM pg_database WHERE datname LIKE 'gatewatch%%'"
+        assert connection.exec_driver_sql(asked).scalar() == 0
+    assert main([*command[:5], "sqlite:///x"]) == 2
+    assert main([*command[:4], "--url", url, "--database", "sqlite"]) == 2
 
 
 def test_both_databases_hold_the_same_incidents(tmp_path: Path, postgres: Any) -> None:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 import random
 from collections.abc import Iterator
 from typing import Any
@@ -116,39 +113,3 @@ def test_what_is_refused(site: Site) -> None:
         answer = client.get("/api/v1/stats", params=wrong)  # type: ignore[arg-type]
         assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json"), wrong
     assert site.client().get("/api/v1/stats").status_code == 401
-
-
-@pytest.mark.parametrize("kind", ["csv", "json", "jsonl", "parquet"])
-def test_what_is_taken_away_is_what_is_listed_and_stands_in_the_audit(site: Site, kind: str) -> None:
-    client = site.client(Role.ANALYST)
-    asked = {"camera": NORTH, "kind": "crowding"}
-    answer = client.get("/api/v1/export", params=asked | {"format": kind, "reason": "督导检查"})
-    assert answer.status_code == 200
-    assert f'.{kind}"' in answer.headers["content-disposition"]
-    if kind == "parquet":
-        from pyarrow import parquet
-
-        rows = parquet.read_table(io.BytesIO(answer.content)).to_pylist()
-    elif kind == "csv":
-        rows = list(csv.DictReader(io.StringIO(answer.text)))
-    else:
-        rows = answer.json() if kind == "json" else [json.loads(line) for line in answer.text.splitlines()]
-    page = client.get("/api/v1/incidents", params=asked | {"limit": "200"}).json()
-    assert [row["incident_id"] for row in rows] == [one["incident_id"] for one in page["incidents"]]
-    assert len(rows) > 10
-    lines = site.client(Role.ADMIN).get("/api/v1/audit", params={"limit": 2}).json()["lines"]
-    assert [line["action"] for line in lines] == ["exported", "export"]
-    assert lines[0]["detail"] == {"reason": "督导检查", "format": kind, "filter": asked, "rows": len(rows)}
-    assert lines[0]["who"] == "token:analyst"
-
-
-def test_who_may_take_nothing_away(site: Site) -> None:
-    for role in (Role.VIEWER, Role.GUARD):
-        assert site.client(role).get("/api/v1/export", params={"reason": "x"}).status_code == 403
-    client = site.client(Role.ANALYST, NORTH)
-    assert client.get("/api/v1/export").status_code == 422
-    assert client.get("/api/v1/export", params={"reason": " "}).status_code == 422
-    assert client.get("/api/v1/export", params={"reason": "x", "format": "json", "bom": "true"}).status_code == 422
-    text = client.get("/api/v1/export", params={"reason": "x"}).text
-    assert SOUTH not in text
-    assert NORTH in text

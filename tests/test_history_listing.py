@@ -15,7 +15,7 @@ from sqlalchemy import select
 from pipelines.errors import BadInput
 from pipelines.events.envelope import incident_event
 from pipelines.history.stats import stats
-from pipelines.store import history, incidents, listing, schema, threads
+from pipelines.store import filters, history, incidents, listing, schema, threads
 from pipelines.store.database import Database
 from pipelines.store.incidents import notice_of
 from pipelines.store.queries import IncidentFilter, list_incidents
@@ -229,3 +229,21 @@ def test_pages_stay_while_incidents_come_in(store: Database) -> None:
 def test_a_cursor_of_somebody_else_is_refused(store: Database, cursor: str) -> None:
     with store.read() as connection, pytest.raises(BadInput, match="not a cursor"):
         list_incidents(connection, IncidentFilter(), 5, cursor)
+
+
+def test_an_ids_beginning_is_looked_for_in_an_index(store: Database) -> None:
+    """At ten million incidents a scan takes seconds, and a test with a hundred does not see it."""
+    filled(store, random.Random(1), 30)
+    chosen = select(schema.incidents.c.incident_id).where(filters.id_begins("0007-CASE"))
+    with store.write() as connection:
+        sqlite = connection.dialect.name == "sqlite"
+        if not sqlite:
+            connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
+        sql = chosen.compile(connection, compile_kwargs={"literal_binds": True}).string.replace("%%", "%")
+        explain = "EXPLAIN QUERY PLAN" if sqlite else "EXPLAIN"
+        plan = [
+            str(row[-1])
+            for row in connection.exec_driver_sql(f"{explain} {sql}".replace("%", "%%" if not sqlite else "%"))
+        ]
+        assert connection.scalars(chosen).all() == ["0007-North"] or connection.scalars(chosen).all() == []
+    assert any(("SEARCH" in line) if sqlite else ("Index" in line) for line in plan), plan

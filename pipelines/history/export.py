@@ -7,8 +7,7 @@ import io
 import json
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
-from itertools import islice
-from typing import IO, Any, Final, Literal, cast
+from typing import IO, Any, Final, Literal
 from zoneinfo import ZoneInfo
 
 from pipelines.errors import BadInput
@@ -61,50 +60,7 @@ def write(found: Iterator[dict[str, Any]], kind: Format, out: IO[bytes], *, bom:
 
     Raises: BadInput: Parquet without pyarrow.
     """
-    count = 0
-    for rows in _WRITERS[kind](found, out, bom):
-        count += rows
-    return count
-
-
-def chunks(
-    found: Iterator[dict[str, Any]], kind: Format, done: Callable[[int], None], *, bom: bool = False
-) -> Iterator[bytes]:
-    """The same as pieces of a file, a portion of rows in memory at a time; then `done` is told how many rows there were."""
-    out, count = _Outgoing(), 0
-    for rows in _WRITERS[kind](found, cast("IO[bytes]", out), bom):
-        count += rows
-        if piece := out.taken():
-            yield piece
-    if piece := out.taken():
-        yield piece
-    done(count)
-
-
-class _Outgoing(io.RawIOBase):
-    """A file that is taken away while it is written."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._parts: list[bytes] = []
-        self._length = 0
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data: Any) -> int:
-        part = bytes(data)
-        self._parts.append(part)
-        self._length += len(part)
-        return len(part)
-
-    def tell(self) -> int:
-        return self._length
-
-    def taken(self) -> bytes:
-        """What was written since the last time."""
-        parts, self._parts = self._parts, []
-        return b"".join(parts)
+    return _WRITERS[kind](found, out, bom)
 
 
 def check_parquet() -> None:
@@ -163,34 +119,38 @@ def _flat(row: dict[str, Any], answer: Answer, zone: ZoneInfo) -> dict[str, Any]
     }
 
 
-def _csv(found: Iterator[dict[str, Any]], out: IO[bytes], bom: bool) -> Iterator[int]:
+def _csv(found: Iterator[dict[str, Any]], out: IO[bytes], bom: bool) -> int:
     text = io.TextIOWrapper(out, "utf-8-sig" if bom else "utf-8", newline="", write_through=True)
     writer = csv.writer(text)
     writer.writerow(FIELDS)
+    count = 0
     for row in found:
         writer.writerow([safe_cell(row[name]) for name in FIELDS])
-        yield 1
+        count += 1
     text.flush()
     text.detach()
+    return count
 
 
-def _jsonl(found: Iterator[dict[str, Any]], out: IO[bytes], _bom: bool) -> Iterator[int]:
+def _jsonl(found: Iterator[dict[str, Any]], out: IO[bytes], _bom: bool) -> int:
+    count = 0
     for row in found:
         out.write(json.dumps(row, ensure_ascii=False).encode() + b"\n")
-        yield 1
+        count += 1
+    return count
 
 
-def _json(found: Iterator[dict[str, Any]], out: IO[bytes], _bom: bool) -> Iterator[int]:
-    begun = False
+def _json(found: Iterator[dict[str, Any]], out: IO[bytes], _bom: bool) -> int:
+    count = 0
     for row in found:
-        out.write(b",\n" if begun else b"[\n")
+        out.write(b"[\n" if count == 0 else b",\n")
         out.write(json.dumps(row, ensure_ascii=False).encode())
-        begun = True
-        yield 1
-    out.write(b"\n]\n" if begun else b"[]\n")
+        count += 1
+    out.write(b"\n]\n" if count else b"[]\n")
+    return count
 
 
-def _parquet(found: Iterator[dict[str, Any]], out: IO[bytes], _bom: bool) -> Iterator[int]:
+def _parquet(found: Iterator[dict[str, Any]], out: IO[bytes], _bom: bool) -> int:
     check_parquet()
     import pyarrow
     from pyarrow import parquet
@@ -202,18 +162,21 @@ def _parquet(found: Iterator[dict[str, Any]], out: IO[bytes], _bom: bool) -> Ite
         "truth": pyarrow.bool_(),
     }
     schema = pyarrow.schema([(name, types[kind]) for name, kind in FIELDS.items()])
+    count = 0
     with parquet.ParquetWriter(out, schema, compression="zstd") as writer:
-        empty = True
-        for portion in iter(lambda: list(islice(found, _PORTION)), []):
+        portion: list[dict[str, Any]] = []
+        for row in found:
+            portion.append(row)
+            count += 1
+            if len(portion) == _PORTION:
+                writer.write_table(pyarrow.Table.from_pylist(portion, schema))
+                portion = []
+        if portion or not count:
             writer.write_table(pyarrow.Table.from_pylist(portion, schema))
-            empty = False
-            yield len(portion)
-        if empty:
-            writer.write_table(pyarrow.Table.from_pylist([], schema))
+    return count
 
 
-#: Each yields how many rows it wrote.
-_WRITERS: Final[dict[Format, Callable[[Iterator[dict[str, Any]], IO[bytes], bool], Iterator[int]]]] = {
+_WRITERS: Final[dict[Format, Callable[[Iterator[dict[str, Any]], IO[bytes], bool], int]]] = {
     "csv": _csv,
     "json": _json,
     "jsonl": _jsonl,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -172,6 +173,27 @@ class Database:
                 connection.exec_driver_sql("BEGIN IMMEDIATE")  # which says what is wrong
         finally:
             driver.execute(f"PRAGMA busy_timeout={round(1000 * self._busy_timeout_s)}")
+
+
+@contextmanager
+def database_beside(url: str) -> Iterator[str]:
+    """A new database on the PostgreSQL server of `url`; dropped afterwards. Raises Unavailable, Refused (it may not)."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() != "postgresql":
+        raise BadInput(f"{mask_urls(url)} is no PostgreSQL: postgresql+psycopg://USER:PASSWORD@HOST/NAME")
+    server, _ = _for_postgres(parsed, DEFAULT_BUSY_TIMEOUT_S)
+    engine = create_engine(server, isolation_level="AUTOCOMMIT")
+    name = f"gatewatch_{secrets.token_hex(6)}"
+    try:
+        with mapped(), engine.connect() as connection:
+            connection.exec_driver_sql(f"CREATE DATABASE {name}")
+        try:
+            yield server.set(database=name).render_as_string(hide_password=False)
+        finally:
+            with mapped(), engine.connect() as connection:
+                connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
+    finally:
+        engine.dispose()
 
 
 def _for_postgres(url: URL, busy_timeout_s: float) -> tuple[URL, dict[str, Any]]:

@@ -110,6 +110,10 @@ class Begins(ColumnElement[bool]):
         self.as_range = (name >= part) & (name < part + _LAST_CHARACTER)
         self.as_like = name.startswith(part, autoescape=True)
 
+    def self_group(self, against: Any = None) -> Begins:
+        """As it is: SQLAlchemy would write `= 1` behind it, for which SQLite has no index."""
+        return self
+
 
 @compiles(Begins, "sqlite")
 def _in_sqlite(element: Begins, compiler: Any, **options: Any) -> str:
