@@ -77,7 +77,7 @@ FILTERS: Final[dict[str, IncidentFilter]] = {
     "Mondays at 7, level 1 of a kind": IncidentFilter(
         weekday=1, hour=7, timezone=_TIMEZONE, kind="crowding", severity=1
     ),
-    "at 3, when nothing is": IncidentFilter(hour=3, timezone=_TIMEZONE),
+    "at 3": IncidentFilter(hour=3, timezone=_TIMEZONE),
     "at 3, of a kind": IncidentFilter(hour=3, timezone=_TIMEZONE, kind="possible_bullying"),
 }
 

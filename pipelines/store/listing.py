@@ -50,6 +50,8 @@ _FEW_PLACES: Final = 40
 #: Of what is no more than this, all are looked at.
 _FEW: Final = 2000
 _DAY_S: Final = 86_400
+#: So far back is looked in turn, where all stretches are read at once.
+_SPANS_S: Final = (7 * 86_400.0, 56 * 86_400.0, 448 * 86_400.0, math.inf)
 _WEEK_S: Final = 7 * _DAY_S
 #: From a Monday long ago, so that whole numbers are cut off downwards.
 _LONG_AGO_S: Final = 100_000 * _WEEK_S + 3 * _DAY_S
@@ -165,6 +167,27 @@ def _by_place(
         conditions.append(in_named_place(wanted.text))
     if connection.dialect.name == "sqlite":
         return _in_turn(connection, stretches, conditions, count)
+    if last is None and wanted.until_s is None:
+        newest_s = time_of(connection, wanted)[1]
+    else:
+        newest_s = min(
+            last[0] if last is not None else math.inf, math.inf if wanted.until_s is None else wanted.until_s
+        )
+    found: list[Key] = []
+    for span_s in _SPANS_S:
+        since_s = -math.inf if newest_s is None else newest_s - span_s
+        found = _at_once(connection, wanted, [*conditions, table.opened_s >= since_s], count)
+        # What is missing is older than what was looked at.
+        if len(found) == count or since_s <= (wanted.since_s or -math.inf):
+            break
+    return found
+
+
+def _at_once(
+    connection: Connection, wanted: IncidentFilter, conditions: Sequence[ColumnElement[bool]], count: int
+) -> list[Key]:
+    """PostgreSQL is asked for the newest of all stretches together."""
+    table = incidents.c
     stretch = places_of(wanted).subquery("stretch")
     here = [table[name] == stretch.c[name] for name in ("camera", "rule", "severity")]
     newest = select(*(table[name] for name in _KEY)).where(*here, *conditions).order_by(*_newest_first(table))
