@@ -86,7 +86,7 @@ def _newest(connection: Connection, wanted: IncidentFilter, count: int, last: Ke
     stretches = connection.execute(places_of(wanted)).all() if wanted.by_place else []
     if wanted.by_place and not stretches and wanted.text is None:
         return []
-    if len(stretches) > _FEW_PLACES or wanted.text is not None:
+    if len(stretches) > _FEW_PLACES:
         glanced = _part(wanted, last).order_by(*_newest_first(incidents.c)).limit(_GLANCE)
         found = _among(connection, glanced, wanted, count)
         if len(found) >= count:
