@@ -117,6 +117,8 @@ def test_list_and_stats(config: str, tmp_path: Path, capsys: pytest.CaptureFixtu
         "case-3",
         "case-2",
     ]
+    lines = said("list", "--format", "jsonl", "--only-level", "2", "--weekday", "mon", "--hour", "9").splitlines()
+    assert [json.loads(line)["incident_id"] for line in lines] == ["case-1"]
     figures = json.loads(said("stats", "--json", "--pictures", str(tmp_path / "pictures")))
     assert (figures["incidents"], figures["filter"]) == (5, {"drills": False})
     assert figures["by_hour_and_weekday"][0][8:13] == [1, 1, 1, 1, 1]
@@ -150,6 +152,14 @@ def test_check_finds_what_differs_and_mends_it(
     figures = ["incidents", "stats", "--json", "-c", config]
     assert main(figures) == 0
     assert json.loads(capsys.readouterr().out)["delays"]["acknowledge"]["all"]["median_s"] > 50_000
+
+
+def test_a_page_as_parquet_on_standard_output(config: str, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    from pyarrow import parquet
+
+    assert main(["incidents", "list", "--format", "parquet", "--limit", "2", "-c", config]) == 0
+    rows = parquet.read_table(io.BytesIO(capfdbinary.readouterr().out)).to_pylist()
+    assert [row["incident_id"] for row in rows] == ["case-4", "case-3"]
 
 
 def test_an_export_holds_a_page_in_memory_at_a_time() -> None:

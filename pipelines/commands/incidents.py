@@ -16,6 +16,9 @@ from pipelines.commands.site import database_of, shown_time, table
 if TYPE_CHECKING:
     from pipelines.config.schema import Config
 
+#: Written as an export is.
+_FILES = ("csv", "jsonl", "parquet")
+
 
 def add(commands: Any) -> None:
     """Declare the arguments of `incidents`."""
@@ -26,7 +29,7 @@ def add(commands: Any) -> None:
     add_filters(listing)
     listing.add_argument("--limit", type=int, default=50, metavar="N", help="rows of a page (default 50, at most 1000)")
     listing.add_argument("--cursor", help="go on where a page ended")
-    listing.add_argument("--format", choices=("table", "json", "csv"), default="table")
+    listing.add_argument("--format", choices=("table", "json", "jsonl", "csv", "parquet"), default="table")
     listing.add_argument("--json", action="store_true", help="as --format json: one JSON array on standard output")
     listing.set_defaults(run=run_list)
 
@@ -51,13 +54,13 @@ def run_list(args: argparse.Namespace) -> int:
     wanted = wanted_by(args, config, now_s)
     with database_of(config).reading() as connection:
         page = list_incidents(connection, wanted, args.limit, args.cursor)
-        answered = with_answers(connection, page.rows) if args.format == "csv" else []
+        answered = with_answers(connection, page.rows) if args.format in _FILES else []
     if args.json or args.format == "json":
         print(json.dumps([_as_json(row) for row in page.rows], ensure_ascii=False, indent=1))  # noqa: T201
-    elif args.format == "csv":
+    elif args.format in _FILES:
         from pipelines.history import export
 
-        export.write(export.flattened(answered, zone), "csv", sys.stdout.buffer)
+        export.write(export.flattened(answered, zone), args.format, sys.stdout.buffer)
     else:
         rows = [
             (
