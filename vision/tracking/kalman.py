@@ -61,6 +61,14 @@ def predict(mean: FloatArray, covariance: FloatArray, dt_s: float) -> tuple[Floa
     )
 
 
+def stopped(mean: FloatArray, since_s: FloatArray, within_s: float) -> FloatArray:
+    """States (N, 4, 2) as they would be had each begun to stop `since_s` (N,) ago, its speed falling to 1/e in `within_s`."""
+    too_far_s = since_s - within_s * (1 - np.exp(-since_s / within_s))
+    back = mean.copy()
+    back[..., 0] -= too_far_s[:, None] * mean[..., 1]
+    return back
+
+
 def correct(
     mean: FloatArray, covariance: FloatArray, measured: FloatArray, confidence: FloatArray
 ) -> tuple[FloatArray, FloatArray]:

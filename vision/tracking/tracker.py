@@ -32,6 +32,7 @@ _GROUP_OF: Final = np.array(
     ],
     np.int64,
 )
+_MISSED_S: Final = 0.15
 
 
 def group_of(class_ids: Int64Array) -> Int64Array:
@@ -49,6 +50,9 @@ class TrackerSettings:
     A track counts after `confirm_hits` detections of which one was at least `confirm_sure`, or, when all were weaker,
     once it has been seen for `confirm_slow_s`. `keep_lost_s`: how long a track is remembered unseen. `buffer_per_s`:
     how much of a box's size is added around it per second that its track was not seen, at most `buffer_most`.
+    A track that is not seen goes on at its speed, or has stopped: within `stops_s` (to 1/e), which counts for `stopped`
+    as much. Who goes behind something often stops there, and where a constant speed would put him after two seconds,
+    somebody else is.
     """
 
     sure: float = 0.4
@@ -63,6 +67,8 @@ class TrackerSettings:
     keep_tentative_s: float = 1.2
     buffer_per_s: float = 0.5
     buffer_most: float = 0.5
+    stops_s: float = 0.4
+    stopped: float = 0.9
 
 
 class Tracking(NamedTuple):
@@ -146,10 +152,18 @@ class Tracker:
 
     def _scores(self, rows: Int64Array, boxes: FloatArray, time_s: float) -> FloatArray:
         """(rows, boxes) IoU, or that of buffered boxes where it is more; both boxes of a pair get the same buffer."""
-        s = self._settings
         unseen_s = np.array([time_s - self._records[row].last_seen_s for row in rows])
+        goes_on = self._overlaps(self._mean[rows], unseen_s, boxes)
+        missed = unseen_s > _MISSED_S
+        if not missed.any():
+            return goes_on
+        mean = kalman.stopped(self._mean[rows], np.where(missed, unseen_s - _MISSED_S, 0.0), self._settings.stops_s)
+        return np.maximum(goes_on, self._settings.stopped * self._overlaps(mean, unseen_s, boxes))
+
+    def _overlaps(self, mean: FloatArray, unseen_s: FloatArray, boxes: FloatArray) -> FloatArray:
+        s = self._settings
         buffer = np.minimum(s.buffer_per_s * unseen_s, s.buffer_most)[:, None, None]
-        tracks, found = kalman.to_boxes(self._mean[rows])[:, None, :], boxes[None, :, :]
+        tracks, found = kalman.to_boxes(mean)[:, None, :], boxes[None, :, :]
         return np.maximum(_overlap(tracks, found), _overlap(_grow(tracks, buffer), _grow(found, buffer)))
 
     def _correct(
