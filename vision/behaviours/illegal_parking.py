@@ -27,6 +27,7 @@ from vision.behaviours.parking_sight import (
     seen,
     unseen,
 )
+from vision.behaviours.queueing import Traffic
 from vision.camera import RuleSpec
 from vision.detection import Int64Array
 from vision.episodes import Episode, incident_id
@@ -56,6 +57,7 @@ _SUSPECT_S: Final = 2.0
 _FRESH_S: Final = 10.0
 _UNKNOWN_AFTER_S: Final = 30.0
 _PICTURES_APART_S: Final = 10.0
+_QUEUE_LIMITS: Final = 3.0
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,7 @@ class IllegalParking:
         self._camera_id = camera_id
         self._rule = rule
         self._cases: list[Case] = []
+        self._traffic = Traffic()
         self._number = 0
         self._active_since_s: float | None = None
 
@@ -103,6 +106,8 @@ class IllegalParking:
         columns = np.flatnonzero(is_vehicle & scene.view.usable)
         boxes = all_boxes[columns]
         ids = scene.detection_track_id[columns]
+        if scene.view.usable:
+            self._traffic.step(scene)
         pairs = match(self._cases, boxes, ids)
         sight = Sight(scene, all_boxes)
         for row, case in enumerate(self._cases):
@@ -234,6 +239,7 @@ class IllegalParking:
             and case.suspect_since_s is None
             and case.share >= _LEAST_SHARE
             and case.class_id in p.classes
+            and not self._waits_in_a_queue(case, standing_s)
         )
         case.episode.score = max(case.episode.score, case.confidence)
         if may_tell and not case.episode.is_open and standing_s >= p.after_s - 1e-6:
@@ -250,6 +256,12 @@ class IllegalParking:
             self._tell(case, Phase.WARNED, time_s, on_ground(case, scene), out)
         else:
             self._follow_state(case, scene, out)
+
+    def _waits_in_a_queue(self, case: Case, standing_s: float) -> bool:
+        """Not for ever: a queue that has stood for several times as long blocks the place as well."""
+        if case.episode.is_open or standing_s >= _QUEUE_LIMITS * self._parameters.after_s:
+            return False
+        return self._traffic.queues(case.track_id, case.place, case.stopped_s)
 
     def _follow_state(self, case: Case, scene: Scene, out: Outcome) -> None:
         """Nothing new but the state's name; who waits for an open case is told when nothing is known of it any longer, or
@@ -336,9 +348,12 @@ class IllegalParking:
             "cases": [case.snapshot() for case in self._cases],
             "number": self._number,
             "active_since_s": self._active_since_s,
+            "traffic": self._traffic.snapshot(),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
         self._cases = [Case.from_snapshot(case) for case in state["cases"]]
         self._number = state["number"]
         self._active_since_s = state["active_since_s"]
+        if "traffic" in state:
+            self._traffic.restore(state["traffic"])

@@ -10,7 +10,7 @@ import numpy as np
 
 from vision import coco
 from vision.episodes import Episode
-from vision.geometry import BoolArray, Box, displacement
+from vision.geometry import BoolArray, Box, displacement, iou
 from vision.incident import Phase, Quantity
 from vision.looks import Likeness, Looks, likeness
 
@@ -18,6 +18,8 @@ from vision.looks import Likeness, Looks, likeness
 MOVED: Final = 0.18
 #: How far, when it comes to rest.
 AT_REST: Final = 0.06
+#: A place that overlaps the first one this much (IoU) is the same stop: half a length on is 0.33.
+STILL_THERE: Final = 0.4
 _MOST_LOOKS: Final = 4
 _ANCHOR_SAMPLES: Final = 30
 _LEARN_EVERY_S: Final = 2.0
@@ -67,6 +69,8 @@ class Case:
     empty_since_s: float | None = None
     moved_since_s: float | None = None
     moved_to: Box | None = None
+    first_place: Box | None = None
+    first_stopped_s: float = 0.0
     first_picture_s: float | None = None
     later_picture: bool = False
 
@@ -133,6 +137,10 @@ class Case:
                 break
             self.stopped_s = time_s
         self.arrival = []
+        if self.first_place is not None and float(iou([self.first_place], [place])[0, 0]) >= STILL_THERE:
+            self.stopped_s = self.first_stopped_s  # it crept on by less than half its length: that is no other place
+        else:
+            self.first_place, self.first_stopped_s = place, self.stopped_s
 
     def move(self, box: Box, time_s: float) -> None:
         """The vehicle stands somewhere else now."""
@@ -218,6 +226,8 @@ class Case:
             "empty_since_s": self.empty_since_s,
             "moved_since_s": self.moved_since_s,
             "moved_to": None if self.moved_to is None else list(self.moved_to),
+            "first_place": None if self.first_place is None else list(self.first_place),
+            "first_stopped_s": self.first_stopped_s,
             "first_picture_s": self.first_picture_s,
             "later_picture": self.later_picture,
         }
@@ -232,5 +242,6 @@ class Case:
         values["votes"] = {int(class_id): weight for class_id, weight in state["votes"].items()}
         values["looks"] = [Looks.from_text(text) for text in state["looks"]]
         values["last_look"] = None if state["last_look"] is None else Looks.from_text(state["last_look"])
+        values["first_place"] = None if state.get("first_place") is None else tuple(state["first_place"])
         values["moved_to"] = None if state["moved_to"] is None else tuple(state["moved_to"])
         return cls(**values)
