@@ -139,14 +139,14 @@ def _still(picture: Path, detector: Detector) -> bays.PictureScore:
         raise BadInput(
             f"{mask_path}: is {mask.shape[1]}x{mask.shape[0]}, its picture {pixels.shape[1]}x{pixels.shape[0]}"
         )
-    drawn = _drawn_bays(picture.parent.parent / "bounding_boxes" / f"{picture.stem}.xml")
+    drawn = drawn_bays(picture.parent.parent / "bounding_boxes" / f"{picture.stem}.xml")
     detections = detector.detect([np.asarray(pixels, np.uint8)])[0]
     found = bays.places_outside(detections, drawn, (pixels.shape[1], pixels.shape[0]), STILL_CONFIDENCE)
     name = str(Path(picture.parent.parent.name) / picture.name)
     return bays.score_picture(name, bays.true_places(np.asarray(mask, np.uint8)), found)
 
 
-def _drawn_bays(path: Path) -> list[FloatArray]:
+def drawn_bays(path: Path) -> list[FloatArray]:
     """The bays' polygons of a picture; whether they are occupied is not read."""
     if not path.is_file():
         raise BadInput(f"{path}: no such file; each picture needs its bays")

@@ -85,6 +85,7 @@ def _camera(scene: Scene) -> CameraSpec:
     camera = {
         "main": {"url": "rtsp://127.0.0.1/staged"},
         "zones": {name: {"polygon": list(polygon)} for name, polygon in scene.zones.items()},
+        "ground": [{"picture": list(picture), "metres": list(metres)} for picture, metres in scene.ground],
         "rules": [dict(rule) for rule in scene.rules],
     }
     return camera_spec(Config.model_validate({"cameras": {_CAMERA: camera}}), _CAMERA)

@@ -155,7 +155,18 @@ def test_the_suite_has_scenes_with_distinct_names_and_a_truth_that_fits(company:
     raised = {one.name: [incident.subject for incident in one.incidents()] for one in suite}
     assert raised["replacement"] == ["van", "blue van"]
     assert raised["crowd and van"] == ["van", "people"]
-    for quiet in ("short stop", "drive through", "jam", "walkers only", "small group", "shadow on an empty road"):
+    assert raised["lens covered"] == ["van", "covered"]
+    assert raised["van beside a queue"] == ["red van"]
+    for quiet in (
+        "stop and go",
+        "half inside",
+        "short stop",
+        "drive through",
+        "jam",
+        "walkers only",
+        "small group",
+        "shadow on an empty road",
+    ):
         assert raised[quiet] == []
 
 
@@ -178,6 +189,9 @@ def test_lost_pictures_and_outages_leave_gaps_in_time(company: Company) -> None:
         Weather(rain=100),
         Weather(shake_px=2.0),
         Weather(turned=(1.0, 4.0)),
+        Weather(covered=(1.0, 3.0)),
+        Weather(blurred=(1.0, 3.0, 4.0)),
+        Weather(infrared=1.0),
     ],
 )
 def test_weather_changes_the_picture_and_is_the_same_every_time(company: Company, weather: Weather) -> None:

@@ -190,3 +190,39 @@ def test_outside_its_schedule_a_rule_is_silent_and_ends_what_is_open() -> None:
 def test_a_rule_without_a_limit_is_refused() -> None:
     with pytest.raises(ValueError, match="people or density"):
         Parameters(None, None)
+
+
+def hours(from_s: float, to_s: float) -> Callable[[float], bool]:
+    return lambda time_s: from_s <= time_s - START_S < to_s
+
+
+def test_a_gathering_outside_the_hours_of_a_crowd_is_one_and_ends_when_they_begin() -> None:
+    rule = Parameters(30, None, for_s=8, gathering=6, expected=hours(60, 120))
+    messages = play(engine(rule), between(10, 150, 12, 0), 160)
+    assert [(m.phase, m.close_reason) for m in messages if m.phase in (Phase.OPENED, Phase.CLOSED)] == [
+        (Phase.OPENED, None),
+        (Phase.CLOSED, "expected"),
+        (Phase.OPENED, None),
+        (Phase.CLOSED, "dispersed"),
+    ]
+    first = messages[0]
+    assert at(first) == pytest.approx(18.0, abs=0.5)
+    assert (first.severity, first.evidence["crowd"].value, first.evidence["people_limit"].value) == (3, "unexpected", 6)
+    # Twelve are no crowd in the hours in which one is expected, and a gathering again once these are over.
+    assert at([m for m in messages if m.phase is Phase.OPENED][1]) == pytest.approx(128.0, abs=0.5)
+
+
+def test_a_crowd_in_its_hours_is_judged_by_its_own_limit_and_outlives_them() -> None:
+    rule = Parameters(10, None, for_s=8, gathering=6, expected=hours(0, 40))
+    messages = play(engine(rule), between(5, 70, 15, 0), 85)
+    assert [m.phase for m in messages if m.phase is not Phase.UPDATED] == [Phase.OPENED, Phase.CLOSED]
+    assert "crowd" not in messages[0].evidence
+    assert messages[0].severity == 2
+
+
+def test_the_screen_says_how_fast_it_fills() -> None:
+    one = engine(Parameters(20, None, for_s=8))
+    play(one, lambda time_s: grid(int(time_s / 5)), 40)
+    (status,) = one.status()
+    assert status.evidence["growth"].value == pytest.approx(12, abs=1.5)
+    assert 50 <= float(status.evidence["until_limit"].value) <= 75

@@ -38,6 +38,14 @@ def add(commands: Any) -> None:
     staged.add_argument("-c", "--config", type=Path, metavar="CONFIG", help="for its `detector:` section")
     staged.set_defaults(run=run_staged)
     text = (
+        "ordinary footage, on which whatever is raised is false: distinct hours and the 95 % bound per camera and day"
+    )
+    calm = subjects.add_parser("ordinary", help=text, description=text)
+    calm.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder with pklot/empty and fight-dev")
+    calm.add_argument("--json", action="store_true", help="one JSON object on standard output")
+    calm.add_argument("-c", "--config", type=Path, metavar="CONFIG", help="for its `detector:` section")
+    calm.set_defaults(run=run)
+    text = (
         "labelled clips (manifest.csv: path, label, group): accuracy, recall, precision, AUC with intervals over groups"
     )
     parser = subjects.add_parser("bullying", help=text, description=text)
@@ -79,6 +87,7 @@ def run(args: argparse.Namespace) -> int:
     from pipelines.config import load
     from pipelines.detector import load_detector
     from pipelines.errors import BadInput
+    from pipelines.evaluating_ordinary import ordinary
 
     if not args.data.is_dir():
         raise BadInput(f"--data {args.data}: no such folder")
@@ -86,6 +95,8 @@ def run(args: argparse.Namespace) -> int:
     if args.subject == "parking":
         still = config.detector.model_copy(update={"input": _STILL_INPUT, "confidence": evaluating.STILL_CONFIDENCE})
         result = evaluating.parking(args.data, load_detector(config.model_copy(update={"detector": still})))
+    elif args.subject == "ordinary":
+        result = ordinary(args.data, load_detector(config))
     else:
         measure = evaluating.crowding if args.subject == "crowding" else evaluating.tracking
         result = measure(args.data, args.video, load_detector(config))

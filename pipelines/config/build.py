@@ -70,10 +70,10 @@ def _ground(camera: Camera) -> Ground | None:
 def _rule_spec(config: Config, rule: Rule) -> RuleSpec:
     exception = None if rule.except_ is None else schedule(config, rule.except_)
     active = InForce(schedule(config, rule.schedule), exception)
-    return RuleSpec(rule.rule_id(rule.kind), rule.kind, rule.zone, _parameters(rule), active)
+    return RuleSpec(rule.rule_id(rule.kind), rule.kind, rule.zone, _parameters(config, rule), active)
 
 
-def _parameters(rule: Rule) -> Any:
+def _parameters(config: Config, rule: Rule) -> Any:
     """The `Parameters` of the rule's behaviour."""
     match rule:
         case ParkingRule():
@@ -90,6 +90,8 @@ def _parameters(rule: Rule) -> Any:
                 for_s=rule.for_,
                 repeat_s=rule.repeat,
                 severity=rule.severity,
+                gathering=rule.gathering,
+                expected=None if rule.expected is None else InForce(schedule(config, rule.expected)),
             )
         case BullyingRule():
             return possible_bullying.Parameters(

@@ -70,7 +70,7 @@ def _schedules(values: dict[str, Any]) -> Iterator[tuple[Place, str]]:
     for camera_id, camera in _section(values, "cameras").items():
         rules = camera.get("rules") if isinstance(camera, dict) else None
         for index, rule in enumerate(rules if isinstance(rules, list) else []):
-            for key in ("schedule", "except"):
+            for key in ("schedule", "except", "expected"):
                 text = rule.get(key) if isinstance(rule, dict) else None
                 if isinstance(text, str):
                     yield ("cameras", camera_id, "rules", index, key), text

@@ -101,6 +101,13 @@ class CrowdingRule(RuleBase):
         default=None,
         description="More people per square metre than this; needs `ground` points. 2 slows walking, 3.5 is contact.",
     )
+    gathering: Annotated[int, Field(ge=1)] | None = Field(
+        default=None,
+        description="Outside `expected` already more people than this are too many: an unexpected gathering.",
+    )
+    expected: str | None = Field(
+        default=None, description="When a crowd is expected, such as dismissal: as `schedule`.", examples=["dismissal"]
+    )
     for_: Seconds = Field(default=30.0, alias="for", description="For this long before it is an incident.")
     repeat: Seconds = Field(default=30.0, description="At most one update of an open incident in this time.")
     severity: Severity | None = Field(

@@ -115,8 +115,11 @@ def _numbers(document: Document, place: Place, rule: Rule, has_ground: bool) -> 
             f"less than {format_seconds(rule.after)}",
         )
     if isinstance(rule, CrowdingRule):
-        if rule.people is None and rule.density is None:
+        if rule.people is None and rule.density is None and rule.gathering is None:
             yield Fault(document.line(place), place, "crowding needs people or density (or both)")
+        if (rule.gathering is None) != (rule.expected is None):
+            given, other = ("gathering", "expected") if rule.expected is None else ("expected", "gathering")
+            yield Fault(document.line((*place, given)), (*place, given), f"{given} means nothing without {other}")
         if rule.density is not None and not has_ground:
             at = (*place, "density")
             yield Fault(document.line(at), at, "density needs the camera's ground points: add ground with four or more")

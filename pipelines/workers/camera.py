@@ -324,4 +324,6 @@ def rules_only(camera: Camera) -> dict[str, Any]:
     values["main"] = {"url": ""}
     for rule in values["rules"]:
         rule["schedule"], rule["except"] = "always", None
+        if rule.get("expected") is not None:
+            rule["expected"] = "never"
     return values

@@ -7,14 +7,14 @@ metre walking slows, near 3.5 bodies touch, from 5 on a crowd is dangerous.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 
 from vision.behaviours.behaviour import Outcome
-from vision.behaviours.people import counted_people, local_density
+from vision.behaviours.people import count_error, counted_people, local_density
 from vision.camera import RuleSpec
 from vision.episodes import Episode, Hysteresis, Thresholds, incident_id
 from vision.geometry import Box, bottom_centres, points_in_polygon
@@ -36,10 +36,11 @@ class Parameters:
     """Crowding is more than `people`, or a local density of more than `density_per_m2`, for `for_s` seconds.
 
     It ends when both are back to 80 % of their limits or less. While it lasts it is told again at most every
-    `repeat_s`. `severity`: 1 to 4, or None for the level that the density reaches (a count alone is 2).
+    `repeat_s`. `severity`: 1 to 4, or None for the level that the density reaches (a count alone is 2, a gathering 3).
+    `gathering`: where `expected(time_s)` is False, already more people than this are too many.
 
     Raises:
-        ValueError: neither limit is given.
+        ValueError: no limit is given.
     """
 
     people: int | None
@@ -47,10 +48,22 @@ class Parameters:
     for_s: float = 30.0
     repeat_s: float = 30.0
     severity: int | None = None
+    gathering: int | None = None
+    expected: Callable[[float], bool] | None = None
 
     def __post_init__(self) -> None:
-        if self.people is None and self.density_per_m2 is None:
+        if self.people is None and self.density_per_m2 is None and self.gathering is None:
             raise ValueError("crowding needs people or density")
+
+    def unexpected(self, time_s: float) -> bool:
+        """Whether the limit of a gathering holds at that time."""
+        return self.gathering is not None and not (self.expected is not None and self.expected(time_s))
+
+    def limit(self, time_s: float) -> int | None:
+        """How many people are too many at that time, less one."""
+        if not self.unexpected(time_s):
+            return self.people
+        return self.gathering if self.people is None else min(self.people, self.gathering or self.people)
 
     @property
     def thresholds(self) -> Thresholds:
@@ -70,6 +83,8 @@ class Crowding:
         self._peak_density = 0.0
         self._number = 0
         self._unknown = False
+        self._was_unexpected = False
+        self._gathers = False
 
     @property
     def _parameters(self) -> Parameters:
@@ -87,8 +102,14 @@ class Crowding:
     def step(self, scene: Scene) -> Outcome:
         out = Outcome()
         if not self._rule.active(scene.time_s):
-            out = self.close(scene.time_s, "schedule")
-            return out
+            return self.close(scene.time_s, "schedule")
+        unexpected = self._parameters.unexpected(scene.time_s)
+        if self._was_unexpected and not unexpected and self._gathers:
+            # What gathered before its time is the crowd that is expected now: it is judged anew, by the other limit.
+            ended = self.close(scene.time_s, "expected")
+            self._was_unexpected, self._gathers = unexpected, False
+            return ended
+        self._was_unexpected = unexpected
         if not scene.view.usable or scene.gap_s > _LONGEST_STEP_S:
             self._hysteresis.gap(scene.time_s)
         if not scene.view.usable:
@@ -134,7 +155,8 @@ class Crowding:
         while self._history[0][0] < scene.time_s - _GROWTH_S:
             self._history.popleft()
         steady_count, steady_density = self._steady(scene.time_s)
-        ratios = [steady_count / p.people] if p.people is not None else []
+        limit = p.limit(scene.time_s)
+        ratios = [steady_count / limit] if limit is not None else []
         if p.density_per_m2 is not None and scene.ground is not None:
             ratios.append(steady_density / p.density_per_m2)
         ratio = max(ratios, default=0.0)
@@ -183,20 +205,28 @@ class Crowding:
 
     def _evidence(self, scene: Scene, count: int, density: float) -> dict[str, Quantity]:
         p = self._parameters
-        evidence = {"people": Quantity(count, "people")}
-        if p.people is not None:
-            evidence["people_limit"] = Quantity(p.people, "people")
+        limit = p.limit(scene.time_s)
+        evidence = {"people": Quantity(count, "people"), "people_error": Quantity(count_error(count), "people")}
+        if limit is not None:
+            evidence["people_limit"] = Quantity(limit, "people")
+        if p.unexpected(scene.time_s):
+            evidence["crowd"] = Quantity("unexpected", "")
         if scene.ground is not None:
             evidence["density"] = Quantity(round(density, 2), "people/m2")
             evidence["ground_error"] = Quantity(round(scene.ground.error_m, 2), "m")
         if p.density_per_m2 is not None:
             evidence["density_limit"] = Quantity(p.density_per_m2, "people/m2")
+        return evidence | self._outlook(limit, count)
+
+    def _outlook(self, limit: int | None, count: int) -> dict[str, Quantity]:
+        """How fast it fills, and when it is full if it goes on like that."""
         growth = self._growth_per_min()
-        if growth is not None:
-            evidence["growth"] = Quantity(round(growth, 1), "people/min")
-            if p.people is not None and growth > 0 and count <= p.people:
-                evidence["until_limit"] = Quantity(round((p.people + 1 - count) / growth * 60, 1), "s")
-        return evidence
+        if growth is None:
+            return {}
+        outlook = {"growth": Quantity(round(growth, 1), "people/min")}
+        if limit is not None and growth > 0 and count <= limit:
+            outlook["until_limit"] = Quantity(round((limit + 1 - count) / growth * 60, 1), "s")
+        return outlook
 
     # --- telling -----------------------------------------------------------------------------------------------------
 
@@ -215,6 +245,9 @@ class Crowding:
             seen.score,
         )
         self._peak_people, self._peak_density = 0, 0.0
+        people = int(seen.evidence["people"].value)
+        over = self._parameters.people is not None and people > self._parameters.people
+        self._gathers = self._parameters.unexpected(seen.time_s) and not over
         self._note_peak(seen)
         self._tell(self._episode, Phase.OPENED, seen, out)
         self._picture(self._episode, "limit", seen, out)
@@ -291,8 +324,10 @@ class Crowding:
             evidence["people"] = Quantity(count, "people")
             if p.density_per_m2 is not None:
                 evidence["density"] = Quantity(round(density, 2), "people/m2")
-        if p.people is not None:
-            evidence["people_limit"] = Quantity(p.people, "people")
+            evidence |= self._outlook(p.limit(time_s), count)
+        limit = p.limit(time_s)
+        if limit is not None:
+            evidence["people_limit"] = Quantity(limit, "people")
         if p.density_per_m2 is not None:
             evidence["density_limit"] = Quantity(p.density_per_m2, "people/m2")
         state, incident = ("watching", None) if self._episode is None else ("open", self._episode.incident_id)
@@ -316,6 +351,8 @@ class Crowding:
             "peak_density": self._peak_density,
             "number": self._number,
             "unknown": self._unknown,
+            "was_unexpected": self._was_unexpected,
+            "gathers": self._gathers,
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -326,3 +363,5 @@ class Crowding:
         self._peak_density = state["peak_density"]
         self._number = state["number"]
         self._unknown = state.get("unknown", False)
+        self._was_unexpected = state.get("was_unexpected", False)
+        self._gathers = state.get("gathers", False)

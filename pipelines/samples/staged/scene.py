@@ -16,7 +16,9 @@ from pipelines.samples.staged.plate import PARKED
 from pipelines.samples.staged.stage import Box, Player, Stage, ground_box
 from pipelines.samples.staged.weather import Weather
 from vision import coco
+from vision.behaviours.people import local_density
 from vision.frame import Pixels
+from vision.ground import Ground
 
 SIZE_PX: Final = (768, 576)
 #: A vehicle has left its place when the box of the place and its own overlap by less than this (IoU).
@@ -27,6 +29,11 @@ _STEP_S: Final = 0.1
 #: Slower than this, about a twentieth of a van's length a second, is standing.
 _STANDING_PX_PER_S: Final = 6.0
 
+#: How long a fault of the camera lasts before it is told of.
+_FAULT_AFTER_S: Final = {"view_moved": 10.0, "covered": 10.0, "blurred": 10.0, "dark": 10.0, "frozen": 30.0}
+
+#: A point of the picture (0..1) and its place in metres.
+GroundPoint = tuple[tuple[float, float], tuple[float, float]]
 Polygon = Sequence[tuple[float, float]]
 
 
@@ -56,6 +63,7 @@ class Scene:
     """A scene. `zones` (name -> polygon 0..1) and `rules` are as under a camera in YAML.
 
     `fps` is the camera's rate, `outages` are (from, to) seconds without pictures,
+    `queues` are vehicles that wait in a queue, which is not parking; `faults` are what befalls the camera (kind, from, to).
     `restarts` are when whoever judges saves its state and goes on from it with a new engine. `unsure` names the reason when the
     scene is known not to be solved. The boxes are those of a camera that stands still: not of one that shakes or turns.
     """
@@ -71,6 +79,9 @@ class Scene:
     weather: Weather = field(default_factory=Weather)
     outages: tuple[tuple[float, float], ...] = ()
     restarts: tuple[float, ...] = ()
+    ground: tuple[GroundPoint, ...] = ()
+    queues: frozenset[int] = frozenset()
+    faults: tuple[tuple[str, float, float | None], ...] = ()
     unsure: str | None = None
 
     def frames(self) -> Iterator[StagedFrame]:
@@ -80,8 +91,10 @@ class Scene:
             time_s = number / self.fps
             if any(start <= time_s < end for start, end in self.outages) or self.weather.drops(number):
                 continue
-            picture, boxes = stage.draw(time_s)
-            yield StagedFrame(time_s, self.weather.apply(picture, number, time_s), (*boxes, *_parked()))
+            shown_s = self.weather.held(time_s)
+            picture, boxes = stage.draw(shown_s)
+            pixels = self.weather.apply(picture, round(shown_s * self.fps), shown_s)
+            yield StagedFrame(time_s, pixels, (*boxes, *_parked()))
 
     def incidents(self) -> list[Incident]:
         """What the rules must raise, by their own parameters, from where the players really are."""
@@ -89,18 +102,29 @@ class Scene:
         for rule in self.rules:
             if rule["kind"] == "illegal_parking":
                 found += self._parking(rule)
-            elif rule["kind"] == "crowding" and rule.get("people") is not None:
+            elif rule["kind"] == "crowding":
                 found += self._crowding(rule)
+        found += [Incident(kind, "", from_s + _FAULT_AFTER_S[kind], to_s, kind) for kind, from_s, to_s in self.faults]
         return sorted(found, key=lambda incident: (incident.opens_s, incident.kind))
 
     def count(self, zone: str, time_s: float) -> int:
         """People whose ground point is in the zone."""
+        return len(self._people(zone, time_s))
+
+    def density(self, zone: str, time_s: float) -> float:
+        """The highest local density of the people in the zone, per square metre."""
+        points = self._people(zone, time_s)
+        if not points or not self.ground:
+            return 0.0
+        return float(local_density(Ground.fit(self.ground).to_metres(np.array(points) / SIZE_PX)).max())
+
+    def _people(self, zone: str, time_s: float) -> list[tuple[float, float]]:
         points = [
             (pose.x_px, pose.y_px)
             for player in self.players
             if player.performer.class_id == coco.PERSON and (pose := player.move.at(time_s)) is not None
         ]
-        return sum(self._inside(zone, x, y) for x, y in points)
+        return [(x, y) for x, y in points if self._inside(zone, x, y)]
 
     def _inside(self, zone: str, x_px: float, y_px: float) -> bool:
         polygon = (np.array(self.zones[zone], np.float32) * SIZE_PX).astype(np.float32)
@@ -114,7 +138,7 @@ class Scene:
         after_s = parse_seconds(rule["after"])
         found: list[Incident] = []
         for player in self.players:
-            if player.performer.class_id not in coco.VEHICLES:
+            if player.performer.class_id not in coco.VEHICLES or player.player_id in self.queues:
                 continue
             for start_s, end_s, box in stands(player, self._times()):
                 if not self._inside(rule["zone"], (box[0] + box[2]) / 2, box[3]):
@@ -126,22 +150,28 @@ class Scene:
         return found
 
     def _crowding(self, rule: Mapping[str, Any]) -> list[Incident]:
-        limit, for_s = int(rule["people"]), parse_seconds(rule["for"])
+        for_s = parse_seconds(rule["for"])
         found: list[Incident] = []
         since_s: float | None = None
         opens_s: float | None = None
         for time_s in self._times():
-            count = self.count(rule["zone"], time_s)
-            if opens_s is not None and count <= _RELEASE * limit:
+            ratio = self._ratio(rule, time_s)
+            if opens_s is not None and ratio <= _RELEASE:
                 found.append(Incident(rule["kind"], rule["zone"], opens_s, time_s, "people"))
                 opens_s = since_s = None
             elif opens_s is None:
-                since_s = None if count <= limit else time_s if since_s is None else since_s
+                since_s = None if ratio <= 1 else time_s if since_s is None else since_s
                 if since_s is not None and time_s - since_s >= for_s:
                     opens_s = since_s + for_s
         if opens_s is not None:
             found.append(Incident(rule["kind"], rule["zone"], opens_s, None, "people"))
         return found
+
+    def _ratio(self, rule: Mapping[str, Any], time_s: float) -> float:
+        """By how many times the limit is reached; above 1 is too many."""
+        people = self.count(rule["zone"], time_s) / rule["people"] if "people" in rule else 0.0
+        dense = self.density(rule["zone"], time_s) / rule["density"] if "density" in rule else 0.0
+        return max(people, dense)
 
 
 def _parked() -> list[Box]:

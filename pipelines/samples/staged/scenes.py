@@ -40,6 +40,42 @@ def _leaves(from_s: float) -> list[Key]:
     return [(from_s, *_PLACE), *((from_s + after_s, x, y) for after_s, x, y in out)]
 
 
+#: The road as a plane, from how tall its people are (a camera at 7.3 m): picture point, metres.
+GROUND: Final = (
+    ((470 / 768, 290 / 576), (1.78, 18.62)),
+    ((740 / 768, 290 / 576), (7.36, 18.62)),
+    ((740 / 768, 440 / 576), (5.17, 13.08)),
+    ((520 / 768, 440 / 576), (1.98, 13.08)),
+)
+
+
+def _away(from_s: float) -> list[Key]:
+    return [(from_s + 2.5, 645.0, 164.0), (from_s + 5.0, 735.0, 113.0), (from_s + 7.5, 830.0, 78.0)]
+
+
+#: Where the vehicles of a queue stand on the road; the third place is in the no-parking zone.
+_QUEUE: Final = ((-95.0, 241.0), (120.0, 243.0), (345.0, 239.0), _PLACE, (715.0, 122.0), (840.0, 74.0))
+
+
+def _moves_up(number: int, stands_s: float = 20.0, moves_s: float = 3.0) -> list[Key]:
+    """The vehicle `number` of a queue: all move up together, each a little after the one before it."""
+    keys: list[Key] = []
+    for step in range(1, len(_QUEUE)):
+        at_s = (number + step - 1) * (stands_s + moves_s) + moves_s + 0.7 * number
+        keys += [(at_s - moves_s, *_QUEUE[step - 1]), (at_s, *_QUEUE[step])]
+    return keys
+
+
+def _passes(number: int, stands_s: float = 8.0, moves_s: float = 3.0) -> list[Key]:
+    """The vehicle `number` of a queue on the near side of the road."""
+    places = ((-150.0, 352.0), (130.0, 352.0), (400.0, 350.0), (670.0, 356.0), (930.0, 420.0))
+    keys: list[Key] = []
+    for step in range(1, len(places)):
+        at_s = (number + step - 1) * (stands_s + moves_s) + moves_s + 0.7 * number
+        keys += [(at_s - moves_s, *places[step - 1]), (at_s, *places[step])]
+    return keys
+
+
 def tinted(performer: Performer, name: str, bgr: tuple[float, float, float]) -> Performer:
     """The same vehicle in another colour: each channel multiplied."""
     factor = np.array(bgr, np.float32)
@@ -62,11 +98,14 @@ def _walkers(company: Company, starts: Sequence[float], near: float = 0.0) -> li
     return players
 
 
-def _crowd(company: Company, count: int, first_s: float, leaves_s: float, between_s: float = 1.5) -> list[Player]:
+def _crowd(
+    company: Company, count: int, first_s: float, leaves_s: float, between_s: float = 1.5, apart_px: float = 46.0
+) -> list[Player]:
     players = []
     for number in range(count):
         who = company.walker(_NAMES[number % len(_NAMES)])
-        x, y = 500.0 + 46 * (number % 6) + 22 * (number // 6), 306.0 + 46 * (number // 6)
+        row, column = divmod(number, 6)
+        x, y = 500.0 + apart_px * column + apart_px * row / 2, 306.0 + apart_px * row
         at_s = first_s + between_s * number
         points = [(820.0, 372.0), (x, y), (820.0, 372.0)]
         stay_s = leaves_s + 0.3 * number - at_s
@@ -146,6 +185,39 @@ def scenes(company: Company) -> list[Scene]:
             75,
         ),
         scene("jam", "three vans queue through the zone, 7 s each", queue, 55),
+        scene(
+            "stop and go",
+            "five vans move up in turn, 20 s at each place: longer than one may park",
+            [drive(1 + i, (van, blue, red)[i % 3], _moves_up(i)) for i in range(5)],
+            190,
+            queues=frozenset(range(1, 6)),
+        ),
+        scene(
+            "van beside a queue",
+            "a van stands while others move up in turn before it, outside the zone",
+            [
+                drive(9, red, [*_arrives(10.0), (120.0, *_PLACE)]),
+                *(drive(1 + i, (van, blue)[i % 2], _passes(i)) for i in range(4)),
+            ],
+            120,
+            queues=frozenset(range(1, 5)),
+        ),
+        scene(
+            "creeping on",
+            "a van moves on by a fifth of its length twice: it has not left",
+            [
+                drive(
+                    1, van, [*_arrives(10.0), (17.0, *_PLACE), (18.5, 578.0, 194.0), (45.0, 578.0, 194.0), *_away(45.0)]
+                )
+            ],
+            60,
+        ),
+        scene(
+            "half inside",
+            "a van stands across the edge of the zone, its ground point outside",
+            [drive(1, van, [(2.0, -95.0, 262.0), (6.0, 390.0, 262.0), (8.0, 560.0, 258.0), (45.0, 560.0, 258.0)])],
+            45,
+        ),
         scene("creeping", "a van moves on by less than a tenth of its length twice", [drive(1, van, creep)], 58),
         scene("night", "gamma 2.2, noise", [goes], 55, weather=Weather(noise=5.0, gamma=2.2)),
         scene(
@@ -167,6 +239,38 @@ def scenes(company: Company) -> list[Scene]:
             [stays],
             55,
             weather=Weather(turned=(35.0, 4.0)),
+            faults=(("view_moved", 35.0, None),),
+        ),
+        scene(
+            "lens covered",
+            "a bag over the camera from 32 s to 52 s, while the van stands",
+            [drive(1, van, [*_arrives(10.0), *_leaves(65.0)])],
+            80,
+            weather=Weather(covered=(32.0, 52.0)),
+            faults=(("covered", 32.0, 52.0),),
+        ),
+        scene(
+            "out of focus",
+            "4 px out of focus from 32 s to 52 s, while the van stands",
+            [drive(1, van, [*_arrives(10.0), *_leaves(65.0)])],
+            80,
+            weather=Weather(blurred=(32.0, 52.0, 4.5)),
+            faults=(("blurred", 32.0, 52.0),),
+        ),
+        scene(
+            "frozen picture",
+            "one picture from 30 s to 70 s, while the van stands",
+            [drive(1, van, [*_arrives(10.0), *_leaves(80.0)])],
+            95,
+            weather=Weather(frozen=(30.0, 70.0)),
+            faults=(("frozen", 30.0, 70.0),),
+        ),
+        scene(
+            "infra-red",
+            "at dusk the camera switches to its own lamps at 30 s",
+            [goes],
+            55,
+            weather=Weather(noise=4.0, gamma=1.5, infrared=30.0),
         ),
         scene("lost pictures", "40 % of the pictures never arrive", [goes], 55, weather=Weather(lost=0.4)),
         scene(
@@ -196,6 +300,23 @@ def scenes(company: Company) -> list[Scene]:
             _crowd(company, 9, 8.0, 19.0, between_s=0.6),
             40,
             rules=CROWDING,
+        ),
+        scene(
+            "density",
+            "ten people a metre apart: by density, on ground points taken from how tall people are in the picture",
+            _crowd(company, 10, 6.0, 34.0, between_s=1.0, apart_px=36.0),
+            55,
+            rules=({"kind": "crowding", "zone": "forecourt", "density": 0.5, "for": "8s"},),
+            ground=GROUND,
+        ),
+        scene(
+            "density of contact",
+            "sixteen people shoulder to shoulder, nearly two per square metre",
+            _crowd(company, 16, 4.0, 34.0, between_s=0.6, apart_px=23.0),
+            55,
+            rules=({"kind": "crowding", "zone": "forecourt", "density": 1.5, "for": "8s"},),
+            ground=GROUND,
+            unsure="people who stand so close hide each other: the detector sees about half of them",
         ),
         scene("crowd and van", "both at once", [goes, *_crowd(company, 8, 12.0, 40.0)], 60, rules=BOTH),
     ]

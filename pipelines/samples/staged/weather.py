@@ -23,7 +23,8 @@ class Weather:
     `noise` standard deviation in grey levels; `gamma` above 1 darkens, `gain` multiplies; `headlights` (from, to, x_px,
     y_px) bright cones; `shadow` moves a hard shadow over the road at so many pixels a second; `rain` drops per picture;
     `shake_px` amplitude of a pole in the wind; `turned` (from s, degrees) a camera that was pushed; `lost` share of
-    pictures that never arrive.
+    pictures that never arrive. `covered`, `frozen` (from s, to s); `blurred` (from s, to s, standard deviation in px);
+    `infrared` from that second on: no colour, other brightness.
     """
 
     noise: float = 1.6
@@ -35,6 +36,10 @@ class Weather:
     shake_px: float = 0.0
     turned: tuple[float, float] | None = None
     lost: float = 0.0
+    covered: tuple[float, float] | None = None
+    frozen: tuple[float, float] | None = None
+    blurred: tuple[float, float, float] | None = None
+    infrared: float | None = None
     seed: int = 1
 
     def drops(self, number: int) -> bool:
@@ -45,11 +50,19 @@ class Weather:
         """The picture (H, W, 3) uint8 BGR as this camera would give it."""
         random = np.random.default_rng((self.seed, number, 2))
         out = self._move(picture, number, time_s)
+        if self.blurred is not None and self.blurred[0] <= time_s < self.blurred[1]:
+            out = np.asarray(cv2.GaussianBlur(out, (0, 0), self.blurred[2]), np.uint8)
+        if self.covered is not None and self.covered[0] <= time_s < self.covered[1]:
+            out = np.full_like(out, 45)  # a bag over the camera: a little light comes through
         values = out.astype(np.float32)
         if self.shadow:
             self._cast_shadow(values, time_s)
         if self.gamma != 1.0 or self.gain != 1.0:
             values = self.gain * 255.0 * (values / 255.0) ** self.gamma
+        if self.infrared is not None and time_s >= self.infrared:
+            # Lamps beside the lens: no colour, red things bright, the middle lit, the edges dark.
+            values[:] = (0.1 * values[..., 0] + 0.3 * values[..., 1] + 0.6 * values[..., 2])[..., None]
+            values *= self._lamp(values.shape)
         for start_s, end_s, x, y in self.headlights:
             if start_s <= time_s < end_s:
                 self._shine(values, x, y, min(1.0, (time_s - start_s) / 1.0, (end_s - time_s) / 1.0))
@@ -60,6 +73,15 @@ class Weather:
             shift = (int(random.integers(0, 64)), int(random.integers(0, 64)))
             values += np.roll(self._field(values.shape, number % _NOISE_TILES), shift, axis=(0, 1))
         return np.asarray(np.clip(values + 0.5, 0, 255), np.uint8)
+
+    def _lamp(self, shape: tuple[int, ...]) -> Values:
+        y, x = np.mgrid[-1 : 1 : shape[0] * 1j, -1 : 1 : shape[1] * 1j]
+        return np.asarray(1.15 - 0.55 * np.sqrt(x * x + y * y)[..., None], np.float32)
+
+    def held(self, time_s: float) -> float:
+        """The moment that is shown at `time_s`: a frozen camera shows one and the same."""
+        stands = self.frozen is not None and self.frozen[0] <= time_s < self.frozen[1]
+        return self.frozen[0] if stands and self.frozen is not None else time_s
 
     def _field(self, shape: tuple[int, ...], tile: int) -> Values:
         random = np.random.default_rng((self.seed, tile, 3))
