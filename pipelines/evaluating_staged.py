@@ -61,7 +61,7 @@ def _worst(delays_s: tuple[float, ...]) -> float | None:
 
 
 def _play(scene: Scene, detector: Detector) -> list[Happening]:
-    spec = _camera(scene)
+    spec = camera_of(scene)
     engine = Engine(spec)
     restarts = sorted(scene.restarts)
     last: dict[str, Incident] = {}
@@ -81,7 +81,8 @@ def _play(scene: Scene, detector: Detector) -> list[Happening]:
     ]
 
 
-def _camera(scene: Scene) -> CameraSpec:
+def camera_of(scene: Scene) -> CameraSpec:
+    """The camera of a scene, with its zones, ground and rules."""
     camera = {
         "main": {"url": "rtsp://127.0.0.1/staged"},
         "zones": {name: {"polygon": list(polygon)} for name, polygon in scene.zones.items()},

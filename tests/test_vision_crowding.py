@@ -226,3 +226,13 @@ def test_the_screen_says_how_fast_it_fills() -> None:
     (status,) = one.status()
     assert status.evidence["growth"].value == pytest.approx(12, abs=1.5)
     assert 50 <= float(status.evidence["until_limit"].value) <= 75
+
+
+def test_a_count_says_how_far_it_can_be_trusted() -> None:
+    apart = play(engine(Parameters(5, None, for_s=4)), between(2, 30, 12, 0), 10)[0]
+    close = play(engine(Parameters(5, None, for_s=4)), lambda t: grid(12, apart_px=9.0) if t > 2 else [], 10)[0]
+    assert "count" not in apart.evidence
+    assert apart.evidence["people_error"].value == pytest.approx(1.0)
+    assert close.evidence["count"].value == "at_least"
+    people = int(close.evidence["people"].value)
+    assert close.evidence["people_error"].value == pytest.approx(0.33 * people, abs=0.06)

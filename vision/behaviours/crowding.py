@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 
 from vision.behaviours.behaviour import Outcome
-from vision.behaviours.people import count_error, counted_people, local_density
+from vision.behaviours.people import count_error, counted_people, hide_each_other, local_density
 from vision.camera import RuleSpec
 from vision.episodes import Episode, Hysteresis, Thresholds, incident_id
 from vision.geometry import Box, bottom_centres, points_in_polygon
@@ -175,7 +175,7 @@ class Crowding:
                 min(1.0, float(box[:, 2].max())),
                 min(1.0, float(box[:, 3].max())),
             ),
-            evidence=self._evidence(scene, steady_count, steady_density),
+            evidence=self._evidence(scene, steady_count, steady_density, close=hide_each_other(boxes[inside])),
         )
 
     def _steady(self, time_s: float) -> tuple[int, float]:
@@ -203,10 +203,12 @@ class Crowding:
             levels.append(2)
         return min(levels, default=3)
 
-    def _evidence(self, scene: Scene, count: int, density: float) -> dict[str, Quantity]:
+    def _evidence(self, scene: Scene, count: int, density: float, *, close: bool) -> dict[str, Quantity]:
         p = self._parameters
         limit = p.limit(scene.time_s)
-        evidence = {"people": Quantity(count, "people"), "people_error": Quantity(count_error(count), "people")}
+        evidence = {"people": Quantity(count, "people"), "people_error": Quantity(count_error(count, close), "people")}
+        if close:
+            evidence["count"] = Quantity("at_least", "")
         if limit is not None:
             evidence["people_limit"] = Quantity(limit, "people")
         if p.unexpected(scene.time_s):

@@ -1,0 +1,63 @@
+"""Makes the pictures of docs/parking-and-crowding.md from staged scenes: what the engine sees, people's heads hidden.
+
+.venv/bin/python docs/pictures/rules.py
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import cv2
+
+from pipelines.config.schema import Config
+from pipelines.detector import boxes_to_hide, load_detector
+from pipelines.evaluating_staged import camera_of
+from pipelines.media.drawing import draw_scene
+from pipelines.media.hiding import Box, hide
+from pipelines.samples.library import staged_scenes
+from pipelines.samples.staged.scene import Scene
+from vision import coco
+from vision.detection import Detector
+from vision.engine import Engine
+from vision.frame import Frame, Pixels
+from vision.incident import Incident, Phase
+
+HERE = Path(__file__).parent
+#: (file, scene, at which second)
+PICTURES = (
+    ("parking.jpg", "people in front", 30.6),
+    ("queue.jpg", "stop and go", 66.0),
+    ("crowding.jpg", "crowd", 34.0),
+)
+
+
+def main() -> int:
+    scenes = {scene.name: scene for scene in staged_scenes(lambda text: None)}
+    detector = load_detector(Config())
+    for file, name, at_s in PICTURES:
+        cv2.imwrite(str(HERE / file), picture(scenes[name], detector, at_s), [cv2.IMWRITE_JPEG_QUALITY, 80])
+    return 0
+
+
+def picture(scene: Scene, detector: Detector, at_s: float) -> Pixels:
+    """The scene at that second, as the engine sees it."""
+    engine = Engine(camera_of(scene))
+    told: dict[str, Incident] = {}
+    for staged in scene.frames():
+        frame = Frame("staged", "run", 1_790_000_000.0 + staged.time_s, staged.pixels)
+        found = detector.detect([frame.pixels])[0]
+        step = engine.step(frame, found)
+        told |= {incident.incident_id: incident for incident in step.incidents}
+        if staged.time_s >= at_s and step.scene is not None:
+            shown = frame.pixels.copy()
+            people = [Box("person", *box.xyxy_px) for box in staged.boxes if box.class_id == coco.PERSON]
+            hide(shown, people + [one for one in boxes_to_hide(found) if one.kind == "person"])
+            running = [one for one in told.values() if one.phase is not Phase.CLOSED]
+            clock = f"{scene.name}, {staged.time_s:.1f} s"
+            return draw_scene(shown, engine.camera.zones, step.scene.tracks, running, frame.time_s, clock)
+    raise ValueError(f"{scene.name} ends before {at_s} s")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
