@@ -24,7 +24,7 @@ _DAY_MEAN: Final = 60.0
 _AT_ONCE_S: Final = 5.0
 #: Dearer looks are taken not in every picture.
 _POSE_EVERY_S: Final = 2.0
-_SHARPNESS_EVERY_S: Final = 5.0
+_SHARPNESS_EVERY_S: Final = 2.0
 _BLURRED: Final = 0.235
 _SHARP_AGAIN: Final = 0.26
 #: When this share of the view has lost its edges, something stands before the lens.

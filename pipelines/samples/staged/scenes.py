@@ -213,6 +213,25 @@ def scenes(company: Company) -> list[Scene]:
             60,
         ),
         scene(
+            "side by side",
+            "two vans stand in the zone, one behind the other; the first leaves before the second",
+            [
+                drive(1, blue, [*_arrives(8.0)[:3], (10.0, 648.0, 158.0), (36.0, 648.0, 158.0), *_away(36.0)[1:]]),
+                drive(
+                    2,
+                    van,
+                    [
+                        *_arrives(16.0)[:3],
+                        (16.0, 515.0, 217.0),
+                        (44.0, 515.0, 217.0),
+                        (46.0, 590.0, 190.0),
+                        *_away(46.0),
+                    ],
+                ),
+            ],
+            60,
+        ),
+        scene(
             "half inside",
             "a van stands across the edge of the zone, its ground point outside",
             [drive(1, van, [(2.0, -95.0, 262.0), (6.0, 390.0, 262.0), (8.0, 560.0, 258.0), (45.0, 560.0, 258.0)])],
