@@ -9,7 +9,6 @@ view.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -17,6 +16,7 @@ import numpy as np
 from vision import coco
 from vision.behaviours.behaviour import Outcome
 from vision.behaviours.parking_case import Case, CaseState
+from vision.behaviours.parking_limits import Parameters
 from vision.behaviours.parking_sight import (
     DOUBT_AFTER_S,
     MATCH_IOU_SAME_TRACK,
@@ -43,6 +43,8 @@ from vision.incident import Phase, PictureRequest, Quantity
 from vision.scene import Scene
 from vision.status import RuleStatus
 
+__all__ = ["IllegalParking", "Parameters"]
+
 #: A detection this sure may begin a case; any that the detector gives may confirm one that exists.
 START_CONFIDENCE: Final = 0.35
 _STANDING_AFTER_S: Final = 2.0
@@ -58,19 +60,6 @@ _FRESH_S: Final = 10.0
 _UNKNOWN_AFTER_S: Final = 30.0
 _PICTURES_APART_S: Final = 10.0
 _QUEUE_LIMITS: Final = 3.0
-
-
-@dataclass(frozen=True)
-class Parameters:
-    """`after_s`: how long standing is allowed. `warn_after_s`: when to warn before that, None for no warning.
-
-    `classes`: COCO classes that the rule is about, by the majority vote over a case. `severity` as in `Incident`.
-    """
-
-    after_s: float
-    warn_after_s: float | None = None
-    classes: frozenset[int] = coco.VEHICLES
-    severity: int = 2
 
 
 class IllegalParking:
