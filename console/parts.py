@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import BoundedSemaphore
 from threading import Event as Stop
 
 from console.effects import Effects
@@ -62,6 +63,8 @@ class Parts:
     on_disk: object = None
     following: Following = field(default_factory=Following)
     blurs: Blurs = field(default_factory=Blurs)
+    #: So many questions about the whole history are answered at once, so that nobody's *Now* waits for them.
+    heavy: BoundedSemaphore = field(default_factory=lambda: BoundedSemaphore(2))
     stop: Stop = field(default_factory=Stop)
     setup_secret: str | None = None
     setup_until_s: float = 0.0

@@ -122,6 +122,16 @@ def test_level_one_stands_in_the_audit(site: Site) -> None:
     assert line["detail"]["filter"] == {"severity": 1}
 
 
+def test_more_figures_than_the_machine_bears_are_refused_for_a_while(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("console.api.history._PATIENCE_S", 0.01)
+    with site.parts.heavy, site.parts.heavy:
+        refused = site.client(Role.ANALYST).get("/api/v1/stats")
+    assert (refused.status_code, refused.json()["code"]) == (503, "busy")
+    assert site.client(Role.ANALYST).get("/api/v1/stats").status_code == 200
+
+
 # What is written is read piece by piece
 
 
