@@ -1,7 +1,7 @@
 """What the control room costs, and how fast it shows: the page *Now* in Chromium in front of real processes.
 
     .venv/bin/python benchmarks/console.py [--minutes 3] [--alerts 2000] [--cameras 32] [--role guard]
-        [--only delay,load,paint,hours]
+        [--only load,delay,hours,paint,memory]
 
 Embedded Valkey, a dispatcher and a console as processes of their own, SQLite; this process plays the workers: it publishes a
 picture of each camera every second (640 x 360 as a worker sends them, JPEG of about 32 KB, eight people in it) and the
@@ -11,7 +11,8 @@ incidents. Chromium is headless and draws in software, so a screen with a graphi
 beginning of a load with nothing cached, logged in, to the first picture of the wall and the first card. `load`: CPU seconds per
 second of all Chromium's processes and of the console, one page with the wall open. `hours`: alerts through one open page, each
 opened, acknowledged and judged over the API, some looked at large; the page's heap after a collection, its nodes and
-listeners, and the memory of its process and of the console, with the slope over the second half.
+listeners, and the memory of the console, with the slope over the second half. `memory`: the memory of the page's process over as
+many again, with no debugger attached.
 """
 
 from __future__ import annotations
@@ -23,30 +24,20 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-import urllib.request
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
-from playwright.sync_api import Browser, CDPSession, Page, sync_playwright
+from console_site import PASSWORD, Site, chromium_pids, cpu_s, rss_bytes
+from playwright.sync_api import Browser, CDPSession, Error, Page, Playwright, sync_playwright
 
-from pipelines.events.embedded import EmbeddedValkey
-from pipelines.events.envelope import incident_event
-from pipelines.events.live import LivePicture, LivePublisher
-from pipelines.events.locate import embedded_folder
-from pipelines.events.redis_streams import connect, publish_now
+from pipelines.events.redis_streams import connect
 from pipelines.metrics import package_version
 from pipelines.samples.cameras import free_port
-from vision.incident import Incident, Phase, Quantity
 
-GATEWATCH = (sys.executable, "-m", "pipelines.cli")
-PASSWORD = "correct horse battery"
 FLAGS = [
     "--headless",
     "--no-sandbox",
@@ -55,8 +46,6 @@ FLAGS = [
     "--no-first-run",
     "--disable-background-networking",
 ]
-TICKS = os.sysconf("SC_CLK_TCK")
-KINDS = ("illegal_parking", "crowding", "possible_bullying")
 #: In the page, before its own scripts: when each card came, and when there was something to look at.
 WATCH = """
 window.seen = {}; window.useful = null;
@@ -71,126 +60,6 @@ document.addEventListener('DOMContentLoaded', () => {
   look();
 });
 """
-
-
-class Site:
-    """The processes; `url` of the console, `token` of a guard."""
-
-    def __init__(self, folder: Path, cameras: int, role: str) -> None:
-        self.folder = folder
-        self.role = role
-        self.cameras = [f"gate-{number:02d}" for number in range(cameras)]
-        self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
-        self.token = ""
-        self.console: subprocess.Popen[bytes] | None = None
-        self._stop = threading.Event()
-
-    @contextmanager
-    def up(self) -> Iterator[Site]:
-        config = self._configured()
-        with EmbeddedValkey(embedded_folder(self.folder)) as bus:
-            self.bus_url = bus.url
-            running = []
-            for what in ("dispatch", "console"):
-                log = (self.folder / f"{what}.log").open("wb")
-                running.append(subprocess.Popen([*GATEWATCH, what, "-c", str(config)], stderr=log))
-            self.console = running[-1]
-            workers = threading.Thread(target=self._send_pictures, daemon=True)
-            try:
-                self._wait()
-                workers.start()
-                yield self
-            finally:
-                self._stop.set()
-                for process in running:
-                    process.terminate()
-                for process in running:
-                    process.wait(60)
-
-    def _configured(self) -> Path:
-        zone = "{polygon: [[0.1, 0.6], [0.9, 0.6], [0.9, 0.8], [0.1, 0.8]]}"
-        cameras = "\n".join(
-            f"  {name}: {{name: 校门 {name}, main: {{url: 'rtsp://192.0.2.1/{name}'}}, zones: {{kerb: {zone}}}, "
-            "rules: [{kind: illegal_parking, zone: kerb}]}"
-            for name in self.cameras
-        )
-        ports = "\n".join(
-            f"{name}: {{metrics: {{port: {free_port()}}}}}" for name in ("worker", "dispatcher", "recorder")
-        )
-        page = f"console: {{port: {self.port}, rate: 1000, metrics: {{port: {free_port()}}}}}"
-        config = self.folder / "site.yaml"
-        head = f"data: {self.folder / 'data'}\nsite: {{language: zh-CN}}\nchannels: {{log: false, jsonl: {self.folder}/a.jsonl}}"
-        config.write_text(f"{head}\n{page}\n{ports}\ncameras:\n{cameras}\n", "utf-8")
-        self.folder = self.folder / "data"
-        add = [*GATEWATCH, "user", "add", "person", "--role", self.role, "--password-stdin", "-c", str(config)]
-        subprocess.run(add, input=PASSWORD + "\n", text=True, check=True, capture_output=True)
-        made = [*GATEWATCH, "token", "add", "bench", "--role", "guard", "-c", str(config)]
-        found = subprocess.run(made, text=True, check=True, capture_output=True)
-        self.token = next(word for word in (found.stdout + found.stderr).split() if word.startswith("gw_"))
-        return config
-
-    def _wait(self) -> None:
-        for _ in range(240):
-            try:
-                self.api("GET", "/api/v1/cameras")
-                return
-            except OSError:
-                time.sleep(0.5)
-        raise SystemExit("the console did not start")
-
-    def _send_pictures(self) -> None:
-        """As workers do while somebody looks: one a second of each camera, spread over the second."""
-        publisher = LivePublisher(connect(self.bus_url))
-        chance = np.random.default_rng(1)
-        base = cv2.GaussianBlur(chance.integers(0, 255, (360, 640, 3), dtype=np.uint8), (0, 0), 3)
-        jpegs = []
-        for number in range(8):
-            cv2.rectangle(base, (70 * number, 150), (70 * number + 50, 260), (90, 90, 200), -1)
-            jpegs.append(cv2.imencode(".jpg", base, [cv2.IMWRITE_JPEG_QUALITY, 92])[1].tobytes())
-        self.jpeg_bytes = len(jpegs[0])
-        boxes = [{"box": [0.1 * n, 0.4, 0.1 * n + 0.05, 0.7], "kind": "person", "track": n} for n in range(8)]
-        hide = [["person", *one["box"]] for one in boxes]  # type: ignore[misc]
-        number = 0
-        while not self._stop.wait(1.0 / len(self.cameras)):
-            camera = self.cameras[number % len(self.cameras)]
-            overlay = {"boxes": boxes, "rules": [], "view": "usable", "hide": hide}
-            publisher.publish(LivePicture(camera, time.time(), jpegs[number // 7 % 8], overlay))
-            number += 1
-
-    def api(self, method: str, path: str, body: Any = None) -> Any:
-        data = None if body is None else json.dumps(body).encode()
-        headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
-        request = urllib.request.Request(self.url + path, data, headers, method=method)
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            return json.loads(answer.read() or b"null")
-
-    def tell(self, client: Any, number: int) -> tuple[str, float]:
-        """Publish an incident; returns its id and when."""
-        name, now_s = str(uuid.uuid4()), time.time()
-        incident = Incident(
-            incident_id=name,
-            camera_id=self.cameras[number % len(self.cameras)],
-            kind=KINDS[number % 3],
-            rule_id=f"{KINDS[number % 3]}:kerb",
-            zone_id="kerb",
-            phase=Phase.OPENED,
-            revision=1,
-            severity=1 + number % 4,
-            score=0.9,
-            first_seen_s=now_s - 60,
-            opened_s=now_s,
-            closed_s=None,
-            close_reason=None,
-            time_s=now_s,
-            box_norm=(0.1, 0.2, 0.3, 0.4),
-            track_ids=(number,),
-            evidence={"standing": Quantity(60.0, "s")},
-        )
-        event = incident_event(incident, "bench", f"校门 {incident.camera_id}")
-        at_s = time.time()
-        publish_now(client, event)
-        return name, at_s
 
 
 def opened(browser: Browser, site: Site) -> Page:
@@ -270,52 +139,6 @@ def until(page: Page, expression: str, patience_s: float = 60.0) -> None:
         page.wait_for_timeout(20)
 
 
-def cpu_s(pids: list[int]) -> float:
-    total = 0
-    for pid in pids:
-        try:
-            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
-        except OSError:
-            continue
-        total += int(fields[11]) + int(fields[12])
-    return total / TICKS
-
-
-def rss_bytes(pids: list[int]) -> int:
-    found = 0
-    for pid in pids:
-        try:
-            found += int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-        except OSError:
-            continue
-    return found
-
-
-def chromium_pids(kind: str = "") -> list[int]:
-    """Chromium's processes under this one; `kind`: only of that sort (`renderer`)."""
-    parents, commands = {}, {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                parents[int(entry.name)] = int((entry / "stat").read_text().rpartition(") ")[2].split()[1])
-                commands[int(entry.name)] = (
-                    (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-                )
-            except OSError:
-                continue
-    mine = {os.getpid()}
-    grown = True
-    while grown:
-        more = {pid for pid, parent in parents.items() if parent in mine} - mine
-        grown = bool(more)
-        mine |= more
-    return [
-        pid
-        for pid in mine
-        if "chrom" in commands.get(pid, "").split(" ")[0] and (not kind or f"--type={kind}" in commands[pid])
-    ]
-
-
 def load(page: Page, site: Site, seconds: float) -> dict[str, Any]:
     assert site.console is not None
     page.wait_for_timeout(5000)
@@ -342,7 +165,6 @@ def measures(session: CDPSession, site: Site) -> dict[str, float]:
         "heap_bytes": found["JSHeapUsedSize"],
         "nodes": found["Nodes"],
         "listeners": found["JSEventListeners"],
-        "renderer_bytes": max(rss_bytes([pid]) for pid in chromium_pids("renderer")),
         "console_bytes": rss_bytes([site.console.pid]),
     }
 
@@ -392,13 +214,67 @@ def hours(page: Page, site: Site, alerts: int) -> dict[str, Any]:
     return result
 
 
+def memory(playwright: Playwright, site: Site, cookies: Any, alerts: int) -> dict[str, Any]:
+    """The renderer's memory over the same, while nobody is attached to the browser: a debugger keeps what went over the network
+    in it, and that is not the page's."""
+    client = connect(site.bus_url, 5.0)
+    port = free_port()
+    command = ["/usr/bin/chromium", *FLAGS, f"--remote-debugging-port={port}", "--window-size=1920,1080"]
+    running = subprocess.Popen(
+        [*command, f"--user-data-dir={site.folder}/browser", "about:blank"], stderr=subprocess.DEVNULL
+    )
+    taken: list[tuple[int, int]] = []
+    waiting: list[str] = []
+    try:
+        with attached(playwright, port) as page:
+            page.context.add_cookies(cookies)
+            page.add_init_script(WATCH)
+            page.goto(f"{site.url}/now")
+            until(page, "window.useful")
+        for number in range(alerts + 1):
+            if number % max(1, alerts // 40) == 0:
+                taken.append((number, max(rss_bytes([pid]) for pid in chromium_pids("renderer"))))
+                sys.stderr.write(f"{number}: renderer {taken[-1][1]}\n")
+            waiting.append(site.tell(client, number)[0])
+            time.sleep(0.05)
+            if len(waiting) > 30:
+                name = waiting.pop(0)
+                site.api("POST", f"/api/v1/incidents/{name}/acknowledge", {})
+                site.api("POST", f"/api/v1/incidents/{name}/verdict", {"verdict": "unsure", "note": ""})
+    finally:
+        running.terminate()
+        running.wait(30)
+    later = [one for one in taken if one[0] >= alerts / 2]
+    slope = float(np.polyfit([number for number, _ in later], [found for _, found in later], 1)[0])
+    return {"first": taken[0][1], "half": later[0][1], "last": taken[-1][1], "per_1000_alerts": round(1000 * slope)}
+
+
+@contextmanager
+def attached(playwright: Playwright, port: int) -> Iterator[Page]:
+    """The browser's only page, for a moment."""
+    for attempt in range(40):
+        try:
+            browser = playwright.chromium.connect_over_cdp(f"http://127.0.0.1:{port}")
+            break
+        except Error:
+            if attempt == 39:
+                raise
+            time.sleep(0.5)
+    try:
+        page = browser.contexts[0].pages[0]
+        page.set_default_timeout(120_000)
+        yield page
+    finally:
+        browser.close()
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description="what the control room costs")
     parser.add_argument("--minutes", type=float, default=3.0)
     parser.add_argument("--alerts", type=int, default=2000)
     parser.add_argument("--cameras", type=int, default=32)
     parser.add_argument("--role", default="guard", help="viewer: the console blurs every picture")
-    parser.add_argument("--only", default="delay,paint,load,hours")
+    parser.add_argument("--only", default="load,delay,hours,paint,memory")
     args = parser.parse_args()
     chosen = set(args.only.split(","))
     result: dict[str, Any] = {"version": package_version(), "cameras": args.cameras, "role": args.role}
@@ -424,6 +300,8 @@ def main() -> int:
         if "paint" in chosen:
             result["paint"] = paint(browser, site, cookies)
         browser.close()
+        if "memory" in chosen:
+            result["memory"] = memory(playwright, site, cookies, args.alerts)
     print(json.dumps(result, indent=1))  # noqa: T201
     return 0
 
