@@ -211,11 +211,13 @@ def test_marks_and_chips_and_keys_lead_to_incidents(page: Page) -> None:
     expect(rows).to_have_count(15)
     page.locator("#charts").get_by_role("link", name=re.compile("acknowledged, level 2: 6, median 12 s")).click()
     assert parse_qs(urlsplit(page.url).query)["level"] == ["2"]
+    expect(page.locator("#charts:not([aria-busy])")).to_have_count(1)
     page.locator("#charts").get_by_role(
         "link", name=re.compile(r"^backyard 后院 · .*right in 100 %.*3 true, 0 false$")
     ).click()
     assert parse_qs(urlsplit(page.url).query)["rule"] == ["illegal_parking:backyard-lawn"]
     expect(rows).to_have_count(7)
+    expect(page.locator(".chip")).to_have_count(6)
     for _ in range(6):
         page.locator(".chip").first.click()
     expect(page.locator(".chip")).to_have_count(0)
