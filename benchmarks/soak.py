@@ -1,0 +1,83 @@
+"""Whether the worker's memory grows: many cameras in real time for half an hour, and the slope of what is resident.
+
+    .venv/bin/python benchmarks/soak.py [--cameras 8] [--minutes 30] [--activity 1.0]
+
+Prints megabytes over time and the slope of a straight line through all but the first fifth, with its standard error; ends
+with 1 when the slope is more than half a megabyte a minute and more than three of its errors.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import threading
+import time
+from typing import Final
+
+import numpy as np
+
+from pipelines.bench import cameras
+from pipelines.bench.footage import sub_stream
+from pipelines.bench.processor import resident_mb
+from pipelines.config.schema import Config
+from pipelines.errors import GatewatchError
+from pipelines.paths import samples_dir
+
+_EVERY_S: Final = 5.0
+_MOST_MB_PER_MINUTE: Final = 0.5
+
+
+def slope(at_s: list[float], mb: list[float]) -> tuple[float, float]:
+    """Megabytes per minute and its standard error, of all but the first fifth. Raises ValueError below ten samples."""
+    first = len(at_s) // 5
+    x, y = np.array(at_s[first:]) / 60, np.array(mb[first:])
+    if len(x) < 10:
+        raise ValueError(f"{len(x)} samples are too few for a slope")
+    away = x - x.mean()
+    rise = float(away @ y / (away @ away))
+    rest = y - y.mean() - rise * away
+    return rise, float(np.sqrt(rest @ rest / (len(x) - 2) / (away @ away)))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--cameras", type=int, default=8)
+    parser.add_argument("--minutes", type=float, default=30.0)
+    parser.add_argument("--activity", type=float, default=1.0)
+    args = parser.parse_args()
+    at_s: list[float] = []
+    mb: list[float] = []
+    over = threading.Event()
+    begin_s = time.monotonic()
+
+    def sample() -> None:
+        while not over.wait(_EVERY_S):
+            at_s.append(time.monotonic() - begin_s)
+            mb.append(resident_mb())
+            if len(mb) % 12 == 0:
+                sys.stdout.write(f"{at_s[-1] / 60:6.1f} min {mb[-1]:8.1f} MB\n")
+                sys.stdout.flush()
+
+    watching = threading.Thread(target=sample, name="sample")
+    watching.start()
+    try:
+        stream = sub_stream(samples_dir() / "vtest.avi", args.activity, samples_dir() / "bench")
+        trial = cameras.Trial(args.cameras, 60 * args.minutes, stream, args.activity)
+        figures = cameras.run(trial, Config())
+    except GatewatchError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    finally:
+        over.set()
+        watching.join()
+    rise, error_of_it = slope(at_s, mb)
+    sys.stdout.write(
+        f"{args.cameras} cameras, {args.minutes:.0f} minutes, {figures['analysed_fps']:.2f} analysed pictures a second and "
+        f"camera, {figures['published']} messages: {mb[-1]:.0f} MB resident at the end, slope {rise:+.3f} MB a minute "
+        f"(standard error {error_of_it:.3f})\n"
+    )
+    return 1 if rise > max(_MOST_MB_PER_MINUTE, 3 * error_of_it) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
