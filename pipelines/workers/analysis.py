@@ -136,7 +136,7 @@ class AnalysisWorker:
         self._check_leases()
         self._govern(now_s)
         # The detector first: while it works on one batch, the frames of the last are judged and the next ones planned.
-        self._landed += self._looking.swap()
+        self._landed += self._looking.swap(now_s)
         if self._looking.has_room and self._take_next():
             return True
         if not self._landed:
@@ -238,7 +238,7 @@ class AnalysisWorker:
                 task = Task(camera, frame, camera.plan(frame))
             self._fairness.charge(camera_id, task.pictures, open_case=camera.has_open_case)
             if task.look.parts:
-                self._looking.add(task)
+                self._looking.add(task, self._clock.monotonic_s())
             else:
                 self._step(task, ())
             return True

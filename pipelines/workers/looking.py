@@ -19,6 +19,8 @@ from vision.frame import Frame
 
 #: Pictures' worth of parts in one batch: enough that canvases fill, few enough that nobody waits long for it.
 BATCH_PICTURES: Final = 3.0
+#: A batch that is not full waits so long for more: half a frame's time, for canvases that are filled and not begun.
+LINGER_S: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,6 +62,7 @@ class Looking:
         self._log = log
         self._batch = batch_pictures
         self._waiting: list[Task] = []
+        self._since_s = 0.0
         self._flying: Future[list[Landed]] | None = None
         self._held: set[str] = set()
 
@@ -84,17 +87,20 @@ class Looking:
         """Whether a frame of this camera is on its way: one camera's frames must not overtake each other."""
         return camera_id in self._held
 
-    def add(self, task: Task) -> None:
+    def add(self, task: Task, now_s: float) -> None:
+        """`now_s` is monotonic, as for `swap`."""
+        if not self._waiting:
+            self._since_s = now_s
         self._waiting.append(task)
         self._held.add(task.camera.camera_id)
 
-    def swap(self) -> list[Landed]:
-        """What is done, if it is; the next batch starts in its place."""
+    def swap(self, now_s: float) -> list[Landed]:
+        """What is done, if it is; the next batch starts in its place once it is full, or has waited."""
         landed: list[Landed] = []
         if self._flying is not None and self._flying.done():
             landed, self._flying = self._flying.result(), None
             self._held -= {task.camera.camera_id for task, _ in landed}
-        if self._flying is None and self._waiting:
+        if self._flying is None and self._waiting and (not self.has_room or now_s - self._since_s >= LINGER_S):
             batch, self._waiting = self._waiting, []
             self._flying = self._pool.submit(self._look, batch)
         return landed
