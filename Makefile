@@ -3,9 +3,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DEMO_SECONDS ?= 120
+TRUTH ?= ../shared/data
+# What Gatewatch is measured against; an environment of its own, never needed at a gate.
+PEERS := torch==2.14.1 torchvision==0.29.1 'ultralytics-opencv-headless>=8.4.190' lapx supervision trackers openvino
 
 .DEFAULT_GOAL := help
-.PHONY: help venv setup demo test check bench
+.PHONY: help venv setup demo test check bench bench-peers
 help:
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
 
@@ -40,3 +43,8 @@ bench: setup ## what is claimed about speed, measured on this machine
 	@$(BIN)/gatewatch bench bus
 	@$(BIN)/gatewatch bench cameras --find-limit
 	@$(BIN)/python benchmarks/recording_history.py
+
+bench-peers: setup ## the same video through other pipelines (6.5 GB in .venv-peers; TRUTH=folder with the truth)
+	@test -x .venv-peers/bin/python || $(PYTHON) -m venv .venv-peers
+	@test -f .venv-peers/.installed || { .venv-peers/bin/pip install -qq --disable-pip-version-check $(PEERS) && touch .venv-peers/.installed; } || { echo "The peers could not be installed: is the package registry reachable, and is there 8 GB of disk?"; exit 1; }
+	@$(BIN)/python benchmarks/versus.py --peers .venv-peers/bin/python --data $(TRUTH)

@@ -100,6 +100,17 @@ def test_many_pictures_keep_their_order(backend: str, mode: str, tiny: Maker) ->
     assert detector.detect([]) == []
 
 
+def test_onnx_runtime_in_batches_as_on_a_gpu_gives_the_same(tiny: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On another device than the processor several pictures go in together; the code is the same, so it is run here."""
+    detector = make_detector("onnxruntime", settings(tiny()))
+    pictures = [np.full((64 * n, 96 * n, 3), 90, np.uint8) for n in range(1, 8)]
+    single = detector.detect(pictures)
+    monkeypatch.setattr(detector, "_batch", 3)
+    for one, other in zip(single, detector.detect(pictures), strict=True):
+        np.testing.assert_allclose(one.xyxy_px, other.xyxy_px)
+        assert one.class_id.tolist() == other.class_id.tolist()
+
+
 @BOTH
 def test_an_end_to_end_head_is_understood(backend: str, tiny: Maker) -> None:
     answer = np.zeros((1, 300, 6), np.float32)
