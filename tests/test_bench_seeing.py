@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -16,7 +17,7 @@ from vision.frame import Pixels
 
 
 class Bright:
-    """Finds the one bright thing as a person."""
+    """Finds bright things as people."""
 
     name = "bright"
 
@@ -25,11 +26,14 @@ class Bright:
 
     @staticmethod
     def _find(picture: Pixels) -> Detections:
-        rows, columns = np.nonzero(picture[..., 1] > 200)
-        if not len(rows):
-            return Detections.empty()
-        box = [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
-        return Detections(np.array([box], np.float32), np.array([0.9], np.float32), np.array([coco.PERSON]))
+        bright = (picture[..., 1] > 200).astype(np.uint8)
+        count, _, stats, _ = cv2.connectedComponentsWithStats(bright, connectivity=8)
+        boxes = [(x, y, x + w, y + h) for x, y, w, h, _ in stats[1:count].tolist()]
+        return Detections(
+            np.array(boxes, np.float32).reshape(-1, 4),
+            np.full(len(boxes), 0.9, np.float32),
+            np.full(len(boxes), coco.PERSON, np.int64),
+        )
 
 
 def walking(count: int) -> list[Pixels]:
