@@ -187,9 +187,9 @@ def test_every_camera_gets_its_rate_while_the_machine_can(tmp_path: Path) -> Non
 def test_a_windy_tree_starves_nobody(tmp_path: Path) -> None:
     site = Site(tmp_path, {"tree": "tree", **{f"gate-{n}": "walker" for n in range(5)}}, 0.08)
     site.work(10)
-    analysed = site.work(15)
+    analysed = site.work(60)
     others = [analysed[f"gate-{n}"] for n in range(5)]
-    assert min(others) >= analysed["tree"] - 1, "the window's edge may cut one off"
+    assert min(others) >= analysed["tree"] - 1, "the edge of the time may cut one off, and it never adds up"
     assert max(others) - min(others) <= 0.1 * max(others)
     assert analysed["tree"] >= 5, "nor is the tree's own camera left out"
 
