@@ -21,7 +21,7 @@ from typing import Any
 import cv2
 import numpy as np
 import yaml
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Error, Page, sync_playwright
 
 from pipelines.events.envelope import incident_event
 from pipelines.media.ffmpeg import Ffmpeg
@@ -204,7 +204,7 @@ def wait_for(browser: Browser, base: str) -> None:
         try:
             page.goto(f"{base}/login")
             break
-        except Exception:  # noqa: BLE001
+        except Error:
             time.sleep(1.0)
         finally:
             page.close()
