@@ -13,7 +13,7 @@ import redis
 from pipelines.errors import BadInput, Unavailable
 from pipelines.events.embedded import EmbeddedValkey
 from pipelines.events.envelope import Event, incident_event
-from pipelines.events.redis_streams import STREAM, CameraLease, RedisConsumer, RedisPublisher, connect, dead_stream
+from pipelines.events.redis_streams import STREAM, CameraLeases, RedisConsumer, RedisPublisher, connect, dead_stream
 from pipelines.metrics import Metrics
 from pipelines.testing import FakeClock, an_incident, until
 
@@ -292,26 +292,28 @@ def test_a_spool_survives_its_process(client: redis.Redis, tmp_path: Path) -> No
 
 
 def test_one_camera_one_worker(client: redis.Redis) -> None:
-    mine, other = CameraLease(client, "a", "me", 30), CameraLease(client, "a", "you", 30)
-    assert mine.acquire()
-    assert mine.acquire()
-    assert not other.acquire()
-    assert other.holder() == "me"
-    other.release()
-    assert mine.renew()
-    assert CameraLease(client, "b", "you", 30).acquire()
-    mine.release()
-    assert mine.holder() is None
-    assert other.acquire()
-    assert not mine.renew()
-    client.flushall()  # the server lost its data
-    assert other.renew()
+    mine, other = CameraLeases(client, "me", 30), CameraLeases(client, "you", 30)
+    assert mine.acquire("ac") == {"a": True, "c": True}
+    assert mine.acquire("a") == {"a": True}
+    # Each camera has an answer of its own, in one round trip.
+    assert other.acquire("abc") == {"a": False, "b": True, "c": False}
+    assert other.holder("a") == "me"
+    other.release("a")
+    assert mine.acquire("a") == {"a": True}
+    mine.release("a")
+    assert mine.holder("a") is None
+    assert other.acquire("a") == {"a": True}
+    assert mine.acquire("ac") == {"a": False, "c": True}
+    client.flushall()  # the server lost its data, and its scripts at a restart
+    client.script_flush()
+    assert other.acquire("a") == {"a": True}
     assert client.pttl("gatewatch:lease:camera:a") > 20_000
+    assert mine.acquire("") == {}
 
 
 def test_a_lease_ends_by_itself(client: redis.Redis) -> None:
-    assert CameraLease(client, "a", "dead", 0.05).acquire()
-    waiting = CameraLease(client, "a", "next", 30)
-    until(waiting.acquire)
+    assert CameraLeases(client, "dead", 0.05).acquire("a") == {"a": True}
+    waiting = CameraLeases(client, "next", 30)
+    until(lambda: waiting.acquire("a")["a"])
     with pytest.raises(Unavailable):
-        CameraLease(connect("redis://127.0.0.1:1/0"), "a", "x").acquire()
+        CameraLeases(connect("redis://127.0.0.1:1/0"), "x").acquire("a")

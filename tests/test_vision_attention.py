@@ -59,8 +59,8 @@ def shot(*things: Box, light: float = 1.0) -> Pixels:
 class Camera:
     """Pictures at five a second through attention and detector."""
 
-    def __init__(self) -> None:
-        self.attention = Attention()
+    def __init__(self, phase: float = 0.0) -> None:
+        self.attention = Attention(phase=phase)
         self.detector = RedThings()
         self.time_s = 100.0
         self.look = Look((), whole=False)
@@ -95,6 +95,20 @@ def test_the_first_picture_is_looked_at_whole_and_still_things_hold_without_a_lo
         assert finds(camera.show(CAR, WALKER), CAR, WALKER)
         looked += bool(camera.look.parts)
     assert looked <= 3, "a whole picture now and then, nothing else"
+
+
+def test_cameras_that_begin_together_are_not_looked_at_whole_together() -> None:
+    cameras = [Camera(phase) for phase in (0.0, 0.3, 0.7)]
+    whole: list[list[int]] = [[], [], []]
+    for number in range(60):
+        for camera, when in zip(cameras, whole, strict=True):
+            camera.show(CAR)
+            if camera.look.whole:
+                when.append(number)
+    assert [when[0] for when in whole] == [0, 0, 0]
+    assert not set(whole[0][1:]) & set(whole[1][1:]), whole
+    assert not set(whole[1][1:]) & set(whole[2][1:]), whole
+    assert all(2 <= len(when) - 1 <= 4 for when in whole), "no more looks than before"
 
 
 def test_only_what_moves_is_looked_at_and_what_stands_beside_it_still_counts() -> None:

@@ -71,8 +71,12 @@ class Attention:
     A plan that is not followed by its `merge` (the detector failed) is as if it had never been: the next one covers it.
     """
 
-    def __init__(self, settings: AttentionSettings | None = None) -> None:
+    def __init__(self, settings: AttentionSettings | None = None, phase: float = 0.0) -> None:
+        """`phase` (0..1): by so much of its time the second look at the whole comes early. Cameras that begin together
+        would else be looked at whole in the same moment for ever.
+        """
         self._settings = settings or AttentionSettings()
+        self._phase = phase
         self._gate = MotionGate()
         self._memory = _Memory()
         self._planned: Look | None = None
@@ -135,7 +139,8 @@ class Attention:
             self._gate.looked()
         known.found, known.size_px = now, size_px
         if look.whole:
-            known.whole_s = time_s
+            first = known.whole_s is None
+            known.whole_s = time_s - (self._phase * self._settings.quiet_every_s if first else 0.0)
         return now
 
     def _note_missed(self, before: Detections, now: Detections, time_s: float) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import random
 import shutil
 import tempfile
 import threading
@@ -31,14 +32,14 @@ from pipelines.detector import load_detector
 from pipelines.errors import GatewatchError
 from pipelines.events.embedded import EmbeddedValkey
 from pipelines.events.locate import embedded_folder
-from pipelines.events.redis_streams import STREAM, CameraLease, RedisPublisher, connect
+from pipelines.events.redis_streams import STREAM, CameraLeases, RedisPublisher, connect
 from pipelines.media.replay import Replay, SteppedReader, StoredStream
 from pipelines.media.rtsp import RtspReader
 from pipelines.metrics import Metrics, package_version
 from pipelines.samples.cameras import RtspServer
 from pipelines.workers.analysis import AnalysisWorker
 from pipelines.workers.camera import CameraAnalysis
-from pipelines.workers.leases import HeldLease
+from pipelines.workers.leases import HeldLeases
 from pipelines.workers.pictures import PictureStore
 from pipelines.workers.surroundings import Surroundings
 from vision.detection import Preparable
@@ -158,7 +159,7 @@ class _Bench:
                 cameras=None,
                 detector=detector,
                 open_camera=lambda camera_id, current: CameraAnalysis(camera_id, current, around),
-                open_lease=lambda camera_id: HeldLease(CameraLease(client, camera_id, "bench")),
+                leases=HeldLeases(CameraLeases(client, "bench")),
                 metrics=self._metrics,
                 clock=self._clock,
                 log=self._log,
@@ -316,8 +317,9 @@ class _Bench:
         if stored is not None:
 
             def again(*_: object) -> tuple[Replay, Replay]:
-                # Each camera is at another place of the stream, and its pictures come at other moments.
-                session = Replay(stored, number * 7, self._stop, self._sent)
+                # Each camera is at another place of the stream, and its pictures, and key pictures, come at other moments.
+                later_s = random.Random(number).uniform(0.0, stored.keys_apart_s)
+                session = Replay(stored, number * 7, self._stop, self._sent, later_s)
                 return session, session
 
             more["open_stream"] = again

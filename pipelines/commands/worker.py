@@ -50,13 +50,13 @@ def run(args: argparse.Namespace) -> int:
     from pipelines.detector import load_detector
     from pipelines.events.live import LivePublisher
     from pipelines.events.locate import redis_url
-    from pipelines.events.redis_streams import CameraLease, RedisPublisher, connect, process_name
+    from pipelines.events.redis_streams import CameraLeases, RedisPublisher, connect, process_name
     from pipelines.health import HealthServer
     from pipelines.lifecycle import stop_on_signals
     from pipelines.metrics import Metrics
     from pipelines.workers.analysis import AnalysisWorker
     from pipelines.workers.camera import CameraAnalysis
-    from pipelines.workers.leases import HeldLease
+    from pipelines.workers.leases import HeldLeases
     from pipelines.workers.live import LiveView
     from pipelines.workers.pictures import PictureStore
     from pipelines.workers.state import saved_cameras
@@ -94,12 +94,13 @@ def run(args: argparse.Namespace) -> int:
             clock_of=board,
             keep_tracks=_track_keeping(config, metrics, log, stack),
         )
+        leases = HeldLeases(CameraLeases(client, owner))
         worker = AnalysisWorker(
             loaded,
             cameras=only,
             detector=detector,
             open_camera=lambda camera_id, current: CameraAnalysis(camera_id, current, around),
-            open_lease=lambda camera_id: HeldLease(CameraLease(client, camera_id, owner)),
+            leases=leases,
             metrics=metrics,
             clock=clock,
             log=log,
@@ -120,7 +121,7 @@ def run(args: argparse.Namespace) -> int:
             reload_on_sighup(reloader)
             threads.append(Thread(target=reloader.run, args=(stop,), name="reload"))
         for camera_id in saved_cameras(config.data / "state"):
-            if camera_id not in config.cameras and HeldLease(CameraLease(client, camera_id, owner)).hold():
+            if camera_id not in config.cameras and leases.hold([camera_id])[camera_id]:
                 CameraAnalysis(camera_id, loaded, around).close_orphan()
         _tell_bus(url, log)
         log.info("worker is up", extra=logs.fields(detector=detector.name, config_version=loaded.version))

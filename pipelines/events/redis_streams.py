@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pipelines.events.connection import connect
 from pipelines.events.consumer import RedisConsumer, dead_letters, replay
-from pipelines.events.lease import CameraLease, process_name
+from pipelines.events.lease import CameraLeases, process_name
 from pipelines.events.publisher import RedisPublisher, publish_now
 from pipelines.events.streams import DEAD_LENGTH, DEFAULT_MAX_LENGTH, DISPATCHERS, STREAM, dead_stream
 
@@ -13,7 +13,7 @@ __all__ = [
     "DEFAULT_MAX_LENGTH",
     "DISPATCHERS",
     "STREAM",
-    "CameraLease",
+    "CameraLeases",
     "RedisConsumer",
     "RedisPublisher",
     "connect",

@@ -53,21 +53,29 @@ class StoredStream:
             raise BadInput(f"{path}: holds fewer than two pictures")
         self.interval_s: Final = (self.packets[-1].at_s - self.packets[0].at_s) / (len(self.packets) - 1)
         self.keys: Final = [number for number, packet in enumerate(self.packets) if packet.is_key]
+        self.keys_apart_s: Final = self.interval_s * len(self.packets) / max(1, len(self.keys))
 
 
 class Replay:
-    """One camera's session: what `RtspReader` takes for container and stream. It begins at the `start`-th key picture.
+    """One camera's session: what `RtspReader` takes for container and stream. It begins at the `start`-th key picture,
+    `later_s` after it is opened: cameras are not in step, but sessions that are opened together would be.
 
     `on_cpu` gets the processor seconds that pacing took, which a camera would not take from this machine.
     """
 
     def __init__(
-        self, stored: StoredStream, start: int, stop: threading.Event, on_cpu: Callable[[float], None]
+        self,
+        stored: StoredStream,
+        start: int,
+        stop: threading.Event,
+        on_cpu: Callable[[float], None],
+        later_s: float = 0.0,
     ) -> None:
         self._stored = stored
         self._first = stored.keys[start % len(stored.keys)]
         self._stop = stop
         self._on_cpu = on_cpu
+        self._later_s = later_s
         self._number = 0
         context: Any = av.CodecContext.create(stored.codec, "r")
         context.extradata = stored.extradata
@@ -76,7 +84,7 @@ class Replay:
 
     def demux(self, _stream: object) -> Iterator[av.Packet[Any]]:
         """Packets without an end, until `stop` is set; their pts go on growing from loop to loop."""
-        begin_s = time.monotonic()
+        begin_s = time.monotonic() + self._later_s
         while True:
             cpu_s = time.thread_time()
             if self._stop.wait(max(0.0, begin_s + self.due_s - time.monotonic())):

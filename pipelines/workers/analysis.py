@@ -19,7 +19,7 @@ from pipelines.workers.camera import CameraAnalysis
 from pipelines.workers.fairness import Fairness
 from pipelines.workers.looking import Landed, Looking, Task
 from pipelines.workers.overload import Governor
-from pipelines.workers.renewal import Lease, Renewal
+from pipelines.workers.renewal import Leases, Renewal
 from vision.detection import Detections, Detector
 from vision.incident import Incident, Phase
 
@@ -50,7 +50,7 @@ class AnalysisWorker:
         cameras: Sequence[str] | None,
         detector: Detector,
         open_camera: Callable[[str, LoadedConfig], CameraAnalysis],
-        open_lease: Callable[[str], Lease],
+        leases: Leases,
         metrics: Metrics,
         clock: Clock,
         log: logging.Logger,
@@ -66,14 +66,13 @@ class AnalysisWorker:
         self._loaded = loaded
         self._only = frozenset(cameras) if cameras is not None else None
         self._open_camera = open_camera
-        self._open_lease = open_lease
         self._metrics = metrics
         self._clock = clock
         self._log = log
         self._on_analysed = on_analysed
         self._on_overload = on_overload
         self._pool = ThreadPoolExecutor(1, "detect") if pool is None else pool
-        self._renewal = Renewal(ThreadPoolExecutor(1, "leases") if pool is None else pool)
+        self._renewal = Renewal(leases, ThreadPoolExecutor(1, "leases") if pool is None else pool)
         self._looking = Looking(detector, loaded.config.detector.input, self._pool, metrics, log)
         self._landed: deque[Landed] = deque()
         self._fairness = Fairness()
@@ -81,7 +80,7 @@ class AnalysisWorker:
         self._rate = self._governor.rate
         self._metrics.analysis_rate.set(self._rate)
         self._running: dict[str, CameraAnalysis] = {}
-        self._leases: dict[str, Lease] = {}
+        self._asked: set[str] = set()
         self._analysed_at_s: dict[str, float] = {}
         self._leases_checked_s = float("-inf")
         self._next: LoadedConfig | None = None
@@ -112,6 +111,8 @@ class AnalysisWorker:
         preparing.start()
         try:
             while not stop.is_set():
+                if preparing.is_alive():
+                    self._governor.begins()
                 if not self.run_once():
                     self._idle(stop)
         finally:
@@ -130,7 +131,7 @@ class AnalysisWorker:
         now_s = self._clock.monotonic_s()
         if now_s - self._leases_checked_s >= _LEASE_EVERY_S and not self._renewal.waits:
             self._leases_checked_s = now_s
-            self._renewal.ask({name: self._lease(name) for name in self._wanted()})
+            self._ask_for_leases()
             for camera_id, camera in self._running.items():
                 self._note(camera_id, camera.watch())
         self._check_leases()
@@ -172,14 +173,14 @@ class AnalysisWorker:
     def _wanted(self) -> list[str]:
         return [name for name in self._loaded.config.cameras if self._only is None or name in self._only]
 
-    def _lease(self, camera_id: str) -> Lease:
-        if camera_id not in self._leases:
-            self._leases[camera_id] = self._open_lease(camera_id)
-        return self._leases[camera_id]
+    def _ask_for_leases(self) -> None:
+        if not self._renewal.waits:
+            self._asked = set(self._wanted())
+            self._renewal.ask(self._asked)
 
     def _check_leases(self) -> None:
         for camera_id, held in self._renewal.answers().items():
-            if camera_id not in self._leases:
+            if camera_id not in self._asked:
                 continue  # dropped meanwhile
             if held and camera_id not in self._running:
                 self._take(camera_id)
@@ -197,6 +198,7 @@ class AnalysisWorker:
             self._log.error("cannot be analysed: %s", error, extra=fields(camera=camera_id))
             return
         self._running[camera_id] = camera
+        self._governor.begins()
         self._analysed_at_s[camera_id] = self._clock.monotonic_s()
         self._log.info("analysing", extra=fields(camera=camera_id))
 
@@ -205,9 +207,9 @@ class AnalysisWorker:
         self._fairness.forget(camera_id)
         self._running.pop(camera_id).stop(removed=removed)
         self._analysed_at_s.pop(camera_id, None)
-        lease = self._leases.pop(camera_id, None)
-        if lease is not None and release:
-            self._renewal.release(lease)
+        self._asked.discard(camera_id)
+        if release:
+            self._renewal.release(camera_id)
 
     def _take_configuration(self) -> None:
         with self._next_lock:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from threading import Event as StopEvent
 from threading import Thread
 from typing import Any, Final
+from zlib import crc32
 from zoneinfo import ZoneInfo
 
 from pipelines.config import LoadedConfig
@@ -54,7 +55,7 @@ class CameraAnalysis:
         self._stop_reader = StopEvent()
         self._thread: Thread | None = None
         self._quick = False
-        self._attention = Attention()
+        self._attention = self._fresh_attention()
         self._share = 1.0
         self._lost = 0
         self._tracks = None if around.keep_tracks is None else TrackKeeper(camera_id, around.keep_tracks)
@@ -225,12 +226,16 @@ class CameraAnalysis:
         self._opened_s = self._around.clock.now_s()
         self._stop_reader = StopEvent()
         self._quick = False
-        self._attention, self._lost = Attention(), 0
+        self._attention, self._lost = self._fresh_attention(), 0
         self._reader = self._around.open_reader(self.camera_id, url, self._share * self._camera.fps, self._last_s)
         self._thread = Thread(
             target=self._reader.run, args=(self._stop_reader,), name=f"read-{self.camera_id}", daemon=True
         )
         self._thread.start()
+
+    def _fresh_attention(self) -> Attention:
+        # Any number that differs between cameras and stays the same in every run.
+        return Attention(phase=crc32(self.camera_id.encode()) / 2**32)
 
     def _close_reader(self) -> None:
         self._stop_reader.set()

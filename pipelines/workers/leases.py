@@ -1,39 +1,41 @@
-"""The right to analyse a camera, also while Redis is away."""
+"""The right to analyse cameras, also while Redis is away."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import Protocol
 
 from pipelines.errors import Unavailable
 
 
-class RedisLease(Protocol):
-    """`pipelines.events.lease.CameraLease`."""
+class RedisLeases(Protocol):
+    """`pipelines.events.lease.CameraLeases`."""
 
-    def acquire(self) -> bool: ...
+    def acquire(self, camera_ids: Iterable[str]) -> dict[str, bool]: ...
 
-    def release(self) -> None: ...
+    def release(self, camera_id: str) -> None: ...
 
 
-class HeldLease:
-    """A lease that its holder keeps through an outage of Redis: nobody else can take it meanwhile.
+class HeldLeases:
+    """Leases that their holder keeps through an outage of Redis: nobody else can take them meanwhile.
 
-    Who never had it does not get it while Redis is away: two workers on one camera would double every incident.
+    Who never had one does not get it while Redis is away: two workers on one camera would double every incident.
     """
 
-    def __init__(self, lease: RedisLease) -> None:
-        self._lease = lease
-        self._held = False
+    def __init__(self, leases: RedisLeases) -> None:
+        self._leases = leases
+        self._held: dict[str, bool] = {}
 
-    def hold(self) -> bool:
-        """Take or renew; the last answer while Redis is away."""
+    def hold(self, camera_ids: Iterable[str]) -> dict[str, bool]:
+        """Take or renew; the last answers while Redis is away."""
+        wanted = list(camera_ids)
         with suppress(Unavailable):
-            self._held = self._lease.acquire()
-        return self._held
+            self._held |= self._leases.acquire(wanted)
+        return {camera_id: self._held.get(camera_id, False) for camera_id in wanted}
 
-    def release(self) -> None:
+    def release(self, camera_id: str) -> None:
         """Let go, so that another worker need not wait for the lease to run out."""
-        self._held = False
+        self._held.pop(camera_id, None)
         with suppress(Unavailable):  # it then runs out by itself
-            self._lease.release()
+            self._leases.release(camera_id)

@@ -13,14 +13,18 @@ KIND: Final = "overload"
 EVERY_CAMERA: Final = "all-cameras"
 
 _WINDOW_S: Final = 2.0
-#: Frames lost because a newer one came first, as a share: below the first nothing is wrong, from the second on it is.
+#: Frames lost because a newer one came first, as a share: below the first nothing is wrong, from the second on it is ...
 _NONE: Final = 0.005
 _MANY: Final = 0.03
+#: ... if the next window is as bad. A moment's burst passes by itself, unless as many are lost as this.
+_AT_ONCE: Final = 0.25
 _LOWEST: Final = 0.2
 _DOWN: Final = 0.7
-_UP: Final = 1.1
-#: The rate rises only while the worker waits for frames at least this share of its time.
+#: The rate rises only while the worker waits for frames at least this share of its time, and faster the more it waits.
 _SPARE: Final = 0.2
+_UP: Final = 0.5
+#: So many windows are not judged while cameras begin, at most: streams that open and networks that compile are no load.
+_BEGINNING: Final = 10
 _TELL_BELOW: Final = 0.9
 _TELL_AFTER_S: Final = 10.0
 _OVER_AFTER_S: Final = 30.0
@@ -46,6 +50,9 @@ class Governor:
         self._taken = 0
         self._lost = 0
         self._idle_s = 0.0
+        self._bad = 0
+        self._begins = False
+        self._unjudged = 0
         self._low_since_s: float | None = None
         self._full_since_s: float | None = None
         self._episode: _Episode | None = None
@@ -56,6 +63,10 @@ class Governor:
         self._lost += lost
         self._idle_s += idle_s
 
+    def begins(self) -> None:
+        """Cameras are being opened, or the detector is not ready yet: what is lost in this window says nothing."""
+        self._begins = True
+
     def judge(self, monotonic_s: float, now_s: float) -> list[Incident]:
         """Every two seconds: the rate for the next two, and the incident when it has to be told of."""
         if self._since_s is None:
@@ -63,13 +74,21 @@ class Governor:
         passed_s = monotonic_s - self._since_s
         if passed_s < _WINDOW_S:
             return []
-        share = self._lost / max(1, self._taken + self._lost)
-        if share > _MANY:
-            self.rate = max(_LOWEST, self.rate * max(_DOWN, 1.0 - share))
-        elif share <= _NONE and self._idle_s >= _SPARE * passed_s:
-            self.rate = min(1.0, self.rate * _UP)
+        self._set_rate(self._lost / max(1, self._taken + self._lost), self._idle_s / passed_s)
         self._since_s, self._taken, self._lost, self._idle_s = monotonic_s, 0, 0, 0.0
         return self._tell(now_s)
+
+    def _set_rate(self, lost: float, idle: float) -> None:
+        """`lost` of the frames, `idle` of the time: both shares of this window."""
+        begins, self._begins = self._begins, False
+        self._unjudged = self._unjudged + 1 if begins else 0
+        if begins and self._unjudged <= _BEGINNING:
+            return
+        self._bad = self._bad + 1 if lost > _MANY else 0
+        if self._bad > 1 or lost > _AT_ONCE:
+            self.rate = max(_LOWEST, self.rate * max(_DOWN, 1.0 - lost))
+        elif lost <= _NONE and idle >= _SPARE:
+            self.rate = min(1.0, self.rate * (1.0 + _UP * idle))
 
     def _tell(self, now_s: float) -> list[Incident]:
         if self.rate < _TELL_BELOW:
