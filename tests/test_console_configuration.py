@@ -27,7 +27,7 @@ from pipelines.tracks.chunk import Chunk, encode
 from pipelines.tracks.folder import write_chunk
 from pipelines.tracks.keeper import TrackKeeper
 from pipelines.tracks.rounding import rounded
-from pipelines.workers.camera import rules_only
+from pipelines.workers.casebook import rules_only
 from vision.engine import Engine
 from vision.evaluation.painted import Actor, Stage
 
