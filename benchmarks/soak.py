@@ -19,6 +19,7 @@ import numpy as np
 from pipelines.bench import cameras
 from pipelines.bench.footage import sub_stream
 from pipelines.bench.processor import resident_mb
+from pipelines.bench.trial import Trial
 from pipelines.config.schema import Config
 from pipelines.errors import GatewatchError
 from pipelines.paths import samples_dir
@@ -68,7 +69,7 @@ def main() -> int:
     watching.start()
     try:
         stream = sub_stream(samples_dir() / "vtest.avi", args.activity, samples_dir() / "bench")
-        trial = cameras.Trial(args.cameras, 60 * args.minutes, stream, args.activity)
+        trial = Trial(args.cameras, 60 * args.minutes, stream, args.activity)
         figures = cameras.run(trial, Config())
         held = (at_s.copy(), mb.copy())
     except GatewatchError as error:

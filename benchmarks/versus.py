@@ -21,6 +21,7 @@ from typing import Any, Final
 
 from pipelines.bench import cameras, seeing
 from pipelines.bench.footage import sub_stream
+from pipelines.bench.trial import Trial, describe
 from pipelines.config.schema import Config
 from pipelines.detector import find, load_detector
 from pipelines.errors import GatewatchError
@@ -74,7 +75,7 @@ def measure(peers: Path | None, data: Path, seconds: float) -> dict[str, Any]:
     config = Config()
     wanted = config.detector
     detector = load_detector(config)
-    trial = cameras.Trial(_CAMERAS, seconds, stream, 1.0, own_clock=True, kinds=_KINDS)
+    trial = Trial(_CAMERAS, seconds, stream, 1.0, own_clock=True, kinds=_KINDS)
     cost = cameras.run(trial, config)
     add("Gatewatch", 1e3 * cost["per_camera_cpu_s"], seeing.as_a_worker(detector, wanted.input, pictures, _CAMERAS))
     reference = config.model_copy(
@@ -89,7 +90,7 @@ def measure(peers: Path | None, data: Path, seconds: float) -> dict[str, Any]:
                 found = {int(number): boxes for number, boxes in told["found"].items()}
                 people = [] if arguments[0] == "decode" else [found]
                 add(title, 1e3 * told["cpu_s"] / told["stream_s"], people)
-    return {"rows": rows, "about": about, "cameras": _CAMERAS, "detector": cameras.describe(config)}
+    return {"rows": rows, "about": about, "cameras": _CAMERAS, "detector": describe(config)}
 
 
 def _contenders(peers: Path, folder: Path, config: Config) -> list[tuple[str, list[str]]]:

@@ -17,13 +17,13 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from pipelines.aggression import load_scorer
 from pipelines.bench.processor import library_threads_cpu_s, process_cpu_s, resident_mb
 from pipelines.bench.stepped import STEP_S, SteppedClock, canvas_cpu_ms
+from pipelines.bench.trial import STAGES, Count, Trial, figures
 from pipelines.clock import SystemClock
 from pipelines.config import LoadedConfig, load
 from pipelines.config.plain import to_yaml
@@ -35,7 +35,7 @@ from pipelines.events.locate import embedded_folder
 from pipelines.events.redis_streams import STREAM, CameraLeases, RedisPublisher, connect
 from pipelines.media.replay import Replay, SteppedReader, StoredStream
 from pipelines.media.rtsp import RtspReader
-from pipelines.metrics import Metrics, package_version
+from pipelines.metrics import Metrics
 from pipelines.samples.cameras import RtspServer
 from pipelines.workers.analysis import AnalysisWorker
 from pipelines.workers.camera import CameraAnalysis
@@ -44,12 +44,6 @@ from pipelines.workers.pictures import PictureStore
 from pipelines.workers.surroundings import Surroundings
 from vision.detection import Preparable
 
-STAGES: Final = ("decode", "gate", "detect", "track", "rules", "publish")
-#: What a camera must get: analysed frames a second, and how old a frame may be when its incidents are published.
-WANTED_FPS: Final = 5.0
-OLDEST_P95_S: Final = 1.0
-#: Five a second of twelve and a half is met on average; a window cuts one off at its edges.
-_LEAST_SHARE: Final = 0.95
 _WARM_UP_S: Final = 3.0
 _PATIENCE_S: Final = 90.0
 _CAMERAS_PER_SERVER: Final = 4
@@ -60,21 +54,6 @@ RULES: Final = (
     {"kind": "crowding", "zone": "view", "people": 5, "for": "2s", "repeat": "10s"},
     {"kind": "possible_bullying", "zone": "view"},
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Trial:
-    """How many cameras play `stream`, for how long, through which door, under which `kinds` of rule. With `own_clock` time
-    stands still while the worker works: only processor time means anything then, on however busy a machine.
-    """
-
-    cameras: int
-    seconds: float
-    stream: Path
-    activity: float
-    rtsp: bool = False
-    own_clock: bool = False
-    kinds: tuple[str, ...] = ("illegal_parking", "crowding", "possible_bullying")
 
 
 def run(trial: Trial, config: Config) -> dict[str, Any]:
@@ -89,23 +68,8 @@ def run(trial: Trial, config: Config) -> dict[str, Any]:
         bench.warm_up()
         before = bench.count()
         bench.pass_time(trial.seconds)
-        return bench.figures(before, bench.count())
-
-
-@dataclass(frozen=True, slots=True)
-class _Count:
-    """Everything that is counted, at one moment."""
-
-    at_s: float
-    frames: int
-    stages: dict[str, float]
-    native_s: float
-    process_s: float
-    bus_s: float
-    sending_s: float
-    published: int
-    drops: Counter[str]
-    resident_mb: float
+        after = bench.count()
+        return figures(trial, config, before, after, bench.analysed[before.frames : after.frames], bench.canvas_ms)
 
 
 class _Bench:
@@ -119,7 +83,9 @@ class _Bench:
         self._stop = threading.Event()
         self._drops: Counter[str] = Counter()
         self._sending_s = [0.0]
-        self._analysed: list[tuple[str, float]] = []  # camera, age of the frame; appended by the worker's thread alone
+        self.analysed: list[tuple[str, float]] = []
+        """Camera and age of each frame; appended by the worker's thread alone."""
+        self.canvas_ms = 0.0
         self._bus = EmbeddedValkey(embedded_folder(folder))
         self._servers: list[RtspServer] = []
 
@@ -153,7 +119,7 @@ class _Bench:
             detector = load_detector(self._config)
             if isinstance(detector, Preparable):
                 detector.prepare()
-            self._canvas_ms = canvas_cpu_ms(detector, self._config.detector.input)
+            self.canvas_ms = canvas_cpu_ms(detector, self._config.detector.input)
             worker = AnalysisWorker(
                 loaded,
                 cameras=None,
@@ -185,9 +151,9 @@ class _Bench:
     def warm_up(self) -> None:
         """Until every camera has been analysed, and a little longer. Raises GatewatchError when one is not."""
         deadline_s = time.monotonic() + _PATIENCE_S
-        while len({camera for camera, _ in self._analysed}) < self._trial.cameras:
+        while len({camera for camera, _ in self.analysed}) < self._trial.cameras:
             if time.monotonic() > deadline_s or not self._worker.is_alive():
-                missing = self._trial.cameras - len({camera for camera, _ in self._analysed})
+                missing = self._trial.cameras - len({camera for camera, _ in self.analysed})
                 raise GatewatchError(f"{missing} of {self._trial.cameras} cameras were not analysed at all")
             time.sleep(0.1)
         self.pass_time(_WARM_UP_S)
@@ -198,11 +164,11 @@ class _Bench:
         while self._clock.monotonic_s() < until_s and self._worker.is_alive():
             time.sleep(min(0.05, seconds))
 
-    def count(self) -> _Count:
+    def count(self) -> Count:
         times = os.times()
-        return _Count(
+        return Count(
             at_s=self._clock.monotonic_s(),
-            frames=len(self._analysed),
+            frames=len(self.analysed),
             stages={stage: self._stage_s(stage) for stage in STAGES},
             native_s=library_threads_cpu_s(),
             process_s=times.user + times.system,
@@ -213,59 +179,7 @@ class _Bench:
             resident_mb=resident_mb(),
         )
 
-    def figures(self, before: _Count, after: _Count) -> dict[str, Any]:
-        trial, passed_s = self._trial, after.at_s - before.at_s
-        analysed = self._analysed[before.frames : after.frames]
-        per_camera = Counter(camera for camera, _ in analysed)
-        rates = [per_camera[name] / passed_s for name in self._names()]
-        ages_s = sorted(age_s for _, age_s in analysed) or [float("inf")]
-        each = 1.0 / (trial.cameras * passed_s)
-        stages = {stage: (after.stages[stage] - before.stages[stage]) * each for stage in STAGES}
-        sending = (after.sending_s - before.sending_s) * each
-        inference = (after.native_s - before.native_s) * each
-        total = (after.process_s - before.process_s) * each
-        if not trial.rtsp:  # the pacing is done in the readers' threads, and is no work of a worker
-            stages["decode"] -= sending
-            total -= sending
-        other = total - sum(stages.values()) - inference
-        p95_s = _percentile(ages_s, 0.95)
-        meets = min(rates) >= _LEAST_SHARE * WANTED_FPS and p95_s <= OLDEST_P95_S
-        return {
-            "version": package_version(),
-            "cameras": trial.cameras,
-            "seconds": round(passed_s, 1),
-            "activity": trial.activity,
-            "rtsp": trial.rtsp,
-            "own_clock": trial.own_clock,
-            "rules": list(trial.kinds),
-            "detector": describe(self._config),
-            "meets": meets,
-            "analysed_fps": round(sum(rates) / len(rates), 3),
-            "analysed_fps_min": round(min(rates), 3),
-            "p50_age_s": round(_percentile(ages_s, 0.50), 3),
-            "p95_age_s": round(p95_s, 3),
-            "max_age_s": round(ages_s[-1], 3),
-            "dropped": {
-                reason: n - before.drops[reason] for reason, n in after.drops.items() if n > before.drops[reason]
-            },
-            "published": after.published - before.published,
-            "per_camera_cpu_s": round(total, 5),
-            "stages_cpu_s": {name: round(value, 5) for name, value in stages.items()}
-            | {"inference": round(inference, 5), "other": round(other, 5)},
-            "own_share": round(1 - (stages["decode"] + inference) / total, 4),
-            "bus_cpu_s": round((after.bus_s - before.bus_s) * each, 5),
-            "sending_cpu_s": round(sending, 5),
-            "resident_mb": round(after.resident_mb, 1),
-            "resident_growth_mb": round(after.resident_mb - before.resident_mb, 1),
-            "canvas_cpu_ms": round(self._canvas_ms, 2),
-            "cores": len(os.sched_getaffinity(0)),
-            "load_average": round(os.getloadavg()[0], 2),
-        }
-
     # --- the site ------------------------------------------------------------------------------------------------------
-
-    def _names(self) -> list[str]:
-        return [f"camera-{number}" for number in range(self._trial.cameras)]
 
     def _site(self) -> LoadedConfig:
         urls = [self._url(number) for number in range(self._trial.cameras)]
@@ -275,7 +189,7 @@ class _Bench:
             "detector": self._config.detector.model_dump(mode="json"),
             "cameras": {
                 name: {"main": {"url": url}, "zones": {"view": _WHOLE}, "rules": rules}
-                for name, url in zip(self._names(), urls, strict=True)
+                for name, url in zip(self._trial.names, urls, strict=True)
             },
         }
         path = self._folder / "gatewatch.yaml"
@@ -329,17 +243,7 @@ class _Bench:
         self._sending_s[0] += cpu_s
 
     def _note(self, camera_id: str, time_s: float) -> None:
-        self._analysed.append((camera_id, self._clock.now_s() - time_s))
+        self.analysed.append((camera_id, self._clock.now_s() - time_s))
 
     def _stage_s(self, stage: str) -> float:
         return self._metrics.registry.get_sample_value("gatewatch_stage_cpu_seconds_total", {"stage": stage}) or 0.0
-
-
-def describe(config: Config) -> str:
-    """The detector in few words."""
-    wanted = config.detector
-    return f"{wanted.model} {wanted.input[0]}x{wanted.input[1]} {wanted.backend}"
-
-
-def _percentile(ordered: list[float], part: float) -> float:
-    return ordered[min(len(ordered) - 1, round(part * (len(ordered) - 1)))]

@@ -45,6 +45,7 @@ def add_cameras(subjects: Any) -> None:
 def _cameras(args: argparse.Namespace) -> int:
     from pipelines.bench import cameras, limit
     from pipelines.bench.footage import sub_stream
+    from pipelines.bench.trial import Trial
     from pipelines.errors import BadInput
     from pipelines.paths import samples_dir
 
@@ -63,7 +64,7 @@ def _cameras(args: argparse.Namespace) -> int:
             lambda count: limit.in_a_process(count, passed_on), args.cameras, lambda one: _progress(one, args.json)
         )
     else:
-        trial = cameras.Trial(args.cameras, args.seconds, stream, args.activity, args.rtsp, args.own_clock, kinds)
+        trial = Trial(args.cameras, args.seconds, stream, args.activity, args.rtsp, args.own_clock, kinds)
         figures = cameras.run(trial, config)
     if args.json:
         sys.stdout.write(json.dumps(figures, indent=2) + "\n")
