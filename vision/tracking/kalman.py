@@ -24,14 +24,19 @@ FIRST_VELOCITY: Final = np.array([2.0, 1.2, 0.2, 0.2])
 
 def to_measurements(xyxy: FloatArray) -> FloatArray:
     """(N, 4) corners -> (N, 4) centre x, centre y, width, height."""
-    size = xyxy[:, 2:] - xyxy[:, :2]
-    return np.concatenate([xyxy[:, :2] + size / 2, size], axis=1)
+    out = np.empty_like(xyxy)
+    np.subtract(xyxy[:, 2:], xyxy[:, :2], out=out[:, 2:])
+    np.add(xyxy[:, :2], out[:, 2:] / 2, out=out[:, :2])
+    return out
 
 
 def to_boxes(mean: FloatArray) -> FloatArray:
     """(N, 4, 2) states -> (N, 4) corners."""
     centre, half = mean[:, :2, 0], np.maximum(mean[:, 2:, 0], 1.0) / 2
-    return np.concatenate([centre - half, centre + half], axis=1)
+    out = np.empty((len(mean), 4))
+    np.subtract(centre, half, out=out[:, :2])
+    np.add(centre, half, out=out[:, 2:])
+    return out
 
 
 def start(measured: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -49,16 +54,12 @@ def predict(mean: FloatArray, covariance: FloatArray, dt_s: float) -> tuple[Floa
     height = np.maximum(mean[:, 3:4, 0], 1.0)
     q = (ACCELERATION * height) ** 2
     value, cross, rate = covariance[..., 0], covariance[..., 1], covariance[..., 2]
-    moved = mean.copy()
+    moved, grown = mean.copy(), np.empty_like(covariance)
     moved[..., 0] += dt_s * mean[..., 1]
-    return moved, np.stack(
-        [
-            value + 2 * dt_s * cross + dt_s**2 * rate + q * dt_s**4 / 4,
-            cross + dt_s * rate + q * dt_s**3 / 2,
-            rate + q * dt_s**2,
-        ],
-        axis=2,
-    )
+    grown[..., 0] = value + 2 * dt_s * cross + dt_s**2 * rate + q * dt_s**4 / 4
+    grown[..., 1] = cross + dt_s * rate + q * dt_s**3 / 2
+    grown[..., 2] = rate + q * dt_s**2
+    return moved, grown
 
 
 def stopped(mean: FloatArray, since_s: FloatArray, within_s: float) -> FloatArray:
@@ -82,5 +83,10 @@ def correct(
     value, cross, rate = covariance[..., 0], covariance[..., 1], covariance[..., 2]
     gain_value, gain_rate = value / (value + r), cross / (value + r)
     residual = measured - mean[..., 0]
-    corrected = mean + np.stack([gain_value * residual, gain_rate * residual], axis=2)
-    return corrected, np.stack([(1 - gain_value) * value, (1 - gain_value) * cross, rate - gain_rate * cross], axis=2)
+    corrected, shrunk = np.empty_like(mean), np.empty_like(covariance)
+    corrected[..., 0] = mean[..., 0] + gain_value * residual
+    corrected[..., 1] = mean[..., 1] + gain_rate * residual
+    shrunk[..., 0] = (1 - gain_value) * value
+    shrunk[..., 1] = (1 - gain_value) * cross
+    shrunk[..., 2] = rate - gain_rate * cross
+    return corrected, shrunk

@@ -89,10 +89,18 @@ class _Record:
     confirmed: bool
     group: int
     votes: dict[int, float] = field(default_factory=dict)
+    class_id: int = -1
 
-    @property
-    def class_id(self) -> int:
-        return max(self.votes, key=lambda class_id: (self.votes[class_id], -class_id))
+    def __post_init__(self) -> None:
+        self._count()
+
+    def vote(self, class_id: int, weight: float) -> None:
+        self.votes[class_id] = self.votes.get(class_id, 0.0) + weight
+        if class_id != self.class_id:
+            self._count()
+
+    def _count(self) -> None:
+        self.class_id = max(self.votes, key=lambda class_id: (self.votes[class_id], -class_id), default=-1)
 
 
 class Tracker:
@@ -119,52 +127,64 @@ class Tracker:
             self._mean, self._covariance = kalman.predict(self._mean, self._covariance, time_s - self._time_s)
         is_first = self._time_s is None
         self._time_s = time_s
-        s = self._settings
+        s, records = self._settings, self._records
         boxes = detections.xyxy_px.astype(np.float64)
         confidence = detections.confidence.astype(np.float64)
         groups = group_of(detections.class_id)
         owner = np.full(len(detections), -1, np.int64)  # row of the track that took the detection
-        taken = np.zeros(len(self._records), bool)
-        confirmed = np.array([record.confirmed for record in self._records], bool)
-        fresh = np.array([time_s - record.last_seen_s <= 0.5 + s.keep_lost_s / 4 for record in self._records], bool)
+        if records and len(detections):
+            unseen_s = time_s - np.array([record.last_seen_s for record in records])
+            same = np.array([record.group for record in records])[:, None] == groups
+            score = np.where(same, self._scores(unseen_s, boxes), 0.0)
+            weight = 0.7 + 0.3 * confidence
+            confirmed = np.array([record.confirmed for record in records], bool)
+            fresh = unseen_s <= 0.5 + s.keep_lost_s / 4
+            free = np.ones(len(records), bool)
 
-        def match(rows: BoolArray, columns: BoolArray, least: float) -> None:
-            track_rows, detection_rows = np.flatnonzero(rows & ~taken), np.flatnonzero(columns & (owner < 0))
-            if len(track_rows) == 0 or len(detection_rows) == 0:
-                return
-            score = self._scores(track_rows, boxes[detection_rows], time_s)
-            same = (
-                np.array([self._records[row].group for row in track_rows])[:, None] == groups[detection_rows][None, :]
-            )
-            score = np.where(same & (score >= least), score * (0.7 + 0.3 * confidence[detection_rows])[None, :], 0.0)
-            for a, b in zip(*linear_sum_assignment(score, maximize=True), strict=True):
-                if score[a, b] > 0:
-                    owner[detection_rows[b]] = track_rows[a]
-                    taken[track_rows[a]] = True
+            def match(rows: BoolArray, columns: BoolArray, least: float) -> None:
+                track_rows, detection_rows = np.flatnonzero(rows & free), np.flatnonzero(columns & (owner < 0))
+                if len(track_rows) == 0 or len(detection_rows) == 0:
+                    return
+                part = score[track_rows[:, None], detection_rows]
+                part = np.where(part >= least, part * weight[detection_rows], 0.0)
+                a, b = linear_sum_assignment(part, maximize=True)
+                real = part[a, b] > 0
+                rows_taken = track_rows[a[real]]
+                owner[detection_rows[b[real]]] = rows_taken
+                free[rows_taken] = False
 
-        sure = confidence >= s.sure
-        match(confirmed, sure, s.overlap)
-        match(confirmed & fresh, ~sure & (confidence >= s.unsure), s.overlap_unsure)
-        match(~confirmed, confidence >= min(s.sure, s.new), s.overlap)
-        self._correct(owner, boxes, confidence, detections.class_id, time_s)
+            sure = confidence >= s.sure
+            match(confirmed, sure, s.overlap)
+            match(confirmed & fresh, ~sure & (confidence >= s.unsure), s.overlap_unsure)
+            match(~confirmed, confidence >= min(s.sure, s.new), s.overlap)
+            self._correct(owner, boxes, confidence, detections.class_id, time_s)
         self._begin(np.flatnonzero((owner < 0) & (confidence >= s.new)), owner, detections, groups, time_s, is_first)
         return Tracking(self._tracks(time_s), self._ids(owner))
 
-    def _scores(self, rows: Int64Array, boxes: FloatArray, time_s: float) -> FloatArray:
-        """(rows, boxes) IoU, or that of buffered boxes where it is more; both boxes of a pair get the same buffer."""
-        unseen_s = np.array([time_s - self._records[row].last_seen_s for row in rows])
-        goes_on = self._overlaps(self._mean[rows], unseen_s, boxes)
-        missed = unseen_s > _MISSED_S
-        if not missed.any():
-            return goes_on
-        mean = kalman.stopped(self._mean[rows], np.where(missed, unseen_s - _MISSED_S, 0.0), self._settings.stops_s)
-        return np.maximum(goes_on, self._settings.stopped * self._overlaps(mean, unseen_s, boxes))
+    def _scores(self, unseen_s: FloatArray, boxes: FloatArray) -> FloatArray:
+        """(tracks, boxes) IoU, or that of buffered boxes where it is more; both boxes of a pair get the same buffer.
 
-    def _overlaps(self, mean: FloatArray, unseen_s: FloatArray, boxes: FloatArray) -> FloatArray:
+        A track is where it goes on, or where it has stopped, whichever fits better. All four are worked out at once: there
+        are few boxes, and each step of an array costs the same for one as for four.
+        """
         s = self._settings
-        buffer = np.minimum(s.buffer_per_s * unseen_s, s.buffer_most)[:, None, None]
-        tracks, found = kalman.to_boxes(mean)[:, None, :], boxes[None, :, :]
-        return np.maximum(_overlap(tracks, found), _overlap(_grow(tracks, buffer), _grow(found, buffer)))
+        goes_on = self._mean
+        stopped = kalman.stopped(goes_on, np.maximum(unseen_s - _MISSED_S, 0.0), s.stops_s)
+        buffer = np.minimum(s.buffer_per_s * unseen_s, s.buffer_most)[:, None]
+        # Corners by (stopped?, buffered?, track, box, low or high x and y).
+        tracks = np.empty((2, 2, len(unseen_s), 1, 4))
+        for row, mean in enumerate((goes_on, stopped)):
+            tracks[row, :, :, 0] = kalman.to_boxes(mean)
+        pad = (tracks[:, 1, :, 0, 2:] - tracks[:, 1, :, 0, :2]) * buffer
+        tracks[:, 1, :, 0, :2] -= pad
+        tracks[:, 1, :, 0, 2:] += pad
+        found = np.empty((2, len(unseen_s), len(boxes), 4))
+        found[:] = boxes
+        reach = (boxes[:, 2:] - boxes[:, :2]) * buffer[:, :, None]
+        found[1, :, :, :2] -= reach
+        found[1, :, :, 2:] += reach
+        overlap = _overlap(tracks, found).max(axis=1)
+        return np.maximum(overlap[0], s.stopped * overlap[1])
 
     def _correct(
         self, owner: Int64Array, boxes: FloatArray, confidence: FloatArray, class_id: Int64Array, time_s: float
@@ -173,17 +193,18 @@ class Tracker:
         rows = owner[columns]
         if len(rows) == 0:
             return
+        sureness = confidence[columns]
         self._mean[rows], self._covariance[rows] = kalman.correct(
-            self._mean[rows], self._covariance[rows], kalman.to_measurements(boxes[columns]), confidence[columns]
+            self._mean[rows], self._covariance[rows], kalman.to_measurements(boxes[columns]), sureness
         )
-        for row, column in zip(rows, columns, strict=True):
+        for row, sure, kind in zip(rows.tolist(), sureness.tolist(), class_id[columns].tolist(), strict=True):
             record = self._records[row]
             record.last_seen_s = time_s
-            record.confidence = float(confidence[column])
+            record.confidence = sure
             record.hits += 1
-            record.peak = max(record.peak, record.confidence)
+            record.peak = max(record.peak, sure)
             record.confirmed = record.confirmed or self._is_sure(record)
-            _vote(record.votes, int(class_id[column]), float(confidence[column]))
+            record.vote(kind, sure)
 
     def _begin(
         self,
@@ -207,7 +228,7 @@ class Tracker:
             )
             # In the first picture nothing can have been seen before; what is there counts at once.
             record.confirmed = is_first or self._is_sure(record)
-            _vote(record.votes, int(detections.class_id[column]), confidence)
+            record.vote(int(detections.class_id[column]), confidence)
             self._records.append(record)
             self._next_id += 1
 
@@ -310,12 +331,3 @@ def _overlap(a: FloatArray, b: FloatArray) -> FloatArray:
     area_a = (a[..., 2] - a[..., 0]) * (a[..., 3] - a[..., 1])
     area_b = (b[..., 2] - b[..., 0]) * (b[..., 3] - b[..., 1])
     return np.asarray(shared / np.maximum(area_a + area_b - shared, 1e-9))
-
-
-def _grow(boxes: FloatArray, share: FloatArray) -> FloatArray:
-    pad = (boxes[..., 2:] - boxes[..., :2]) * share
-    return np.concatenate([boxes[..., :2] - pad, boxes[..., 2:] + pad], axis=-1)
-
-
-def _vote(votes: dict[int, float], class_id: int, weight: float) -> None:
-    votes[class_id] = votes.get(class_id, 0.0) + weight
