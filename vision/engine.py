@@ -132,7 +132,7 @@ class Engine:
             frame.width_px,
             frame.height_px,
             tracked.detections,
-            view=self._judge.judge(frame.pixels, frame.time_s),
+            view=self._judge.judge(frame.grey, frame.time_s),
             regions=self._regions(frame, seen.where(seen.class_id == coco.PERSON)),
             looks={key: PlacedLooks(box, Looks.measure(frame.pixels, box)) for key, box in self._places().items()},
         )

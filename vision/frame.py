@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 
-Pixels = npt.NDArray[np.uint8]
+from vision.brightness import Pixels, brightness
+
+__all__ = ["Frame", "Pixels"]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Frame:
     """A decoded picture.
 
@@ -31,6 +33,11 @@ class Frame:
                 f"pixels of camera {self.camera_id}: expected (H, W, 3) uint8, "
                 f"got {self.pixels.shape} {self.pixels.dtype}"
             )
+
+    @cached_property
+    def grey(self) -> Pixels:
+        """(H, W) uint8 brightness of `pixels`; worked out once, when it is first asked for."""
+        return brightness(self.pixels)
 
     @property
     def captured_at(self) -> datetime:

@@ -10,11 +10,11 @@ import cv2
 import numpy as np
 
 from vision import pose
+from vision.brightness import brightness, shrunk
 from vision.frame import Pixels
 from vision.sharpness import sharpness
 
-_SIZE: Final = (80, 60)  # width, height of the small grey picture that is judged
-_THIN: Final = (320, 240)
+_LEAST_WIDTH_PX: Final = 80  # of the small grey picture that is judged
 _DARK_MEAN: Final = 30.0  # grey levels (video quality diagnosis; see the domain's numbers)
 _BRIGHT_MEAN: Final = 220.0
 _BLANK_SPREAD: Final = 6.0
@@ -78,12 +78,10 @@ class ViewJudge:
         self._blurred = False
         self._good_since_s: float | None = None
 
-    def judge(self, pixels: Pixels, time_s: float) -> View:
-        """`pixels` (H, W, 3) at `time_s`."""
-        # Some of the pixels are enough to judge a picture by, and save most of the time of averaging it.
-        thin = cv2.resize(pixels, _THIN, interpolation=cv2.INTER_NEAREST)
-        small = cv2.resize(thin, _SIZE, interpolation=cv2.INTER_AREA)
-        grey = np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), np.uint8)
+    def judge(self, picture: Pixels, time_s: float) -> View:
+        """`picture` (H, W, 3), or its brightness (H, W), at `time_s`."""
+        pixels = brightness(picture)
+        grey = shrunk(pixels, _LEAST_WIDTH_PX)
         means, spreads = cv2.meanStdDev(grey)
         mean, spread = float(means[0, 0]), float(spreads[0, 0])
         frozen_s = self._repeated_for(grey, time_s)
@@ -99,7 +97,7 @@ class ViewJudge:
 
     def _repeated_for(self, grey: Pixels, time_s: float) -> float:
         # Noise of a live sensor always changes some pixel; only a repeated picture is equal everywhere.
-        if self._last is None or not bool((self._last == grey).all()):
+        if self._last is None or not np.array_equal(self._last, grey):
             self._same_since_s = time_s
         self._last = grey
         return 0.0 if self._same_since_s is None else time_s - self._same_since_s

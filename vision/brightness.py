@@ -1,0 +1,31 @@
+"""The brightness of a picture alone: all that motion, light, place and focus are judged by, at a third of the bytes."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+Pixels = npt.NDArray[np.uint8]
+
+
+def brightness(picture: Pixels) -> Pixels:
+    """(H, W) of a picture (H, W, 3) BGR; what is (H, W) is it already."""
+    if picture.ndim == 2:
+        return picture
+    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), np.uint8)
+
+
+def halved(plane: Pixels) -> Pixels:
+    """(H // 2, W // 2) means of two by two. A chain of these is several times quicker than one step by the same factor."""
+    height, width = plane.shape[0] // 2, plane.shape[1] // 2
+    return np.asarray(
+        cv2.resize(plane[: 2 * height, : 2 * width], (width, height), interpolation=cv2.INTER_AREA), np.uint8
+    )
+
+
+def shrunk(plane: Pixels, least_width_px: int) -> Pixels:
+    """Halved as often as it stays at least so wide."""
+    while plane.shape[1] >= 2 * least_width_px and plane.shape[0] >= 4:
+        plane = halved(plane)
+    return plane
