@@ -65,16 +65,32 @@ def intersections(a: npt.ArrayLike, b: npt.ArrayLike) -> FloatArray:
 
 def iou(a: npt.ArrayLike, b: npt.ArrayLike) -> FloatArray:
     """(N, M) intersection over union of `a` (N, 4) with `b` (M, 4); 0 where both are empty."""
-    shared = intersections(a, b)
-    union = areas(a)[:, None] + areas(b)[None, :] - shared
-    return np.asarray(shared / np.maximum(union, _NOTHING))
+    shared, first, second = _shared_and_areas(a, b)
+    union = first + second
+    union -= shared
+    np.maximum(union, _NOTHING, out=union)
+    shared /= union
+    return shared
 
 
 def overlap_of_smaller(a: npt.ArrayLike, b: npt.ArrayLike) -> FloatArray:
     """(N, M) share of the smaller of the two boxes that lies in the other."""
-    shared = intersections(a, b)
-    smaller = np.minimum(areas(a)[:, None], areas(b)[None, :])
-    return np.asarray(shared / np.maximum(smaller, _NOTHING))
+    shared, first, second = _shared_and_areas(a, b)
+    shared /= np.maximum(np.minimum(first, second), _NOTHING)
+    return shared
+
+
+def _shared_and_areas(a: npt.ArrayLike, b: npt.ArrayLike) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """(N, M) `intersections`, and the areas of `a` (N, 1) and of `b` (M)."""
+    first = np.asarray(a, np.float64).reshape(-1, 1, 4)
+    second = np.asarray(b, np.float64).reshape(-1, 4)
+    size = np.minimum(first[..., 2:], second[:, 2:])
+    size -= np.maximum(first[..., :2], second[:, :2])
+    np.maximum(size, 0.0, out=size)
+    size_a, size_b = first[..., 2:] - first[..., :2], second[:, 2:] - second[:, :2]
+    np.maximum(size_a, 0.0, out=size_a)
+    np.maximum(size_b, 0.0, out=size_b)
+    return size[..., 0] * size[..., 1], size_a[..., 0] * size_a[..., 1], size_b[:, 0] * size_b[:, 1]
 
 
 def bottom_centres(boxes: npt.ArrayLike) -> FloatArray:

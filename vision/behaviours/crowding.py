@@ -179,7 +179,7 @@ class Crowding:
             evidence["ground_error"] = Quantity(round(scene.ground.error_m, 2), "m")
         if p.density_per_m2 is not None:
             evidence["density_limit"] = Quantity(p.density_per_m2, "people/m2")
-        return evidence | self._outlook(limit, count)
+        return evidence
 
     def _outlook(self, limit: int | None, count: int) -> dict[str, Quantity]:
         """How fast it fills, and when it is full if it goes on like that."""
@@ -248,13 +248,16 @@ class Crowding:
         peak = {"peak_people": Quantity(self._peak_people, "people")}
         if "density" in seen.evidence:
             peak["peak_density"] = Quantity(round(self._peak_density, 2), "people/m2")
+        # A slope over a minute of counts is worked out only when somebody is told of it.
+        known = seen.evidence.get("people")
+        outlook = {} if known is None else self._outlook(self._parameters.limit(seen.time_s), int(known.value))
         out.incidents.append(
             episode.tell(
                 phase,
                 seen.time_s,
                 box_norm=seen.box_norm,
                 track_ids=seen.track_ids,
-                evidence=seen.evidence | peak,
+                evidence=seen.evidence | outlook | peak,
                 close_reason=close_reason,
                 ended_s=ended_s,
             )

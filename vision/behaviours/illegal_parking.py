@@ -88,15 +88,17 @@ class IllegalParking:
     def step(self, scene: Scene) -> Outcome:
         out = Outcome()
         self._follow_schedule(scene.time_s, out)
-        watched = np.array(sorted(coco.VEHICLES | self._parameters.classes))
-        is_vehicle = np.isin(scene.detections.class_id, watched)
-        all_boxes = scene.boxes_norm()
+        watched = coco.VEHICLES | self._parameters.classes
         # From a picture that is not to be believed follows nothing, neither that something is there nor that it is not.
-        columns = np.flatnonzero(is_vehicle & scene.view.usable)
-        boxes = all_boxes[columns]
-        ids = scene.detection_track_id[columns]
+        found = [column for column, kind in enumerate(scene.detections.class_id.tolist()) if kind in watched]
+        columns = np.array(found if scene.view.usable else [], np.int64)
         if scene.view.usable:
             self._traffic.step(scene)
+        if not self._cases and len(columns) == 0:
+            return out
+        all_boxes = scene.boxes_norm()
+        boxes = all_boxes[columns]
+        ids = scene.detection_track_id[columns]
         pairs = match(self._cases, boxes, ids)
         sight = Sight(scene, all_boxes)
         for row, case in enumerate(self._cases):

@@ -59,9 +59,11 @@ class Traffic:
     def step(self, scene: Scene) -> None:
         """One picture that can be believed."""
         time_s = scene.time_s
-        for track, row in zip(scene.tracks, scene.track_boxes_norm().tolist(), strict=True):
+        width, height = scene.width_px, scene.height_px
+        for track in scene.tracks:
             if track.class_id in coco.VEHICLES and track.state is TrackState.CONFIRMED:
-                self._follow(track.track_id, (row[0], row[1], row[2], row[3]), time_s)
+                x1, y1, x2, y2 = track.xyxy_px
+                self._follow(track.track_id, (x1 / width, y1 / height, x2 / width, y2 / height), time_s)
         self._vehicles = {key: one for key, one in self._vehicles.items() if time_s - one.seen_s <= _MOVING_MOST_S}
         self._turns = [turn for turn in self._turns if time_s - turn.time_s <= _MEMORY_S]
 
