@@ -149,13 +149,12 @@ class Attention:
         if not len(before) and not known.missed:
             return
         gone = _without_successor(before.where(before.confidence >= s.sure).xyxy_px, now.xyxy_px)
-        still = [
-            one
-            for one in known.missed
-            if iou([one.box], now.xyxy_px).max(initial=0.0) < _SAME_IOU
-            and not (len(gone) and iou([one.box], gone).max() > 0.5)
-        ]
-        known.missed = still + [_Missed(box, time_s + s.again_s) for box in gone.tolist()]
+        if known.missed:
+            places = [one.box for one in known.missed]
+            found = iou(places, now.xyxy_px).max(axis=1, initial=0.0) >= _SAME_IOU
+            found |= iou(places, gone).max(axis=1, initial=0.0) > 0.5  # it is missed anew
+            known.missed = [one for one, over in zip(known.missed, found.tolist(), strict=True) if not over]
+        known.missed += [_Missed(box, time_s + s.again_s) for box in gone.tolist()]
 
 
 def _without_successor(before: Float32Array, now: Float32Array) -> Float32Array:

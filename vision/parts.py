@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Final
 
@@ -83,32 +84,34 @@ def _along(low: float, high: float, least: float, limit: float) -> tuple[float, 
 
 def inside(boxes: Float32Array, parts: Sequence[Part], size_px: tuple[int, int]) -> BoolArray:
     """Which of `boxes` (N, 4) lie wholly in a part, as far as the picture (height, width) shows them."""
-    found = np.zeros(len(boxes), bool)
-    if len(boxes) == 0 or not parts:
-        return found
-    height, width = size_px
-    near = _CUT_PX * width / 768
-    edges = np.asarray(parts, np.float32)
-    # An edge of the part that is the picture's own cuts nothing.
-    low = np.where(edges[:, :2] <= 0, -np.inf, edges[:, :2] - near)
-    high = np.where(edges[:, 2:] >= (width, height), np.inf, edges[:, 2:] + near)
-    fits = np.concatenate([boxes[:, None, :2] >= low[None], boxes[:, None, 2:] <= high[None]], axis=2)
-    whole: BoolArray = np.asarray(fits.all(axis=2))
-    return np.asarray(whole.any(axis=1))
+    # A dozen boxes and a few parts: plain numbers are quicker than arrays.
+    near = _CUT_PX * size_px[1] / 768
+    limits = [_limits(part, size_px, near) for part in parts]
+    return np.array(
+        [
+            any(x1 >= left and y1 >= top and x2 <= right and y2 <= bottom for left, top, right, bottom in limits)
+            for x1, y1, x2, y2 in boxes.tolist()
+        ],
+        bool,
+    )
 
 
 def uncut(found: Detections, part: Part, size_px: tuple[int, int]) -> Detections:
     """Without the boxes that end at an edge of the part that is none of the picture: only a piece of them was shown."""
-    if len(found) == 0:
-        return found
+    left, top, right, bottom = _limits(part, size_px, -_CUT_PX * size_px[1] / 768)
+    keep = [x1 > left and y1 > top and x2 < right and y2 < bottom for x1, y1, x2, y2 in found.xyxy_px.tolist()]
+    return found if all(keep) else found.where(np.array(keep, bool))
+
+
+def _limits(part: Part, size_px: tuple[int, int], wider_px: float) -> Rectangle:
+    """The part's edges, moved outward; one that is the picture's own cuts nothing and lies beyond everything."""
     left, top, right, bottom = part
-    height, width = size_px
-    near = _CUT_PX * width / 768
-    low = (left + near if left > 0 else -np.inf, top + near if top > 0 else -np.inf)
-    high = (right - near if right < width else np.inf, bottom - near if bottom < height else np.inf)
-    boxes = found.xyxy_px
-    keep = (boxes[:, 0] > low[0]) & (boxes[:, 1] > low[1]) & (boxes[:, 2] < high[0]) & (boxes[:, 3] < high[1])
-    return found if keep.all() else found.where(keep)
+    return (
+        left - wider_px if left > 0 else -math.inf,
+        top - wider_px if top > 0 else -math.inf,
+        right + wider_px if right < size_px[1] else math.inf,
+        bottom + wider_px if bottom < size_px[0] else math.inf,
+    )
 
 
 def joined(held: Detections, found: Sequence[Detections]) -> Detections:
@@ -123,9 +126,10 @@ def joined(held: Detections, found: Sequence[Detections]) -> Detections:
         np.concatenate([one.class_id for one in some]),
     )
     # Within one part the detector has thinned already: only boxes of different parts can be the same thing.
-    source = np.concatenate([np.full(len(one), number) for number, one in enumerate(every)])
+    source = np.repeat(np.arange(len(every)), [len(one) for one in every])
     twice = overlap_of_smaller(both.xyxy_px, both.xyxy_px) > _SAME
-    twice &= (source[:, None] != source[None, :]) & (both.class_id[:, None] == both.class_id[None, :])
+    twice &= source[:, None] != source
+    twice &= both.class_id[:, None] == both.class_id
     if not twice.any():
         return both
     keep = np.ones(len(both), bool)
