@@ -64,6 +64,7 @@ class MotionGate:
 
     def __init__(self, settings: MotionSettings | None = None) -> None:
         self._settings = settings or MotionSettings()
+        self._around = np.ones((2 * self._settings.margin_blocks + 1,) * 2, np.uint8)
         self._picture_px: tuple[int, int] | None = None
         self._background: Float32Array | None = None
         self._noise: Float32Array | None = None
@@ -92,9 +93,13 @@ class MotionGate:
         elapsed_s, self._time_s = time_s - self._time_s, time_s
         expected = self._background * _common_light(blocks, self._background)
         # Sensors stop at 255: two values of nearly white are the same.
-        difference: Float32Array = np.abs(np.minimum(blocks, _WHITE) - np.minimum(expected, _WHITE))
+        difference = np.minimum(blocks, _WHITE)
+        difference -= np.minimum(expected, _WHITE)
+        np.abs(difference, out=difference)
         shared = self._shared_noise(difference, elapsed_s)
-        changed: BoolArray = difference > np.float32(self._settings.noise_factor) * np.maximum(self._noise, shared)
+        limit = np.maximum(self._noise, np.float32(shared))
+        limit *= np.float32(self._settings.noise_factor)
+        changed: BoolArray = difference > limit
         share = float(np.count_nonzero(changed)) / changed.size
         if share > self._settings.whole_share:
             self._restart(blocks, size, time_s)
@@ -111,7 +116,7 @@ class MotionGate:
         four times `follow_s`. Where nothing changed the background stays the mean of many pictures, which is steadier.
         """
         if self._background is not None and self._now is not None and self._changed is not None:
-            self._background = np.where(self._changed, self._now, self._background)
+            np.copyto(self._background, self._now, where=self._changed)
 
     def _blocks(self, picture: Pixels) -> Float32Array:
         """Mean brightness of each block."""
@@ -144,21 +149,26 @@ class MotionGate:
         # What moves enters the background too, four times slower: a car that parked becomes background at last.
         pace = np.float32(1.0 - math.exp(-elapsed_s / self._settings.follow_s))
         rate = np.where(changed, pace / 4, pace)
-        self._background = expected + rate * (blocks - expected)
+        off = blocks - expected
+        expected += rate * off
+        self._background = expected
         # Mean absolute deviation, learned where nothing moves; a block that always flickers (leaves) gets used to it.
         # Up to a limit, or a doorway where people always walk would grow blind for them.
-        deviation = np.minimum(np.abs(blocks - expected), np.float32(_MOST_NOISE))
-        self._noise = noise + rate / 10 * (deviation - noise)
+        np.abs(off, out=off)
+        np.minimum(off, np.float32(_MOST_NOISE), out=off)
+        off -= noise
+        off *= rate
+        off /= np.float32(10)
+        noise += off
 
     def _regions(self, changed: BoolArray) -> tuple[Region, ...]:
         rows, columns = changed.shape
-        reach = 2 * self._settings.margin_blocks + 1
         blocks = changed.view(np.uint8)
         # One block or two are noise, and specks between two walkers would make one region of both.
         together = cv2.boxFilter(blocks, -1, (3, 3), normalize=False, borderType=cv2.BORDER_CONSTANT)
         solid = blocks & (together >= self._settings.least_blocks).view(np.uint8)
-        joined = cv2.dilate(solid, np.ones((reach, reach), np.uint8))
-        count, _, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
+        joined = cv2.dilate(solid, self._around)
+        count, _, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8, ltype=cv2.CV_16U)
         return tuple(
             (x / columns, y / rows, (x + width) / columns, (y + height) / rows)
             for x, y, width, height, _ in stats[1:count].tolist()
