@@ -6,6 +6,7 @@ Canvases are as wide as the network's input and as high, or a quarter or three q
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
@@ -43,23 +44,49 @@ class _Spot:
     height: int
 
 
-def detect(detector: Detector, input_px: tuple[int, int], pieces: Sequence[Piece]) -> list[Detections]:
-    """What `detector` finds in each piece, boxes in pixels of the whole picture. `input_px` (height, width) is its input.
+class Sheets:
+    """Canvases that are used again and again: memory that is new each time costs more than what is drawn on it."""
+
+    def __init__(self) -> None:
+        self._every: list[Pixels] = []
+
+    def take(self, heights_px: Sequence[int], canvas_px: tuple[int, int]) -> list[Pixels]:
+        """Grey canvases (height, W, 3) no higher than `canvas_px`; those that were taken before are no longer the taker's."""
+        if any(sheet.shape[:2] != canvas_px for sheet in self._every):
+            self._every = []
+        while len(self._every) < len(heights_px):
+            self._every.append(np.empty((*canvas_px, 3), np.uint8))
+        taken = [sheet[:height] for sheet, height in zip(self._every, heights_px, strict=False)]
+        for canvas in taken:
+            canvas[:] = _GREY
+        return taken
+
+
+def detect(
+    detector: Detector, input_px: tuple[int, int], pieces: Sequence[Piece], sheets: Sheets | None = None
+) -> list[Detections]:
+    """What `detector` finds in each piece, boxes in pixels of the whole picture. `input_px` (height, width) is its input;
+    `sheets` are the caller's own, for one call at a time.
 
     Raises:
         DetectorError: it failed.
     """
     spots, heights = arrange([scaled_px(piece, input_px) for piece in pieces], input_px)
-    canvases = [np.full((height, input_px[1], 3), _GREY, np.uint8) for height in heights]
-    for piece, spot in zip(pieces, spots, strict=True):
+    canvases = (sheets or Sheets()).take(heights, input_px)
+    on_canvas: list[list[int]] = [[] for _ in canvases]
+    for index, (piece, spot) in enumerate(zip(pieces, spots, strict=True)):
         left, top, right, bottom = piece.part
         crop = piece.pixels[top:bottom, left:right]
         place = canvases[spot.canvas][spot.top : spot.top + spot.height, spot.left : spot.left + spot.width]
         # As in `Letterbox`: below half size plain linear sampling would skip pixels.
         method = cv2.INTER_AREA if 2 * spot.width < right - left else cv2.INTER_LINEAR
-        place[:] = cv2.resize(crop, (spot.width, spot.height), interpolation=method)
-    found = detector.detect(canvases)
-    return [_back(found[spot.canvas], piece, spot) for piece, spot in zip(pieces, spots, strict=True)]
+        cv2.resize(crop, (spot.width, spot.height), dst=place, interpolation=method)
+        on_canvas[spot.canvas].append(index)
+    back: dict[int, Detections] = {}
+    for found, indices in zip(detector.detect(canvases), on_canvas, strict=True):
+        mine = _back(found, [pieces[index].part for index in indices], [spots[index] for index in indices])
+        back.update(zip(indices, mine, strict=True))
+    return [back[index] for index in range(len(pieces))]
 
 
 def scaled_px(piece: Piece, input_px: tuple[int, int]) -> tuple[int, int]:
@@ -132,22 +159,28 @@ class _Skyline:
         self._steps = steps
 
 
-def _back(found: Detections, piece: Piece, spot: _Spot) -> Detections:
-    """Those of a canvas's boxes that lie in the piece, as boxes of its picture."""
+def _back(found: Detections, parts: Sequence[Part], spots: Sequence[_Spot]) -> list[Detections]:
+    """A canvas's boxes as boxes of the pictures whose `parts` lie on its `spots`: for each part those of its own."""
     if len(found) == 0:
-        return found
-    middle = (found.xyxy_px[:, :2] + found.xyxy_px[:, 2:]) / 2
-    inside = (
-        (middle[:, 0] >= spot.left)
-        & (middle[:, 0] < spot.left + spot.width)
-        & (middle[:, 1] >= spot.top)
-        & (middle[:, 1] < spot.top + spot.height)
-    )
-    mine = found.where(inside)
-    left, top, right, bottom = piece.part
-    scale = np.array([(right - left) / spot.width, (bottom - top) / spot.height] * 2, np.float32)
-    moved = (mine.xyxy_px - np.array([spot.left, spot.top] * 2, np.float32)) * scale
-    moved += np.array([left, top] * 2, np.float32)
-    limits = np.array([left, top, right, bottom], np.float32)
-    low, high = np.tile(limits[:2], 2), np.tile(limits[2:], 2)
-    return Detections(np.clip(moved, low, high), mine.confidence, mine.class_id)
+        return [found] * len(spots)
+    placed = np.array([(s.left, s.top, s.left + s.width, s.top + s.height) for s in spots], np.float32)
+    cut = np.array(parts, np.float32)
+    middle = (found.xyxy_px[:, None, :2] + found.xyxy_px[:, None, 2:]) / 2
+    lies = ((middle >= placed[:, :2]) & (middle < placed[:, 2:])).all(axis=2)
+    spot = lies.argmax(axis=1)
+    spot[~lies.any(axis=1)] = len(spots)  # between them
+    order = np.argsort(spot, kind="stable")
+    ends = np.searchsorted(spot[order], np.arange(len(spots) + 1)).tolist()
+    order = order[: ends[-1]]
+    of = spot[order]
+    size, wanted = placed[:, 2:] - placed[:, :2], cut[:, 2:] - cut[:, :2]
+    boxes = found.xyxy_px[order].reshape(-1, 2, 2)
+    boxes -= placed[of, None, :2]
+    boxes *= (wanted / size)[of, None]
+    boxes += cut[of, None, :2]
+    np.clip(boxes, cut[of, None, :2], cut[of, None, 2:], out=boxes)
+    moved, confidence, class_id = boxes.reshape(-1, 4), found.confidence[order], found.class_id[order]
+    return [
+        Detections(moved[begin:end], confidence[begin:end], class_id[begin:end])
+        for begin, end in itertools.pairwise(ends)
+    ]

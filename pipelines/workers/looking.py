@@ -61,6 +61,7 @@ class Looking:
         self._metrics = metrics
         self._log = log
         self._batch = batch_pictures
+        self._sheets = mosaic.Sheets()
         self._waiting: list[Task] = []
         self._since_s = 0.0
         self._flying: Future[list[Landed]] | None = None
@@ -120,7 +121,7 @@ class Looking:
         pieces = [mosaic.Piece(task.frame.pixels, part) for task in batch for part in task.look.parts]
         try:
             with self._metrics.stage("detect"):
-                found = iter(mosaic.detect(self._detector, self._input_px, pieces))
+                found = iter(mosaic.detect(self._detector, self._input_px, pieces, self._sheets))
         except DetectorError as error:
             if len(batch) > 1:
                 # One camera's picture must not cost the others theirs: judge each alone.
