@@ -14,7 +14,6 @@ from typing import Any, Final
 import cv2
 import numpy as np
 import numpy.typing as npt
-from scipy import fft
 
 from vision.brightness import brightness, shrunk
 from vision.frame import Pixels
@@ -119,8 +118,8 @@ def _parts(of: Layout) -> Layout:
 def _correlation(a: Layout, b: Layout) -> npt.NDArray[np.float32]:
     """(N, h, w) normalised correlation of each pair at every cyclic shift."""
     scale = np.linalg.norm(a, axis=(1, 2)) * np.linalg.norm(b, axis=(1, 2))
-    product = np.conj(fft.fft2(a)) * fft.fft2(b)
-    return np.asarray(fft.ifft2(product).real / np.maximum(scale, 1e-9)[:, None, None], np.float32)
+    product = np.conj(np.fft.fft2(a)) * np.fft.fft2(b)
+    return np.asarray(np.fft.ifft2(product).real / np.maximum(scale, 1e-9)[:, None, None], np.float32)
 
 
 def _peak(correlation: npt.NDArray[np.float32]) -> tuple[float, float]:

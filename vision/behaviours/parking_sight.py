@@ -7,9 +7,9 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from vision import coco
+from vision.assignment import best_pairs
 from vision.behaviours.parking_case import MOVED, Case, CaseState
 from vision.detection import Int64Array
 from vision.geometry import Box, FloatArray, bottom_centres, displacement, intersections, iou
@@ -70,9 +70,7 @@ def match(cases: list[Case], boxes: FloatArray, track_ids: Int64Array) -> dict[i
     same = np.array([case.track_id for case in cases])[:, None] == track_ids[None, :]
     same &= track_ids[None, :] >= 0
     allowed = (overlap >= MATCH_IOU) | (same & (overlap >= MATCH_IOU_SAME_TRACK))
-    score = np.where(allowed, overlap + 0.2 * same, 0.0)
-    rows, found = linear_sum_assignment(score, maximize=True)
-    return {int(row): int(column) for row, column in zip(rows, found, strict=True) if score[row, column] > 0}
+    return dict(best_pairs(np.where(allowed, overlap + 0.2 * same, 0.0)))
 
 
 def seen(case: Case, box: Box, track_id: int, sight: Sight, scene: Scene) -> None:

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from vision import coco
+from vision.assignment import best_pairs
 from vision.detection import Detections, Int64Array
 from vision.geometry import BoolArray, FloatArray
 from vision.track import Track, TrackState
@@ -147,10 +147,9 @@ class Tracker:
                     return
                 part = score[track_rows[:, None], detection_rows]
                 part = np.where(part >= least, part * weight[detection_rows], 0.0)
-                a, b = linear_sum_assignment(part, maximize=True)
-                real = part[a, b] > 0
-                rows_taken = track_rows[a[real]]
-                owner[detection_rows[b[real]]] = rows_taken
+                pairs = np.array(best_pairs(part), np.int64).reshape(-1, 2)
+                rows_taken = track_rows[pairs[:, 0]]
+                owner[detection_rows[pairs[:, 1]]] = rows_taken
                 free[rows_taken] = False
 
             sure = confidence >= s.sure
