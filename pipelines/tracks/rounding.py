@@ -16,6 +16,8 @@ STEPS_OF_CONFIDENCE: Final = 200
 
 def rounded(detections: Detections) -> Detections:
     """The same detections as they are kept: rounded, in an order of their own (class, then place)."""
+    if len(detections) == 0:
+        return detections
     steps, confidence = to_steps(detections)
     order = np.lexsort((confidence, *steps.T[::-1], detections.class_id))
     return from_steps(steps[order], confidence[order], detections.class_id[order])

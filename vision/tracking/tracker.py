@@ -128,6 +128,8 @@ class Tracker:
         is_first = self._time_s is None
         self._time_s = time_s
         s, records = self._settings, self._records
+        if not records and len(detections) == 0:
+            return Tracking((), np.empty(0, np.int64))
         boxes = detections.xyxy_px.astype(np.float64)
         confidence = detections.confidence.astype(np.float64)
         groups = group_of(detections.class_id)
@@ -142,7 +144,7 @@ class Tracker:
             free = np.ones(len(records), bool)
 
             def match(rows: BoolArray, columns: BoolArray, least: float) -> None:
-                track_rows, detection_rows = np.flatnonzero(rows & free), np.flatnonzero(columns & (owner < 0))
+                track_rows, detection_rows = (rows & free).nonzero()[0], (columns & (owner < 0)).nonzero()[0]
                 if len(track_rows) == 0 or len(detection_rows) == 0:
                     return
                 part = score[track_rows[:, None], detection_rows]
@@ -188,7 +190,7 @@ class Tracker:
     def _correct(
         self, owner: Int64Array, boxes: FloatArray, confidence: FloatArray, class_id: Int64Array, time_s: float
     ) -> None:
-        columns = np.flatnonzero(owner >= 0)
+        columns = (owner >= 0).nonzero()[0]
         rows = owner[columns]
         if len(rows) == 0:
             return
@@ -239,14 +241,11 @@ class Tracker:
 
     def _forget(self, time_s: float) -> None:
         s = self._settings
-        keep = np.array(
-            [
-                time_s - r.last_seen_s <= max(s.keep_lost_s if r.confirmed else s.keep_tentative_s, 0.0)
-                for r in self._records
-            ],
-            bool,
-        )
-        if not keep.all():
+        keep = [
+            time_s - r.last_seen_s <= max(s.keep_lost_s if r.confirmed else s.keep_tentative_s, 0.0)
+            for r in self._records
+        ]
+        if not all(keep):
             self._records = [record for record, kept in zip(self._records, keep, strict=True) if kept]
             self._mean, self._covariance = self._mean[keep], self._covariance[keep]
 
