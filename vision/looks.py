@@ -59,7 +59,9 @@ class Looks:
                 max(0, right - in_x[1]),
                 cv2.BORDER_REPLICATE,
             )
-        return cls(cv2.resize(crop, (SIDE, SIDE), interpolation=cv2.INTER_AREA).astype(np.uint8))
+        # Copied first: scaling reads rows that lie far apart again and again.
+        cells = cv2.resize(np.ascontiguousarray(crop), (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+        return cls(np.asarray(cells, np.uint8))
 
     @classmethod
     def from_text(cls, text: str) -> Self:
