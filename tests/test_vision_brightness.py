@@ -1,0 +1,44 @@
+"""The brightness of a picture, and smaller planes of it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from vision.brightness import brightness, halved, shrunk
+from vision.frame import Frame
+
+
+def picture(height: int, width: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+    return np.random.default_rng(height).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+def test_brightness_is_the_weighted_mean_of_the_colours() -> None:
+    pixels = picture(5, 7)
+    expected = pixels @ np.array([0.114, 0.587, 0.299])
+    assert np.abs(brightness(pixels) - expected).max() <= 1.0
+    assert brightness(brightness(pixels)) is not pixels
+    grey = brightness(pixels)
+    assert brightness(grey) is grey  # it is that already
+
+
+@pytest.mark.parametrize("size", [(4, 6), (5, 7), (108, 192)])
+def test_a_half_is_the_mean_of_two_by_two(size: tuple[int, int]) -> None:
+    plane = brightness(picture(*size))
+    height, width = size[0] // 2, size[1] // 2
+    blocks = plane[: 2 * height, : 2 * width].reshape(height, 2, width, 2).astype(float)
+    half = halved(plane)
+    assert half.shape == (height, width)
+    assert np.abs(half - blocks.mean(axis=(1, 3))).max() <= 0.5
+
+
+def test_a_plane_is_halved_while_it_stays_wide_enough() -> None:
+    assert shrunk(np.zeros((432, 768), np.uint8), 192).shape == (108, 192)
+    assert shrunk(np.zeros((432, 768), np.uint8), 193).shape == (216, 384)
+    assert shrunk(np.zeros((3, 768), np.uint8), 80).shape == (3, 768)  # no lower than this
+
+
+def test_a_frame_works_its_brightness_out_once() -> None:
+    frame = Frame("gate", "run", 0.0, picture(6, 8))
+    assert frame.grey is frame.grey
+    assert np.array_equal(frame.grey, brightness(frame.pixels))
