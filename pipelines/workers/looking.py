@@ -63,6 +63,7 @@ class Looking:
         self._batch = batch_pictures
         self._sheets = mosaic.Sheets()
         self._waiting: list[Task] = []
+        self._gathered = 0.0
         self._since_s = 0.0
         self._flying: Future[list[Landed]] | None = None
         self._held: set[str] = set()
@@ -78,7 +79,7 @@ class Looking:
     @property
     def has_room(self) -> bool:
         """Whether the batch that gathers takes more."""
-        return sum(task.pictures for task in self._waiting) < self._batch
+        return self._gathered < self._batch
 
     @property
     def flies(self) -> bool:
@@ -93,6 +94,7 @@ class Looking:
         if not self._waiting:
             self._since_s = now_s
         self._waiting.append(task)
+        self._gathered += task.pictures
         self._held.add(task.camera.camera_id)
 
     def swap(self, now_s: float) -> list[Landed]:
@@ -102,7 +104,7 @@ class Looking:
             landed, self._flying = self._flying.result(), None
             self._held -= {task.camera.camera_id for task, _ in landed}
         if self._flying is None and self._waiting and (not self.has_room or now_s - self._since_s >= LINGER_S):
-            batch, self._waiting = self._waiting, []
+            batch, self._waiting, self._gathered = self._waiting, [], 0.0
             self._flying = self._pool.submit(self._look, batch)
         return landed
 
@@ -114,6 +116,7 @@ class Looking:
     def drop(self, camera_id: str) -> None:
         """The camera is no longer analysed: what waits of it is not looked at."""
         self._waiting = [task for task in self._waiting if task.camera.camera_id != camera_id]
+        self._gathered = sum(task.pictures for task in self._waiting)
         self._held.discard(camera_id)
 
     def _look(self, batch: list[Task]) -> list[Landed]:
