@@ -14,7 +14,7 @@ from vision.brightness import brightness, shrunk
 from vision.frame import Pixels
 from vision.sharpness import sharpness
 
-_LEAST_WIDTH_PX: Final = 80  # of the small grey picture that is judged
+_LEAST_WIDTH_PX: Final = 160  # of the small grey picture that is judged
 _DARK_MEAN: Final = 30.0  # grey levels (video quality diagnosis; see the domain's numbers)
 _BRIGHT_MEAN: Final = 220.0
 _BLANK_SPREAD: Final = 6.0
