@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 import cv2
 import numpy as np
 
-from vision.detection import Detections, Detector, canvas_heights
+from vision.detection import BoolArray, Detections, Detector, canvas_heights
 from vision.frame import Pixels
 
 #: (left, top, right, bottom) in whole pixels of a picture.
@@ -167,7 +167,7 @@ def _back(found: Detections, parts: Sequence[Part], spots: Sequence[_Spot]) -> l
     placed = np.array([(s.left, s.top, s.left + s.width, s.top + s.height) for s in spots], np.float32)
     cut = np.array(parts, np.float32)
     middle = (found.xyxy_px[:, None, :2] + found.xyxy_px[:, None, 2:]) / 2
-    lies = ((middle >= placed[:, :2]) & (middle < placed[:, 2:])).all(axis=2)
+    lies: BoolArray = np.asarray(((middle >= placed[:, :2]) & (middle < placed[:, 2:])).all(axis=2))
     spot = lies.argmax(axis=1)
     spot[~lies.any(axis=1)] = len(spots)  # between them
     order = np.argsort(spot, kind="stable")

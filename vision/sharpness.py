@@ -36,7 +36,7 @@ def sharpness(picture: Pixels) -> float | None:
 
 def _lines(plane: _Grey) -> _Grey:
     """Some of its rows are enough."""
-    return plane[np.unique(np.linspace(0, len(plane) - 1, min(_LINES, len(plane))).astype(int))]
+    return np.asarray(plane[np.unique(np.linspace(0, len(plane) - 1, min(_LINES, len(plane))).astype(int))])
 
 
 def _edges(lines: _Grey) -> npt.NDArray[np.float64]:

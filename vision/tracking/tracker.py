@@ -185,7 +185,7 @@ class Tracker:
         found[1, :, :, :2] -= reach
         found[1, :, :, 2:] += reach
         overlap = _overlap(tracks, found).max(axis=1)
-        return np.maximum(overlap[0], s.stopped * overlap[1])
+        return np.asarray(np.maximum(overlap[0], s.stopped * overlap[1]))
 
     def _correct(
         self, owner: Int64Array, boxes: FloatArray, confidence: FloatArray, class_id: Int64Array, time_s: float
