@@ -1,4 +1,4 @@
-"""What is deleted: the plan's promises for any footage, and that the cleaner does exactly the plan."""
+"""What is to be deleted: the plan's promises for any footage, and that the cleaner does exactly the plan."""
 
 from __future__ import annotations
 
@@ -10,21 +10,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipelines.errors import BadInput
-from pipelines.metrics import Metrics
-from pipelines.recording import ledger
-from pipelines.recording.alarms import waiting
 from pipelines.recording.cleaner import Cleaner, Settings
 from pipelines.recording.coverage import Span
-from pipelines.recording.heads import Heads
-from pipelines.recording.holds import Holds, mark_incident
-from pipelines.recording.index import Index
 from pipelines.recording.journal import Journal
-from pipelines.recording.keeper import Keeper
-from pipelines.recording.layout import Volume
 from pipelines.recording.policy import PROFILES, Keeping, resolve
 from pipelines.recording.retention import CameraFootage, Limits, Row, Rule, forecast, plan
-from pipelines.recording.segments import Segment
-from pipelines.recording.signing import Ed25519Signer
+from pipelines.recording.testing import fake_site
 from pipelines.testing import FakeClock
 
 DAY = 86_400_000
@@ -177,45 +168,6 @@ def test_profiles_owners_and_cameras() -> None:
         resolve("gate", [Keeping(ceiling_s=80 * 86400), PROFILES["cn-799"], site])
 
 
-# -- the cleaner ------------------------------------------------------------------------------------------------------
-
-
-def fake_site(root: Path, site: dict[str, CameraFootage], now: int) -> tuple[Volume, Index, dict[tuple[str, int], int]]:
-    """A volume with a small file for each row, its holds and its incidents; returns index ids by (camera, row id)."""
-    volume = Volume.open(root, create=True)
-    index = Index.open(volume.index, durable=True, create=True)
-    ids = {}
-    for camera, content in site.items():
-        with index.transaction() as cursor:
-            ledger.touch_camera(cursor, camera, now, now)
-            for number, item in enumerate(content.rows, 1):
-                segment = Segment(
-                    camera,
-                    20260101,
-                    number,
-                    f"{number:08x}",
-                    item.start_ms,
-                    item.end_ms,
-                    item.size_bytes,
-                    0,
-                    "00",
-                    "00",
-                )
-                ledger.insert_segment(cursor, segment)
-                (volume.root / segment.path).parent.mkdir(parents=True, exist_ok=True)
-                (volume.root / segment.path).write_bytes(b"x")
-                ids[camera, item.row_id] = int(cursor.execute("SELECT last_insert_rowid()").fetchone()[0])
-            cursor.execute("UPDATE cameras SET seen_ms = ?", (now,))
-        for number, span in enumerate(content.holds):
-            if span.to_ms > span.from_ms:
-                audit = Journal(volume.journal / "audit.jsonl")
-                Holds(index, audit).place([camera], span, reason="r", owner="o", actor="a", now_ms=now)
-            del number
-        for number, span in enumerate(content.incidents):
-            mark_incident(index, f"{camera}-{number}", camera, span)
-    return volume, index, ids
-
-
 @given(sites, clocks, sizes, sizes)
 @settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 def test_the_cleaner_does_what_the_plan_says(site: dict[str, CameraFootage], now: int, free: int, reserve: int) -> None:
@@ -236,126 +188,3 @@ def test_the_cleaner_does_what_the_plan_says(site: dict[str, CameraFootage], now
         assert records == len(expected)
         assert Journal(volume.journal / "ledger.jsonl").verify() == []
         index.close()
-
-
-@pytest.fixture
-def old_site(tmp_path: Path) -> tuple[Volume, Index]:
-    rows = [row(100 - number, number) for number in range(1, 11)]
-    volume, index, _ = fake_site(tmp_path / "v", {"gate": CameraFootage(LIMITS, rows)}, NOW)
-    return volume, index
-
-
-def cleaner_of(volume: Volume, clock: FakeClock, share: float = 1.0) -> Cleaner:
-    return Cleaner(volume, Settings({}, LIMITS, 0, share), clock, boot="b", free_bytes=lambda: 10**12)
-
-
-def count(index: Index) -> int:
-    return int(index.read("SELECT count(*) FROM segments").fetchone()[0])
-
-
-def test_the_cap_spreads_a_big_deletion_over_runs(old_site: tuple[Volume, Index]) -> None:
-    volume, index = old_site
-    cleaner = cleaner_of(volume, FakeClock(NOW / 1000), share=0.3)
-    assert (cleaner.run_once(index).deleted, cleaner.run_once(index).deleted) == (3, 2)
-
-
-def test_nothing_is_deleted_from_another_volume(old_site: tuple[Volume, Index]) -> None:
-    volume, index = old_site
-    (volume.root / ".gatewatch-volume").write_text("another\n")
-    outcome = cleaner_of(volume, FakeClock(NOW / 1000)).run_once(index)
-    assert "another volume" in str(outcome.refused)
-    (volume.root / ".gatewatch-volume").unlink()
-    assert "is it mounted" in str(cleaner_of(volume, FakeClock(NOW / 1000)).run_once(index).refused)
-    assert count(index) == 10
-    assert [item.body["kind"] for item in waiting(index)] == ["retention_refused"]
-
-
-@pytest.mark.parametrize("jump_s", [3600.0, -3600.0, 400 * 86400.0])
-def test_nothing_is_deleted_after_a_jump_of_the_clock_until_a_person_looked(
-    old_site: tuple[Volume, Index], jump_s: float
-) -> None:
-    from pipelines.recording.guard import accept_clock
-
-    volume, index = old_site
-    clock = FakeClock(NOW / 1000)
-    cleaner = cleaner_of(volume, clock, share=0.1)
-    assert cleaner.run_once(index).deleted == 1
-    clock.step(jump_s)
-    assert "the" in str(cleaner.run_once(index).refused)
-    assert count(index) == 9
-    accept_clock(index, clock, "b")
-    assert cleaner.run_once(index).refused is None
-
-
-def test_a_hold_placed_between_plan_and_deletion_wins(
-    old_site: tuple[Volume, Index], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    volume, index = old_site
-    cleaner = cleaner_of(volume, FakeClock(NOW / 1000))
-    decided = cleaner.dry_run(index).plan
-    assert decided is not None
-    assert len(decided.deletions) == 10
-    audit = Journal(volume.journal / "audit.jsonl")
-    Holds(index, audit).place(["gate"], Span(0, NOW), reason="court", owner="police", actor="a", now_ms=NOW)
-    monkeypatch.setattr(cleaner, "_plan", lambda _index: decided)
-    assert cleaner.run_once(index).deleted == 0
-    assert count(index) == 10
-
-
-def test_a_released_or_expired_hold_holds_nothing(old_site: tuple[Volume, Index]) -> None:
-    volume, index = old_site
-    holds = Holds(index, Journal(volume.journal / "audit.jsonl"))
-    kept = holds.place(["gate"], Span(0, NOW), reason="court", owner="police", actor="a", now_ms=NOW)
-    holds.place(["gate"], Span(0, NOW), reason="x", owner="y", actor="a", now_ms=NOW - 10, expires_ms=NOW - 1)
-    cleaner = cleaner_of(volume, FakeClock(NOW / 1000))
-    assert cleaner.run_once(index).deleted == 0
-    with pytest.raises(BadInput, match="needs a reason"):
-        holds.release(kept.hold.hold_id, reason=" ", actor="a", now_ms=NOW)
-    holds.release(kept.hold.hold_id, reason="case closed", actor="b", now_ms=NOW)
-    assert cleaner.run_once(index).deleted == 10
-    actions = [entry.action for entry in Journal(volume.journal / "audit.jsonl").entries()]
-    assert actions == ["hold", "hold", "release", "delete"]
-
-
-def test_a_deletion_that_a_crash_cut_in_two_is_finished(
-    old_site: tuple[Volume, Index], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    volume, index = old_site
-    cleaner = cleaner_of(volume, FakeClock(NOW / 1000))
-    with monkeypatch.context() as patched:
-        patched.setattr(cleaner, "_finish", lambda _index: None)
-        cleaner.run_once(index)
-    assert index.read("SELECT count(*) FROM segments WHERE state = 1").fetchone()[0] == 10
-    assert len(list(volume.root.glob("gate/*/*/*/*/*.mp4"))) == 10
-    cleaner.run_once(index)
-    assert count(index) == 0
-    assert list(volume.root.glob("gate/*/*/*/*/*.mp4")) == []
-
-
-def test_before_the_floor_is_in_danger_it_alarms_and_says_in_how_many_days_the_volume_is_full(tmp_path: Path) -> None:
-    """A day of 24 GB, room for four more: thirty days do not fit, long before anything is short."""
-    rows = [row(number / 24, number, 10**9) for number in range(1, 24)]
-    volume, index, _ = fake_site(tmp_path / "v", {"gate": CameraFootage(LIMITS, rows)}, NOW)
-    wanted = Settings({}, LIMITS, 10**9, 1.0)
-    cleaner = Cleaner(volume, wanted, FakeClock(NOW / 1000), boot="b", free_bytes=lambda: 97 * 10**9)
-    metrics = Metrics()
-    signer = Ed25519Signer.load(tmp_path / "key.pem")
-    keeper = Keeper(volume, cleaner, Heads(volume, signer, None, FakeClock(NOW / 1000)), FakeClock(NOW / 1000), metrics)
-    outcome = keeper.run_once(index)
-    assert outcome.plan is not None
-    assert (outcome.plan.short_bytes, outcome.deleted) == (0, 0)
-    assert metrics.disk_days_to_full._value.get() == pytest.approx(4.0, rel=0.1)
-    (alarm,) = waiting(index)
-    assert (alarm.body["kind"], alarm.body["severity"]) == ("retention_floor", 1)
-    assert "days fit on the volume" in alarm.body["evidence"]["detail"]["value"]
-
-
-def test_at_the_floor_it_alarms_and_deletes_nothing(tmp_path: Path) -> None:
-    rows = [row(10 - number / 10, number) for number in range(1, 11)]
-    volume, index, _ = fake_site(tmp_path / "v", {"gate": CameraFootage(LIMITS, rows)}, NOW)
-    cleaner = Cleaner(volume, Settings({}, LIMITS, 10**9, 1.0), FakeClock(NOW / 1000), boot="b", free_bytes=lambda: 0)
-    outcome = cleaner.run_once(index)
-    assert outcome.plan is not None
-    assert outcome.plan.short_bytes == 10**9
-    assert count(index) == 10
-    assert [(item.body["kind"], item.body["severity"]) for item in waiting(index)] == [("retention_floor", 1)]
