@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from threading import Event as Stop
@@ -18,7 +19,8 @@ from console.parts import Parts, parts_of
 from pipelines.access.passwords import Passwords
 from pipelines.access.roles import Role
 from pipelines.clock import Clock
-from pipelines.config.loader import load
+from pipelines.config.loader import load, load_text
+from pipelines.config.schema import Config
 from pipelines.events.envelope import Event, incident_event
 from pipelines.store import incidents, outbox, threads
 from pipelines.store.database import Database, sqlite_url
@@ -46,6 +48,10 @@ cameras:
     main: {url: "rtsp://guard:hunter2@192.0.2.11/main"}
     zones: {backyard-lawn: {polygon: [[0.1, 0.6], [0.9, 0.6], [0.9, 0.8]]}}
     rules: [{kind: crowding, zone: backyard-lawn, people: 20, severity: 1}]
+"""
+BARE: Final = """
+site: {name: North, language: en}
+cameras: {gate-north: {name: 北门, main: {url: "rtsp://u:hunter2@192.0.2.1/1"}}}
 """
 
 
@@ -122,6 +128,46 @@ def a_site(folder: Path, clock: Clock, database: Database | None = None, *, more
     site.tell("north-1", "north-2", pictures=[a_picture(folder, "north-1")])
     site.tell("backyard-1", camera=SOUTH, pictures=[a_picture(folder, "backyard-1")])
     return site
+
+
+def a_bare_console(folder: Path, clock: Clock) -> Parts:
+    """A console where nothing happened: one camera, `root` who administers it and `wang` who guards it. Close its database."""
+    config = load_text(BARE, "site.yaml", {}).model_copy(update={"data": folder})
+    database = Database(sqlite_url(folder))
+    database.migrate()
+    parts = parts_of(config, database, clock, Passwords.cheap(), Stop())
+    parts.people.add_user("root", Role.ADMIN, PASSWORD, by="setup")
+    parts.people.add_user("wang", Role.GUARD, PASSWORD, by="root")
+    return parts
+
+
+def browser(parts: Parts, base: str = HOST) -> TestClient:
+    """As a browser comes: it wants pages, says where it is from, and does not follow on its own."""
+    return TestClient(create_app(parts), base, headers={"Accept": "text/html", "Origin": base}, follow_redirects=False)
+
+
+def log_in(client: TestClient, name: str = "root", **more: str) -> str:
+    """Returns the token that pages carry against forged requests."""
+    answer = client.post("/login", data={"name": name, "password": PASSWORD, **more})
+    assert answer.status_code == 303, answer.text
+    return csrf_of(client)
+
+
+def a_program(
+    config: Config, database: Database, clock: Clock, role: Role, cameras: list[str] | None = None
+) -> TestClient:
+    """A program of `chen`'s on a store that is there already, with a token of `role` for `cameras`; None: for all."""
+    parts = parts_of(config, database, clock, Passwords.cheap(), Stop(), "v")
+    parts.people.add_user("chen", role, PASSWORD, by="setup")
+    token = parts.people.add_token("chen", role, 86_400.0, by="setup", cameras=cameras)[1]
+    return TestClient(create_app(parts), HOST, headers={"Authorization": f"Bearer {token}"})
+
+
+def csrf_of(client: TestClient) -> str:
+    """The token on the page of one's own account."""
+    found = re.search(r'data-csrf="(\w+)"', client.get("/account").text)
+    assert found is not None
+    return found[1]
 
 
 def a_picture(data: Path, incident_id: str, *, hide: list[dict[str, Any]] | None = None) -> dict[str, Any]:

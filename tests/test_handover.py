@@ -13,7 +13,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy import insert, text, update
 
 from console import handover
-from console.testing import HOST, NORTH, PASSWORD, SOUTH, Site, a_site
+from console.testing import HOST, NORTH, PASSWORD, SOUTH, Site, a_site, csrf_of
 from pipelines.access.roles import Role
 from pipelines.config.loader import load_text
 from pipelines.errors import BadInput
@@ -205,9 +205,7 @@ def site(tmp_path: Path, clock: FakeClock, store: Database) -> Site:
 def browser(site: Site, name: str) -> tuple[TestClient, str]:
     client = TestClient(site.app, HOST, headers={"Accept": "text/html", "Origin": HOST}, follow_redirects=False)
     assert client.post("/login?language=en", data={"name": name, "password": PASSWORD}).status_code == 303
-    found = re.search(r'data-csrf="(\w+)"', client.get("/account").text)
-    assert found is not None
-    return client, found[1]
+    return client, csrf_of(client)
 
 
 SPAN = {"from_s": str(FROM_S), "until_s": str(UNTIL_S)}

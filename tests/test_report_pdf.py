@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import json
 import re
 from html import unescape
 from pathlib import Path
@@ -13,26 +12,19 @@ import pypdfium2
 import pytest
 from pypdfium2 import raw
 
-from pipelines.config.loader import load_text
 from pipelines.errors import BadInput
 from pipelines.report import fonts
 from pipelines.report.fonts import Font
 from pipelines.report.html import html
 from pipelines.report.pdf import pdf
-from pipelines.report.testing import CONFIG, WrittenSite, fill, record
-from pipelines.store.database import Database, sqlite_url
+from pipelines.report.testing import WrittenSite, a_written_site
 
 BASE = "https://gatewatch.school.example"
 
 
 @pytest.fixture
 def site(tmp_path: Path, chinese_font: Font) -> WrittenSite:
-    database = Database(sqlite_url(tmp_path))
-    database.migrate()
-    made = WrittenSite(load_text(f"{CONFIG}\ndata: {json.dumps(str(tmp_path))}\n", "site.yaml", {}), database)
-    fill(made)
-    record(tmp_path / "recordings")
-    return made
+    return a_written_site(tmp_path)
 
 
 def text_of(content: bytes) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from pipelines.config.loader import load_text
 from pipelines.config.schema import Config
 from pipelines.events.envelope import incident_event, rfc3339
 from pipelines.recording import clocks, ledger
@@ -22,7 +23,7 @@ from pipelines.report.model import Sheet
 from pipelines.report.period import Wanted, resolve
 from pipelines.report.sheet import sheet_of
 from pipelines.store import incidents, outbox, queries, receipts, threads
-from pipelines.store.database import Database
+from pipelines.store.database import Database, sqlite_url
 from pipelines.store.incidents import notice_of
 from pipelines.store.threads import Thread
 from pipelines.testing import an_incident
@@ -166,6 +167,16 @@ class WrittenSite:
 def answered(after_s: float, **more: float) -> dict[str, Any]:
     """A thread that was told at once."""
     return {"told_s": 0.0, "sent_s": 2.0, "acknowledged_s": after_s} | more
+
+
+def a_written_site(folder: Path) -> WrittenSite:
+    """The week, filled and recorded, in a store and on a volume of `folder`."""
+    database = Database(sqlite_url(folder))
+    database.migrate()
+    made = WrittenSite(load_text(f"{CONFIG}\ndata: {json.dumps(str(folder))}\n", "site.yaml", {}), database)
+    fill(made)
+    record(folder / "recordings")
+    return made
 
 
 def fill(site: WrittenSite) -> None:
