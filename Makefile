@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DEMO_SECONDS ?= 120
-TRUTH ?= ../shared/data
+TRUTH ?= $(or $(GATEWATCH_DATA),../shared/data)
 # What Gatewatch is measured against; an environment of its own, never needed at a gate.
 PEERS := torch==2.14.1 torchvision==0.29.1 'ultralytics-opencv-headless>=8.4.190' lapx supervision trackers openvino
 

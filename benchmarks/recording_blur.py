@@ -1,6 +1,6 @@
 """How many heads the blurred export hides, against the truth of `vtest.avi` (PETS09-S2L1, every fifth picture).
 
-    GATEWATCH_DATA=../shared/data python benchmarks/recording_blur.py vtest.avi [--json]
+    GATEWATCH_DATA=DIR python benchmarks/recording_blur.py vtest.avi [--json]
 
 A head counts as hidden when the middle of the uppermost sixth of a person's true box lies in a hidden region.
 """

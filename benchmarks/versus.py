@@ -1,7 +1,7 @@
 """Gatewatch beside other pipelines: the same stream, the same rate, in one run, in processor seconds per camera and second,
 with the people that each finds: `make bench-peers`, or
 
-    .venv/bin/python benchmarks/versus.py --peers .venv-peers/bin/python --data ../shared/data [--json]
+    .venv/bin/python benchmarks/versus.py --peers .venv-peers/bin/python --data DIR [--json]
 
 Everybody gets the sub stream of `gatewatch bench cameras` (768x432, 12.5 pictures a second), decodes all of it and looks at
 five pictures a second. Each other pipeline is one process with one camera, which is best for it; Gatewatch is its worker with
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -40,7 +41,8 @@ Row = dict[str, Any]
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--peers", type=Path, help="Python of the peers' environment; left out: Gatewatch alone")
-    parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="folder with the truth")
+    truth = os.environ.get("GATEWATCH_DATA", "../shared/data")
+    parser.add_argument("--data", type=Path, default=Path(truth), help="folder with the truth (default $GATEWATCH_DATA)")
     parser.add_argument(
         "--seconds", type=float, default=20.0, help="of the stream, for Gatewatch (default %(default)s)"
     )
