@@ -42,7 +42,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--peers", type=Path, help="Python of the peers' environment; left out: Gatewatch alone")
     truth = os.environ.get("GATEWATCH_DATA", "../shared/data")
-    parser.add_argument("--data", type=Path, default=Path(truth), help="folder with the truth (default $GATEWATCH_DATA)")
+    parser.add_argument(
+        "--data", type=Path, default=Path(truth), help="folder with the truth (default $GATEWATCH_DATA)"
+    )
     parser.add_argument(
         "--seconds", type=float, default=20.0, help="of the stream, for Gatewatch (default %(default)s)"
     )
