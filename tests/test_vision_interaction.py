@@ -105,7 +105,12 @@ def test_a_struggle_is_followed_where_it_is_and_scored_five_times_a_second() -> 
 def test_no_score_before_there_is_a_window() -> None:
     watch = RegionWatch(CountingScorer())
     play(watch, 0.2 * LEAST_STACKS, [person(300), person(350)], 300.0)
-    assert all(one.score is None for one in watch.scored)
+    (young,) = watch.scored
+    assert (len(young.window), young.score) == (LEAST_STACKS - 1, None)
+    watch.step(picture(300.0, 10), 0.2 * LEAST_STACKS, np.array([person(300), person(350)]))
+    (old,) = watch.scored
+    assert (old.region.region_id, len(old.window)) == (young.region.region_id, LEAST_STACKS)
+    assert old.score is not None
 
 
 def test_a_region_outlives_the_detections_of_a_clinch_but_not_for_long() -> None:
@@ -147,9 +152,22 @@ def test_a_tall_picture_is_halved_and_its_region_is_given_in_its_own_pixels() ->
 def test_another_size_of_picture_in_the_middle_of_a_run_is_borne() -> None:
     watch = RegionWatch(CountingScorer())
     play(watch, 2, [person(300), person(350)], 300.0)
-    for step in range(20, 24):
-        watch.step(picture(300.0, step)[::2, ::2].copy(), step / 10, np.array([person(300)]) / 2)
-    assert all(one.score is None or 0 <= one.score <= 1 for one in watch.scored)
+    (before,) = watch.scored
+    # Half as large from now on, as when a camera's profile is changed.
+    for step in range(20, 60):
+        people = np.array([person(300), person(350)]) / 2
+        watch.step(picture(300.0, step)[::2, ::2].copy(), step / 10, people if step % 2 == 0 else None)
+        assert all(one.score is None or 0 <= one.score <= 1 for one in watch.scored)
+    # What was followed in the old size is let go; the struggle is found where it is in the new one.
+    (after,) = watch.scored
+    assert after.region.region_id != before.region.region_id
+    x, y, side = after.region.square_px
+    assert x <= 150
+    assert x + side >= 194
+    assert y <= 100 <= y + side
+    assert side == pytest.approx(before.region.square_px[2] / 2)
+    assert after.score is not None
+    assert after.score > 0.5
 
 
 def test_cutting_at_the_edge_moves_inside_and_pads_what_does_not_fit() -> None:
