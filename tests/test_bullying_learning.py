@@ -147,6 +147,12 @@ def test_intervals_are_over_sources() -> None:
     group = np.array([f"s{i // 2}" for i in range(40)])
     low, high = figures.intervals(score, truth, group, 200)["accuracy"]
     assert low < 0.95 <= high
+    # Four cameras of ten clips, one of which is wrong about everything: how many of four are is what chance decides.
+    score[:10] = 1 - np.where(truth[:10], 0.8, 0.2)
+    score[10:] = np.where(truth[10:], 0.8, 0.2)
+    assert figures.intervals(score, truth, np.repeat(["a", "b", "c", "d"], 10))["accuracy"] == (0.25, 1.0)
+    low, high = figures.intervals(score, truth, np.array([f"clip {i // 2}" for i in range(40)]))["accuracy"]
+    assert 0.5 < low < 0.75 < high < 1.0, "were each pair of clips a camera of its own, it would seem surer than it is"
 
 
 def test_the_poisson_bound() -> None:
