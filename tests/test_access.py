@@ -71,6 +71,8 @@ def test_a_password_keeps_the_rule(password: str, fault: str) -> None:
 
 def test_twelve_characters_of_any_script_are_enough() -> None:
     check_rule("春眠不觉晓处处闻啼鸟夜来", "wang")
+    with pytest.raises(BadInput, match="not 11"):
+        check_rule("春眠不觉晓处处闻啼鸟夜", "wang")  # characters are counted, not the 33 bytes
 
 
 def test_the_shipped_hash_is_argon2id_and_salted() -> None:

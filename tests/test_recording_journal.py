@@ -42,7 +42,7 @@ def test_a_removed_line_is_found(journal: Journal) -> None:
 def test_swapped_lines_are_found(journal: Journal) -> None:
     lines = journal.path.read_bytes().splitlines(keepends=True)
     journal.path.write_bytes(b"".join([lines[0], lines[2], lines[1], *lines[3:]]))
-    assert journal.verify()
+    assert [fault.line for fault in journal.verify()] == [2, 3, 4]
 
 
 def test_a_cut_off_end_is_found_by_what_was_signed(journal: Journal) -> None:
