@@ -64,9 +64,9 @@ def an_alarm() -> dict[str, Any]:
     )
 
 
-def a_row(opened_s: float, closed_s: float | None) -> dict[str, Any]:
+def a_row(opened_s: float, closed_s: float | None, incident_id: str = "case-1") -> dict[str, Any]:
     return {
-        "incident_id": "case-1",
+        "incident_id": incident_id,
         "camera": "gate",
         "kind": "illegal_parking",
         "first_seen_s": opened_s - 10,
@@ -104,9 +104,12 @@ def test_an_alarm_of_the_whole_volume_is_taken_by_the_record(rounds: Rounds) -> 
 
 
 def test_an_incident_of_the_whole_site_has_no_footage_to_keep(rounds: Rounds) -> None:
-    rounds.rows = [a_row(MORNING_S + 20, MORNING_S + 30) | {"camera": "-", "kind": "retention_floor"}]
+    of_a_camera = a_row(MORNING_S + 20, MORNING_S + 30, "case-2")
+    rounds.rows = [a_row(MORNING_S + 20, MORNING_S + 30) | {"camera": "-", "kind": "retention_floor"}, of_a_camera]
     rounds.janitor.run_once()
     assert rounds.footage.clip("case-1") is None
+    assert rounds.footage.clip("case-2") is not None
+    assert [name for (name,) in rounds.index.read("SELECT incident_id FROM marks")] == ["case-2"]
 
 
 def test_a_closed_incident_has_its_clip_with_the_seconds_around_it(rounds: Rounds) -> None:
@@ -121,10 +124,16 @@ def test_a_closed_incident_has_its_clip_with_the_seconds_around_it(rounds: Round
     assert Path(rounds.footage.path(clip)).stat().st_mtime_ns == before, "made once"
 
 
-def test_a_clip_waits_until_its_end_is_recorded(rounds: Rounds) -> None:
+def test_a_clip_waits_until_its_end_is_recorded(rounds: Rounds, filled: Any) -> None:
     rounds.rows = [a_row(MORNING_S + 50, MORNING_S + 58)]  # with the seconds after it: until 64 s, and 60 are there
     rounds.janitor.run_once()
     assert rounds.footage.clip("case-1") is None
+    filled.add(start_ms=round((MORNING_S + 60) * 1000), count=2)
+    rounds.clock.advance(4.0)
+    rounds.janitor.run_once()
+    clip = rounds.footage.clip("case-1")
+    assert clip is not None
+    assert clip.span == (round((MORNING_S + 46) * 1000), round((MORNING_S + 64) * 1000))
 
 
 def test_an_incident_that_lasts_gets_the_clip_of_its_beginning(rounds: Rounds) -> None:
