@@ -52,10 +52,10 @@ def test_pictures_come_with_their_own_times_each_once(server: RtspServer) -> Non
         assert age is not None
         assert age < 2
     times = [frame.time_s for frame in frames]
-    # 10 pictures a second, every second one: the distances are the stream's own, to the millisecond.
-    assert all(
-        0.19 < b - a < 0.21 or abs((b - a) / 0.2 - round((b - a) / 0.2)) < 0.05 for a, b in itertools.pairwise(times)
-    )
+    # 10 pictures a second, every second one: the distances are the stream's own, to the millisecond. On a busy machine one
+    # may be passed over for a newer one; none comes twice, and none after a later one.
+    steps = [(b - a) / 0.2 for a, b in itertools.pairwise(times)]
+    assert all(step > 0.9 and abs(step - round(step)) < 0.05 for step in steps), steps
     assert abs(times[-1] - time.time()) < 5
     assert frames[0].pixels.shape == (240, 320, 3)
     assert len({frame.run_id for frame in frames}) == 1
