@@ -11,6 +11,7 @@ import pytest
 import redis
 
 from pipelines.errors import BadInput, Unavailable
+from pipelines.events.bus import Delivery
 from pipelines.events.embedded import EmbeddedValkey
 from pipelines.events.envelope import Event, incident_event
 from pipelines.events.redis_streams import STREAM, CameraLeases, RedisConsumer, RedisPublisher, connect, dead_stream
@@ -162,7 +163,11 @@ def test_a_server_that_lost_everything_gets_its_group_again(client: redis.Redis,
     assert consumer.read(1, 0.01) == []
     client.flushall()
     publisher.publish(event(0))
-    until(lambda: consumer.read(1, 0.01))
+    taken: list[Delivery] = []
+    until(lambda: taken.extend(consumer.read(1, 0.01)) or taken)
+    assert [Event.from_json(entry.body).id for entry in taken] == expected(1)
+    consumer.acknowledge([entry.entry_id for entry in taken])
+    assert consumer.pending() == 0
 
 
 def test_a_member_that_holds_something_is_not_forgotten(client: redis.Redis, publisher: RedisPublisher) -> None:

@@ -100,7 +100,11 @@ def test_another_size_starts_anew() -> None:
 
 def test_after_a_gap_the_picture_is_compared_and_not_believed_to_be_still() -> None:
     gate, now = settled(scene())
-    assert covers(gate.update(shot(with_walker(scene(), 200)), now + 60), 208, 120)
+    walked_in = gate.update(shot(with_walker(scene(), 200)), now + 60)
+    assert covers(walked_in, 208, 120)
+    assert not walked_in.whole
+    gate, now = settled(scene())
+    assert not gate.update(shot(scene()), now + 60).changed
 
 
 def test_time_that_goes_back_is_refused() -> None:
@@ -110,9 +114,10 @@ def test_time_that_goes_back_is_refused() -> None:
 
 
 def test_tiny_pictures_do_not_break_it() -> None:
-    gate = MotionGate()
-    for number in range(3):
-        gate.update(np.zeros((5, 7, 3), np.uint8), float(number))
+    gate, black = MotionGate(), np.zeros((5, 7, 3), np.uint8)
+    assert [gate.update(black, float(number)).changed for number in range(3)] == [True, False, False]
+    white = gate.update(black + 200, 3.0)
+    assert (white.whole, white.regions_norm) == (True, ((0.0, 0.0, 1.0, 1.0),))
 
 
 def test_a_busy_place_stays_watched() -> None:
@@ -123,4 +128,4 @@ def test_a_busy_place_stays_watched() -> None:
     pale = scene()
     pale[100:140, 150:166] += 45
     results = [gate.update(shot(pale), now + 301 + n * 0.2) for n in range(3)]
-    assert all(covers(result, 158, 120) for result in results)
+    assert all(covers(result, 158, 120) and result.share < 0.1 for result in results)

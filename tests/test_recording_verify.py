@@ -238,9 +238,11 @@ def test_a_wrong_signature_and_another_key_are_found(
 
 
 def test_a_late_adopted_segment_does_not_disturb_a_signed_day(headed: tuple[FilledVolume, Ed25519Signer, Path]) -> None:
-    filled, _, _ = headed
-    filled.add(start_ms=MORNING_MS + 60_000, run="ffffffff")
+    filled, signer, away = headed
+    (late,) = filled.add(start_ms=MORNING_MS + 60_000, run="ffffffff")
+    assert late.day == DAY + 2, "its place in the chain is in a day that is not signed yet"
     assert findings(filled) == []
+    assert verify_heads(filled.index, signer.public_key, away) == []
 
 
 def test_a_key_that_others_can_read_is_refused(tmp_path: Path) -> None:

@@ -70,6 +70,13 @@ def test_migrating_again_and_from_several_at_once_is_harmless(tmp_path: Path) ->
     for thread in threads:
         thread.join()
     assert errors == []
+    database = Database(sqlite_url(tmp_path))
+    assert store(database, event()) == ["case-1:1"]
+    database.migrate()
+    assert [row["incident_id"] for row in rows(database)] == ["case-1"]
+    with database.read() as connection:
+        assert connection.exec_driver_sql("SELECT count(*) FROM alembic_version").scalar_one() == 1
+    database.close()
 
 
 def test_a_newer_store_is_refused(database: Database) -> None:
