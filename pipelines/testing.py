@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 from threading import Event
 from typing import Any
 
@@ -37,13 +38,23 @@ class FakeClock:
         self._now_s += seconds
 
 
-def until(condition: Callable[[], object], within_s: float = 10.0, what: str = "the condition") -> None:
+def until(condition: Callable[[], object], within_s: float = 30.0, what: str = "the condition") -> None:
     """Poll until `condition()` is true. Raises AssertionError after `within_s`: a bound for a hang, not a speed."""
-    deadline_s = time.monotonic() + within_s
+    deadline_s, pause_s = time.monotonic() + within_s, 0.01
     while not condition():
         if time.monotonic() > deadline_s:
             raise AssertionError(f"{what} did not come true within {within_s} s")
-        time.sleep(0.01)
+        time.sleep(pause_s)
+        # What takes seconds is not asked for a hundred times in each: a condition may open an index or start a program.
+        pause_s = min(0.1, 1.5 * pause_s)
+
+
+def alive(pid: int) -> bool:
+    """Whether a process runs; one that ended and was not waited for does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 def an_incident(

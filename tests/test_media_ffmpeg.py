@@ -6,8 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import ffmpeg
@@ -17,22 +15,7 @@ from pipelines import children
 from pipelines.errors import BadInput
 from pipelines.media.ffmpeg import Ffmpeg, FfmpegError, hidden_input, rtsp_input
 from pipelines.media.urls import is_live, is_url, redact
-
-
-def until(condition: Callable[[], bool], timeout_s: float = 15.0) -> bool:
-    deadline = time.monotonic() + timeout_s
-    while time.monotonic() < deadline:
-        if condition():
-            return True
-        time.sleep(0.02)
-    return condition()
-
-
-def alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
+from pipelines.testing import alive, until
 
 
 def test_an_encoding_runs_and_a_bad_one_says_why(tmp_path: Path) -> None:
@@ -119,7 +102,7 @@ def test_a_child_dies_with_a_killed_parent() -> None:
     parent.send_signal(signal.SIGKILL)
     parent.wait()
     parent.stdout.close()
-    assert until(lambda: not alive(child))
+    until(lambda: not alive(child))
 
 
 def test_a_program_that_does_not_exist_ends_with_127() -> None:

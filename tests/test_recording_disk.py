@@ -6,7 +6,7 @@ import os
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,6 +24,7 @@ from pipelines.recording.retention import Limits
 from pipelines.recording.stream import CameraSettings
 from pipelines.recording.verify import Verifier
 from pipelines.samples.cameras import RtspServer
+from pipelines.testing import until
 
 pytestmark = [
     pytest.mark.slow,
@@ -102,13 +103,6 @@ class Running:
                 for gap in ledger.coverage(index, "gate", span, now_ms).gaps
                 if gap.duration_s >= 0.5
             ]
-
-
-def until(true: Callable[[], object], timeout_s: float = 30.0) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not true():
-        assert time.monotonic() < deadline, "did not happen in time"
-        time.sleep(0.1)
 
 
 def assert_sound(volume: Volume) -> None:

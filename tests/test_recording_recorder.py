@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -28,6 +28,7 @@ from pipelines.recording.segments import sha256_file
 from pipelines.recording.stream import CameraSettings
 from pipelines.recording.verify import Verifier
 from pipelines.samples.cameras import RtspServer, free_port
+from pipelines.testing import until
 
 
 class SteppedClock(SystemClock):
@@ -90,13 +91,6 @@ def recording(
         thread.join(30.0)
         assert not thread.is_alive()
         assert failed == []
-
-
-def until(true: Callable[[], object], timeout_s: float = 30.0) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not true():
-        assert time.monotonic() < deadline, "did not happen in time"
-        time.sleep(0.1)
 
 
 def count(volume: Volume, camera: str) -> int:

@@ -5,32 +5,16 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from pipelines.clock import SystemClock
-from pipelines.testing import FakeClock
+from pipelines.testing import FakeClock, alive, until
 from pipelines.workers.supervisor import ChildSpec, Supervisor
 
 LOG = logging.getLogger("test.supervisor")
 SLEEPER = (sys.executable, "-c", "import time; time.sleep(60)")
-
-
-def eventually(condition: Callable[[], bool], timeout_s: float = 20.0) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline, "did not come true in time"
-        time.sleep(0.02)
-
-
-def running(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
 
 
 def test_a_killed_child_is_started_again_after_its_pause() -> None:
@@ -40,7 +24,7 @@ def test_a_killed_child_is_started_again_after_its_pause() -> None:
         supervisor.run_once()
         first = supervisor.pids["sleeper"]
         os.kill(first, signal.SIGKILL)
-        eventually(lambda: not running(first))
+        until(lambda: not alive(first))
         supervisor.run_once()
         assert supervisor.pids == {}, "not before the pause is over"
         clock.advance(1.01)
@@ -61,7 +45,7 @@ def test_the_pause_doubles_up_to_its_limit_and_starts_anew_after_a_steady_minute
         for _ in range(7):
             supervisor.run_once()
             pid = supervisor.pids["failing"]
-            eventually(lambda pid=pid: not running(pid))
+            until(lambda pid=pid: not alive(pid))
             with caplog.at_level(logging.ERROR):
                 supervisor.run_once()
             pauses.append(caplog.messages[-1].split("again in ")[1])
@@ -70,7 +54,7 @@ def test_the_pause_doubles_up_to_its_limit_and_starts_anew_after_a_steady_minute
         assert "exit code 3" in caplog.messages[-1]
         supervisor.run_once()
         pid = supervisor.pids["failing"]
-        eventually(lambda: not running(pid))
+        until(lambda: not alive(pid))
         clock.advance(61.0)
         supervisor.run_once()
         assert caplog.messages[-1].endswith("again in 1 s")
@@ -91,7 +75,7 @@ def test_children_end_in_reverse_order(tmp_path: Path) -> None:
     names = ("first", "second", "third")
     supervisor = Supervisor([ChildSpec(name, (sys.executable, "-c", code, name)) for name in names], SystemClock(), LOG)
     supervisor.run_once()
-    eventually(lambda: all((tmp_path / name).exists() for name in names))
+    until(lambda: all((tmp_path / name).exists() for name in names))
     supervisor.end()
     assert log.read_text().split() == ["third", "second", "first"]
 
@@ -112,8 +96,8 @@ def test_a_killed_supervisor_leaves_no_child_behind(tmp_path: Path) -> None:
         "Supervisor([child], SystemClock(), logging.getLogger()).run(threading.Event())\n"
     )
     with subprocess.Popen([sys.executable, "-c", parent]) as process:
-        eventually(pid_file.exists)
+        until(pid_file.exists)
         pid = int(pid_file.read_text())
-        assert running(pid)
+        assert alive(pid)
         process.kill()
-    eventually(lambda: not running(pid))
+    until(lambda: not alive(pid))
