@@ -22,9 +22,12 @@ RUN gatewatch models build efficientnet-lite0-features
 FROM base
 COPY sample_streams ./sample_streams
 COPY --from=model /opt/gatewatch/home/models/yolov8n-int8 /opt/gatewatch/home/models/yolov8n-int8
+# Its layers count dense crowds.
+COPY --from=model /opt/gatewatch/home/models/yolov8n-fp32 /opt/gatewatch/home/models/yolov8n-fp32
 COPY --from=model /opt/gatewatch/home/models/efficientnet-lite0-features /opt/gatewatch/home/models/efficientnet-lite0-features
 # What was trained here is looked for beside the packages.
 COPY models/bullying ./models/bullying
+COPY models/crowding ./models/crowding
 COPY configs/gatewatch.yaml /etc/gatewatch/gatewatch.yaml
 # Of these two only, so that volumes that are mounted there belong to it too.
 RUN useradd --system --uid 10001 --home-dir /var/lib/gatewatch --create-home gatewatch \

@@ -15,6 +15,7 @@ from pipelines.media.file import open_source
 from pipelines.media.writer import VideoWriter
 from pipelines.workers.pictures import PictureStore, Place
 from vision.aggression import RegionScorer
+from vision.crowd_watch import CrowdReader
 from vision.detection import Detector
 from vision.engine import Engine, Step
 from vision.frame import Frame, Pixels
@@ -39,6 +40,7 @@ class FileAnalysis:
         now_s: float,
         detector: Detector,
         scorer: RegionScorer | None = None,
+        crowds: CrowdReader | None = None,
         annotate: Path | None = None,
         pictures: Path | None = None,
     ) -> None:
@@ -52,7 +54,7 @@ class FileAnalysis:
         self._annotate = annotate
         self._pictures = PictureStore(pictures) if pictures is not None else None
         self._spec = camera_spec(config, camera_id)
-        self._engine = Engine(self._spec, scorer)
+        self._engine = Engine(self._spec, scorer, crowds)
 
     @property
     def start_s(self) -> float:

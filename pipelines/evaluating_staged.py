@@ -15,6 +15,7 @@ from vision.frame import Frame
 if TYPE_CHECKING:
     from pipelines.samples.staged.scene import Scene
     from vision.camera import CameraSpec
+    from vision.crowd_watch import CrowdReader
     from vision.detection import Detector
     from vision.incident import Incident
 
@@ -26,10 +27,10 @@ TOLERANCE_S: Final = 2.0
 TOLERANCE_SLOW_S: Final = 10.0
 
 
-def suite(scenes: Iterable[Scene], detector: Detector) -> Iterator[dict[str, Any]]:
+def suite(scenes: Iterable[Scene], detector: Detector, crowds: CrowdReader | None = None) -> Iterator[dict[str, Any]]:
     """A row for each scene: what had to be raised, what was, how late, and whether all of it was right."""
     for scene in scenes:
-        reported = _play(scene, detector)
+        reported = _play(scene, detector, crowds)
         true = [Happening(i.kind, i.zone, i.opens_s, i.closes_s) for i in scene.incidents()]
         yield _row(scene, true, reported, score_incidents(true, reported, scene.duration_s))
 
@@ -60,16 +61,16 @@ def _worst(delays_s: tuple[float, ...]) -> float | None:
     return round(early if -early > late else late, 2)
 
 
-def _play(scene: Scene, detector: Detector) -> list[Happening]:
+def _play(scene: Scene, detector: Detector, crowds: CrowdReader | None) -> list[Happening]:
     spec = camera_of(scene)
-    engine = Engine(spec)
+    engine = Engine(spec, crowds=crowds)
     restarts = sorted(scene.restarts)
     last: dict[str, Incident] = {}
     for number, picture in enumerate(scene.frames()):
         if restarts and picture.time_s >= restarts[0]:
             restarts.pop(0)
             saved = json.dumps(engine.snapshot())
-            engine = Engine(spec)
+            engine = Engine(spec, crowds=crowds)
             engine.restore(json.loads(saved))
         frame = Frame(_CAMERA, f"run-{number}", _START_S + picture.time_s, picture.pixels)
         for message in engine.step(frame, detector.detect([picture.pixels])[0]).incidents:

@@ -11,9 +11,11 @@ from vision import coco, interaction
 from vision.aggression import RegionScorer, RegionWatch, ScoredRegion
 from vision.behaviours import BEHAVIOURS, Behaviour, Outcome
 from vision.camera import CameraSpec, RuleSpec
-from vision.detection import BoolArray, Detections, Int64Array
+from vision.crowd import CrowdReading
+from vision.crowd_watch import CrowdReader, CrowdWatch
+from vision.detection import BoolArray, Detections
 from vision.frame import Frame
-from vision.geometry import Box, FloatArray, bottom_centres, iou, points_in_polygon
+from vision.geometry import Box, FloatArray, bottom_centres, points_in_polygon
 from vision.health import CameraHealth
 from vision.incident import Incident, PictureRequest, Snapshot
 from vision.looks import Looks
@@ -21,11 +23,10 @@ from vision.moment import Moment, PlacedLooks, Recollection
 from vision.scene import Scene
 from vision.status import RuleStatus
 from vision.tracking import Tracker, Tracking
-from vision.view import ViewJudge, ViewState
+from vision.twice import once
+from vision.view import View, ViewJudge, ViewState
 
 SNAPSHOT_VERSION: Final = 1
-#: Boxes of vehicles that overlap this much are one vehicle under two names.
-_TWICE_IOU: Final = 0.7
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,8 +56,11 @@ class Engine:
     Open cases stay open when the pictures end; `snapshot` and `restore` carry them over a restart.
     """
 
-    def __init__(self, camera: CameraSpec, scorer: RegionScorer | None = None) -> None:
-        """`scorer` judges interaction regions, where a rule asks for it; without one, such a rule sees only situations.
+    def __init__(
+        self, camera: CameraSpec, scorer: RegionScorer | None = None, crowds: CrowdReader | None = None
+    ) -> None:
+        """`scorer` judges interaction regions, where a rule asks for it; without one, such a rule sees only situations. `crowds`
+        counts people who hide each other; without it, a crowding rule counts those seen.
 
         Raises:
             ValueError: a rule names a kind or a zone that does not exist, or two rules have one id.
@@ -64,6 +68,7 @@ class Engine:
         self._camera = camera
         self._scorer = scorer
         self._watch = None if scorer is None else RegionWatch(scorer)
+        self._crowds = None if crowds is None else CrowdWatch(crowds)
         self._tracker = Tracker()
         self._judge = ViewJudge()
         self._view = ViewState.USABLE
@@ -97,9 +102,14 @@ class Engine:
             return ()
         return self._watch.step(frame.pixels, frame.time_s, people.xyxy_px)
 
-    def _follows(self, time_s: float) -> bool:
-        """Whether a rule in force is about people who act on each other."""
-        return any(rule.kind == "possible_bullying" and rule.active(time_s) for rule in self._camera.rules)
+    def _crowd(self, frame: Frame, people: Detections, view: View) -> CrowdReading | None:
+        if self._crowds is None or not view.usable or not self._follows(frame.time_s, "crowding"):
+            return None
+        return self._crowds.step(frame.pixels, frame.time_s, people.xyxy_px, self._camera)
+
+    def _follows(self, time_s: float, kind: str = "possible_bullying") -> bool:
+        """Whether a rule in force is of that kind."""
+        return any(rule.kind == kind and rule.active(time_s) for rule in self._camera.rules)
 
     def _add(self, rule: RuleSpec) -> None:
         if rule.kind not in BEHAVIOURS:
@@ -125,15 +135,17 @@ class Engine:
 
     def judge(self, frame: Frame, tracked: Tracked) -> Step:
         """The second half of `step`: what the rules make of the picture and its tracks, which `track` gave."""
-        seen = tracked.seen
+        people = tracked.seen.where(tracked.seen.class_id == coco.PERSON)
+        view = self._judge.judge(frame.grey, frame.time_s)
         moment = Moment(
             frame.camera_id,
             frame.time_s,
             frame.width_px,
             frame.height_px,
             tracked.detections,
-            view=self._judge.judge(frame.grey, frame.time_s),
-            regions=self._regions(frame, seen.where(seen.class_id == coco.PERSON)),
+            view=view,
+            regions=self._regions(frame, people),
+            crowd=self._crowd(frame, people, view),
             looks={key: PlacedLooks(box, Looks.measure(frame.pixels, box)) for key, box in self._places().items()},
         )
         return self._consider(moment, tracked, {key: placed.looks for key, placed in moment.looks.items()})
@@ -156,7 +168,7 @@ class Engine:
         if self._time_s is not None and time_s <= self._time_s:
             raise ValueError(f"camera {camera_id}: time_s must grow: {time_s} after {self._time_s}")
         seen = detections.where(self._not_masked(detections, width_px, height_px))
-        seen = seen.where(_once(seen))
+        seen = seen.where(once(seen))
         return Tracked(detections, seen, self._tracker.update(seen, time_s))
 
     def _consider(self, moment: Moment, tracked: Tracked, looks: dict[str, Looks]) -> Step:
@@ -173,6 +185,7 @@ class Engine:
             ground=self._camera.ground,
             view=moment.view,
             regions=moment.regions,
+            crowd=moment.crowd,
             looks=looks,
         )
         self._time_s, self._view = moment.time_s, moment.view.state
@@ -319,18 +332,3 @@ def _join(into: Outcome, more: Outcome) -> None:
     into.incidents += more.incidents
     into.pictures += more.pictures
     into.changed = into.changed or more.changed
-
-
-def _once(detections: Detections) -> BoolArray:
-    """Which detections to keep so that a vehicle found as car and as truck counts once: the surer one."""
-    keep = np.ones(len(detections), bool)
-    ids = detections.class_id
-    vehicles: Int64Array = np.flatnonzero((ids == coco.CAR) | (ids == coco.BUS) | (ids == coco.TRUCK))
-    if len(vehicles) < 2:
-        return keep
-    order = vehicles[np.argsort(-detections.confidence[vehicles], kind="stable")]
-    overlap = iou(detections.xyxy_px[order], detections.xyxy_px[order])
-    for second in range(1, len(order)):
-        if np.any(keep[order[:second]] & (overlap[second, :second] > _TWICE_IOU)):
-            keep[order[second]] = False
-    return keep

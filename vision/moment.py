@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from vision.aggression import ScoredRegion
+from vision.crowd import CrowdReading
 from vision.detection import Detections
 from vision.geometry import Box, iou
 from vision.looks import Looks
@@ -41,6 +42,7 @@ class Moment:
     view: View
     regions: tuple[ScoredRegion, ...] = ()
     looks: Mapping[str, PlacedLooks] = field(default_factory=dict)
+    crowd: CrowdReading | None = None
 
 
 class Recollection:

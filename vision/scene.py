@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from vision.aggression import ScoredRegion
+from vision.crowd import CrowdReading
 from vision.detection import Detections, Int64Array
 from vision.geometry import FloatArray
 from vision.ground import Ground
@@ -25,7 +26,8 @@ class Scene:
     vehicles that the detector named twice merged; `detection_track_id` (N,) says which track took each, -1 for none.
     `tracks` are confirmed, tentative and lost ones. `looks` holds a small descriptor for each place that a behaviour
     asked for in its `places()`, under the same key. `regions` are the places where people may be acting on each other,
-    with their scores. `view` says whether the picture can be believed.
+    with their scores. `crowd` is what was read of people who hide each other, on the pictures on which that was done. `view`
+    says whether the picture can be believed.
     """
 
     camera_id: str
@@ -41,6 +43,7 @@ class Scene:
     view: View
     looks: Mapping[str, Looks] = field(default_factory=dict)
     regions: tuple[ScoredRegion, ...] = ()
+    crowd: CrowdReading | None = None
 
     def boxes_norm(self) -> FloatArray:
         """(N, 4) boxes of `detections`, 0..1."""

@@ -28,6 +28,7 @@ from pipelines.clock import SystemClock
 from pipelines.config import LoadedConfig, load
 from pipelines.config.plain import to_yaml
 from pipelines.config.schema import Config
+from pipelines.crowding.loading import load_crowds
 from pipelines.detector import load_detector
 from pipelines.errors import GatewatchError
 from pipelines.events.embedded import EmbeddedValkey
@@ -114,6 +115,7 @@ class _Bench:
                 open_reader,
                 self._log,
                 scorer=load_scorer(self._rules_of(loaded), self._log.warning),
+                crowds=load_crowds(self._rules_of(loaded), self._log.warning),
                 stage=self._metrics.stage,
             )
             detector = load_detector(self._config)

@@ -45,6 +45,7 @@ def run(args: argparse.Namespace) -> int:
     from pipelines.aggression import load_scorer
     from pipelines.analysis_of_file import FileAnalysis
     from pipelines.clock import SystemClock
+    from pipelines.crowding.loading import load_crowds
     from pipelines.detector import load_detector
 
     loaded = load_config(args)
@@ -60,7 +61,8 @@ def run(args: argparse.Namespace) -> int:
         start_s=_start(args.start),
         now_s=SystemClock().now_s(),
         detector=load_detector(loaded.config),
-        scorer=load_scorer(loaded.config, lambda why: print(f"gatewatch: {why}", file=sys.stderr)),  # noqa: T201
+        scorer=load_scorer(loaded.config, _warn),
+        crowds=load_crowds(loaded.config, _warn),
         annotate=args.annotate,
         pictures=args.pictures,
     )
@@ -71,6 +73,10 @@ def run(args: argparse.Namespace) -> int:
             output.write(json.dumps(as_json(incident, analysis.start_s), ensure_ascii=False) + "\n")
             output.flush()
     return 0
+
+
+def _warn(why: str) -> None:
+    sys.stderr.write(f"gatewatch: {why}\n")
 
 
 def as_json(incident: Incident, start_s: float) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""`gatewatch evaluate tracking | crowding | parking | bullying`: how good it is, against a truth."""
+"""`gatewatch evaluate tracking | crowding | crowds | parking | bullying`: how good it is, against a truth."""
 
 from __future__ import annotations
 
@@ -37,6 +37,21 @@ def add(commands: Any) -> None:
     staged.add_argument("--json", action="store_true", help="one JSON object on standard output")
     staged.add_argument("-c", "--config", type=Path, metavar="CONFIG", help="for its `detector:` section")
     staged.set_defaults(run=run_staged)
+    text = "dense crowds, staged of people whom nothing was learnt from: error and bias of the count by density"
+    crowds = subjects.add_parser("crowds", help=text, description=text)
+    crowds.add_argument(
+        "--grounds", type=Path, metavar="DIR", help="pictures of empty places, to stage crowds on besides"
+    )
+    crowds.add_argument(
+        "--data",
+        type=Path,
+        metavar="DIR",
+        help="folder with manifest.csv: real footage of sources not learnt from besides",
+    )
+    crowds.add_argument("--each", type=int, default=12, metavar="N", help="crowds of each density (default: 12)")
+    crowds.add_argument("--json", action="store_true", help="one JSON object on standard output")
+    crowds.add_argument("-c", "--config", type=Path, metavar="CONFIG", help="for its `detector:` section")
+    crowds.set_defaults(run=_crowds)
     text = (
         "ordinary footage, on which whatever is raised is false: distinct hours and the 95 % bound per camera and day"
     )
@@ -81,10 +96,44 @@ def _bullying(args: argparse.Namespace) -> int:
     return 0
 
 
+def _crowds(args: argparse.Namespace) -> int:
+    """Count staged crowds."""
+    from pipelines.bullying.clips import read_manifest
+    from pipelines.config import load
+    from pipelines.crowding.footage import kept_groups, shots
+    from pipelines.crowding.judging import judge, on_footage, table
+    from pipelines.crowding.loading import any_crowds, watchful_detector
+    from pipelines.crowding.staging import empty_grounds
+    from pipelines.detector import load_detector
+    from pipelines.errors import BadInput
+    from pipelines.samples.library import staged_company
+
+    if args.each < 1:
+        raise BadInput(f"--each {args.each}: at least 1")
+    config = load(_config_path(args)).config
+    detector, crowds = load_detector(config), any_crowds(config, _say)
+    if crowds is None:
+        return 1
+    company = staged_company(_say)
+    grounds = {"vtest.avi": [company.plate]}
+    if args.grounds is not None:
+        grounds[args.grounds.name] = empty_grounds(args.grounds)
+    rows = list(judge(company, grounds, detector, crowds, each=args.each))
+    result: dict[str, Any] = {"detector": detector.name}
+    result |= {f"by_{by}": table(rows, by) for by in ("density", "height_m", "tall_px")}
+    if args.data is not None:
+        clips = read_manifest(args.data)
+        kept = [clip for clip in clips if clip.group in kept_groups(clips)]
+        result["footage"] = on_footage(shots(kept, watchful_detector(config.data)), crowds)
+    sys.stdout.write(json.dumps(result, ensure_ascii=False) + "\n" if args.json else _for_people(result))
+    return 0
+
+
 def run(args: argparse.Namespace) -> int:
     """Measure one subject and print it."""
     from pipelines import evaluating
     from pipelines.config import load
+    from pipelines.crowding.loading import any_crowds
     from pipelines.detector import load_detector
     from pipelines.errors import BadInput
     from pipelines.evaluating_ordinary import ordinary
@@ -96,7 +145,7 @@ def run(args: argparse.Namespace) -> int:
         still = config.detector.model_copy(update={"input": _STILL_INPUT, "confidence": evaluating.STILL_CONFIDENCE})
         result = evaluating.parking(args.data, load_detector(config.model_copy(update={"detector": still})))
     elif args.subject == "ordinary":
-        result = ordinary(args.data, load_detector(config))
+        result = ordinary(args.data, load_detector(config), any_crowds(config, _say))
     else:
         measure = evaluating.crowding if args.subject == "crowding" else evaluating.tracking
         result = measure(args.data, args.video, load_detector(config))
@@ -111,6 +160,7 @@ def _say(text: str) -> None:
 def run_staged(args: argparse.Namespace) -> int:
     """Play the suite; 1 when a scene is not right that is not known to be unsolved."""
     from pipelines.config import load
+    from pipelines.crowding.loading import any_crowds
     from pipelines.detector import load_detector
     from pipelines.errors import BadInput
     from pipelines.evaluating_staged import suite
@@ -124,9 +174,10 @@ def run_staged(args: argparse.Namespace) -> int:
             known = ", ".join(scene.name for scene in scenes)
             raise BadInput(f"--scenes: no scene {unknown[0]!r}; there are {known}")
         scenes = [scene for scene in scenes if scene.name in wanted]
-    detector = load_detector(load(_config_path(args)).config)
+    config = load(_config_path(args)).config
+    detector = load_detector(config)
     rows = []
-    for row in suite(scenes, detector):
+    for row in suite(scenes, detector, any_crowds(config, _say)):
         rows.append(row)
         if not args.json:
             sys.stdout.write(_line(row, header=len(rows) == 1))

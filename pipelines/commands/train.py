@@ -1,4 +1,4 @@
-"""`gatewatch train bullying`: a head for the aggression score from labelled clips, cross-validated by source."""
+"""`gatewatch train bullying | crowding`: what Gatewatch ships of its own, made anew."""
 
 from __future__ import annotations
 
@@ -39,6 +39,56 @@ def add(commands: Any) -> None:
     parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
     add_config(parser)
     parser.set_defaults(run=run)
+    text = "the head that counts dense crowds, from staged crowds of the people in vtest.avi and from real footage"
+    crowds = subjects.add_parser("crowding", help=text, description=text)
+    crowds.add_argument(
+        "--data",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="folder with manifest.csv (path, label, group) of real clips",
+    )
+    crowds.add_argument(
+        "--grounds", type=Path, metavar="DIR", help="pictures of empty places, to stage crowds on besides"
+    )
+    crowds.add_argument("--pictures", type=int, default=1200, metavar="N", help="staged crowds (default: 1200)")
+    crowds.add_argument("--out", type=Path, required=True, metavar="FILE.npz", help="write the head there")
+    add_config(crowds)
+    crowds.set_defaults(run=_crowding)
+
+
+def _crowding(args: argparse.Namespace) -> int:
+    """Train and write the head. Raises BadInput for unusable data."""
+    try:
+        import sklearn  # noqa: F401
+    except ModuleNotFoundError as error:
+        raise BadInput("training needs scikit-learn: pip install 'gatewatch[train]'") from error
+    from pipelines.bullying.clips import read_manifest
+    from pipelines.crowding.footage import kept_groups, shots
+    from pipelines.crowding.learning import fit, gather
+    from pipelines.crowding.loading import load_reader, watchful_detector
+    from pipelines.crowding.staging import empty_grounds
+    from pipelines.samples.library import staged_company
+
+    if args.pictures < 1:
+        raise BadInput(f"--pictures {args.pictures}: at least 1")
+    data = load_config(args).config.data
+    clips = read_manifest(args.data)
+    learnt_from = [clip for clip in clips if clip.group not in kept_groups(clips)]
+    reader, company = load_reader(data), staged_company(_say)
+    grounds = [company.plate, *([] if args.grounds is None else empty_grounds(args.grounds))]
+    with progress_bar(len(learnt_from), "clips") as bar:
+        seen = list(shots(learnt_from, watchful_detector(data), say=bar))
+    with progress_bar(args.pictures + len(seen), "pictures") as bar:
+        head = fit(gather(company, grounds, seen, reader, pictures=args.pictures, say=bar))
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    head.save(args.out)
+    _say(f"{args.out}: {args.out.stat().st_size} bytes; measure it with `gatewatch evaluate crowds`")
+    return 0
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(text + "\n")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pipelines.workers.clockboard import ClockBoard
     from pipelines.workers.surroundings import ReaderFactory
     from vision.aggression import RegionScorer
+    from vision.crowd_watch import CrowdReader
     from vision.incident import Incident
 
 #: A camera whose newest analysed frame is older than this is not being watched.
@@ -89,6 +90,7 @@ def run(args: argparse.Namespace) -> int:
             _reader_factory(metrics, clock, log),
             log,
             scorer=_scorer(config, log),
+            crowds=_crowds(config, log),
             live=live,
             stage=metrics.stage,
             clock_of=board,
@@ -190,6 +192,12 @@ def _scorer(config: Config, log: logging.Logger) -> RegionScorer | None:
     from pipelines.aggression import load_scorer
 
     return load_scorer(config, log.warning)
+
+
+def _crowds(config: Config, log: logging.Logger) -> CrowdReader | None:
+    from pipelines.crowding.loading import load_crowds
+
+    return load_crowds(config, log.warning)
 
 
 def _reader_factory(metrics: Metrics, clock: Clock, log: logging.Logger) -> ReaderFactory:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pipelines import paths
 from pipelines.aggression import DESCRIBER
 from pipelines.config.schema import Config
+from pipelines.crowding.loading import NETWORK
 from pipelines.doctor import machine, programs, site
 from pipelines.doctor.findings import Finding
 
@@ -24,6 +25,8 @@ def examine(config: Config) -> Iterator[Finding]:
     yield programs.check_model(model.model, model.backend, paths.model_dirs(config.data))
     if any(rule.kind == "possible_bullying" for camera in config.cameras.values() for rule in camera.rules):
         yield programs.check_model(DESCRIBER, "possible_bullying", paths.model_dirs(config.data))
+    if any(rule.kind == "crowding" for camera in config.cameras.values() for rule in camera.rules):
+        yield programs.check_model(NETWORK, "counting dense crowds", paths.model_dirs(config.data))
     yield from programs.check_samples(paths.samples_dir())
     yield from site.check_data(config.data)
     yield site.check_disk(config.data, config.recording.reserve_free, records=bool(config.cameras))

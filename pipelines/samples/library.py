@@ -18,6 +18,8 @@ from pipelines.samples.catalogue import SampleFile
 from pipelines.samples.encode import PROFILES, encode
 from pipelines.samples.pull import Say, pull
 from pipelines.samples.staged import gate
+from pipelines.samples.staged.cast import Company
+from pipelines.samples.staged.crowds import crowd_scenes
 from pipelines.samples.staged.making import company_of, make_gate, recipe
 from pipelines.samples.staged.scene import Scene
 from pipelines.samples.staged.scenes import scenes
@@ -79,9 +81,15 @@ def staged_dir(say: Say, given: Path | None = None) -> Path:
     return make_gate(place, file.sha256, cache)
 
 
+def staged_company(say: Say) -> Company:
+    """The empty road and everybody who can play on it; pulls the footage when it is not there."""
+    return company_of(footage(say)[0])
+
+
 def staged_scenes(say: Say) -> list[Scene]:
-    """The suite of staged scenes (`pipelines.samples.staged.scenes`); pulls the footage when it is not there."""
-    return scenes(company_of(footage(say)[0]))
+    """The suite of staged scenes (`pipelines.samples.staged`); pulls the footage when it is not there."""
+    company = staged_company(say)
+    return [*scenes(company), *crowd_scenes(company)]
 
 
 def original(clip: Clip, say: Say, given: Path | None = None) -> Path:

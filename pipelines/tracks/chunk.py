@@ -9,6 +9,7 @@ columns which a kind does not use cost nothing:
             change since the last one of this key (mod 256); without cells the place is watched no longer
     region  `detail`: where people are close together, as JSON; `key` is its number
     score   `key` of the region, `time`, `value`: one window's score
+    crowd   `detail`: what was read of people who hide each other, as JSON (see `pipelines.tracks.crowds`)
 
 `frame` counts from 0 in the chunk. Boxes are sorted by track, so that a delta encoding sees each thing move. The schema's
 metadata (`gatewatch`) holds the state of the engine before the first frame, and the rules that were in force.
@@ -30,6 +31,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.errors import GatewatchError
+from pipelines.tracks.crowds import to_text
 from pipelines.tracks.rounding import to_steps
 from vision.geometry import Box
 from vision.looks import GREY, Looks
@@ -148,7 +150,7 @@ def encode(chunk: Chunk) -> bytes:
         write_statistics=False,
         write_page_checksum=True,
     ) as writer:
-        for columns in (_frames(chunk), _boxes(chunk), _looks(chunk), *_regions(chunk)):
+        for columns in (_frames(chunk), _boxes(chunk), _looks(chunk), *_regions(chunk), _crowds(chunk)):
             if len(columns["frame"]):
                 writer.write_table(_table(columns, schema))
     return sink.getvalue()
@@ -249,6 +251,15 @@ def _regions(chunk: Chunk) -> tuple[dict[str, Any], dict[str, Any]]:
             "value": [row[3] for row in scores],
         },
     )
+
+
+def _crowds(chunk: Chunk) -> dict[str, Any]:
+    rows = [(frame, kept.moment.crowd) for frame, kept in enumerate(chunk.frames) if kept.moment.crowd is not None]
+    return {
+        "kind": ["crowd"] * len(rows),
+        "frame": [frame for frame, _ in rows],
+        "detail": [to_text(crowd) for _, crowd in rows],
+    }
 
 
 def read_table(path: Path) -> tuple[pa.Table, dict[str, Any]]:

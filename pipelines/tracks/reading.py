@@ -12,6 +12,7 @@ from typing import Any, Final
 import numpy as np
 
 from pipelines.tracks.chunk import DamagedChunk, Origin, read_table, to_s
+from pipelines.tracks.crowds import from_text
 from pipelines.tracks.rounding import from_steps
 from vision.aggression import ScoredRegion
 from vision.interaction import Region
@@ -34,7 +35,9 @@ class ChunkReader:
         try:
             self.origin = Origin(meta["camera"], meta["config_version"], meta["state"], meta["rules"])
             kinds = np.array(table.column("kind").to_pylist(), dtype=object)
-            self._rows = {kind: table.filter(kinds == kind) for kind in ("frame", "box", "look", "region", "score")}
+            self._rows = {
+                kind: table.filter(kinds == kind) for kind in ("frame", "box", "look", "region", "score", "crowd")
+            }
             self._times = [to_s(int(t)) for t in self._rows["frame"].column("time").cast("int64").to_pylist()]
             self._moments = list(self._read())
         except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
@@ -65,6 +68,7 @@ class ChunkReader:
         order = np.lexsort((confidence, *edges.T[::-1], class_id, boxes["frame"]))
         borders = np.searchsorted(boxes["frame"][order], np.arange(len(frames) + 1))
         looks, regions = self._looks(), self._regions()
+        crowds = {row["frame"]: from_text(row["detail"]) for row in self._rows["crowd"].to_pylist()}
         seen: dict[str, PlacedLooks] = {}
         for index, frame in enumerate(frames):
             rows = order[borders[index] : borders[index + 1]]
@@ -82,6 +86,7 @@ class ChunkReader:
                 View(ViewState(frame["view"]), float(frame["luminance"]), float(frame["contrast"])),
                 tuple(regions.get(index, ())),
                 dict(seen),
+                crowds.get(index),
             )
 
     def _looks(self) -> dict[int, list[tuple[str, PlacedLooks | None]]]:

@@ -35,7 +35,7 @@ class CameraAnalysis:
         self._around = around
         self._book = CaseBook(camera_id, loaded, around)
         self._camera = loaded.config.cameras.get(camera_id) or Camera(main=Stream(url=""))
-        self._engine = Engine(self._spec(), around.scorer)
+        self._engine = Engine(self._spec(), around.scorer, around.crowds)
         self._reader: Reader | None = None
         self._opened_s = 0.0
         self._stop_reader = StopEvent()
@@ -63,9 +63,8 @@ class CameraAnalysis:
             return
         # First under the rules that were in force then, so that the cases of rules that are gone are closed, not lost.
         camera = Camera.model_validate(saved["camera"])
-        self._engine = Engine(
-            camera_spec(Config(cameras={self.camera_id: camera}), self.camera_id), self._around.scorer
-        )
+        spec = camera_spec(Config(cameras={self.camera_id: camera}), self.camera_id)
+        self._engine = Engine(spec, self._around.scorer, self._around.crowds)
         self._engine.restore(saved["engine"])
         self._book.take(self._engine.reconfigure(self._spec(), self._book.last_s), None, self._engine)
 

@@ -15,6 +15,7 @@ from pipelines.tracks.chunk import Chunk
 from pipelines.workers.live import LiveView
 from pipelines.workers.pictures import PictureStore
 from vision.aggression import RegionScorer
+from vision.crowd_watch import CrowdReader
 from vision.frame import Frame
 
 
@@ -61,6 +62,7 @@ class Surroundings:
     open_reader: ReaderFactory
     log: logging.Logger
     scorer: RegionScorer | None = None
+    crowds: CrowdReader | None = None
     live: LiveView | None = None
     stage: Callable[[str], AbstractContextManager[None]] = _unmeasured
     """Measures the block that it is given a name for: `Metrics.stage` in production."""

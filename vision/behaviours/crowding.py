@@ -6,18 +6,16 @@ metre walking slows, near 3.5 bodies touch, from 5 on a crowd is dangerous.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Mapping
 from typing import Any, Final
 
-import numpy as np
-
 from vision.behaviours.behaviour import Outcome
+from vision.behaviours.crowding_count import Count, CrowdCount
 from vision.behaviours.crowding_limits import LEVELS, Parameters
-from vision.behaviours.people import count_error, counted_people, hide_each_other, local_density
+from vision.behaviours.crowding_words import in_chinese, in_english
 from vision.camera import RuleSpec
 from vision.episodes import Episode, Hysteresis, incident_id
-from vision.geometry import Box, bottom_centres, points_in_polygon
+from vision.geometry import Box
 from vision.incident import Phase, PictureRequest, Quantity
 from vision.observation import Observation
 from vision.scene import Scene
@@ -25,9 +23,6 @@ from vision.status import RuleStatus
 
 __all__ = ["LEVELS", "Crowding", "Parameters"]
 
-_SMOOTH_S: Final = 0.6
-_GROWTH_S: Final = 60.0
-_GROWTH_LEAST_S: Final = 10.0
 _LONGEST_STEP_S: Final = 3.0  # a longer silence between scenes is a gap: nothing was observed
 
 
@@ -39,7 +34,7 @@ class Crowding:
         self._rule = rule
         self._hysteresis = Hysteresis(self._parameters.thresholds)
         self._episode: Episode | None = None
-        self._history: deque[tuple[float, int, float]] = deque()
+        self._count = CrowdCount()
         self._peak_people = 0
         self._peak_density = 0.0
         self._number = 0
@@ -102,58 +97,29 @@ class Crowding:
 
     def _observe(self, scene: Scene) -> Observation:
         p = self._parameters
-        people = counted_people(scene)
-        size = np.array([scene.width_px, scene.height_px, scene.width_px, scene.height_px], np.float64)
-        boxes = np.array([t.xyxy_px for t in people], np.float64).reshape(-1, 4) / size
-        points = bottom_centres(boxes)
-        # Feet below the lower edge of the picture stand at the edge as far as can be seen.
-        inside = points_in_polygon(np.clip(points, 0, 1 - 1e-9), scene.zones[self._rule.zone_id].polygon_norm)
-        count = int(np.count_nonzero(inside))
-        density = 0.0
-        if scene.ground is not None and count:
-            density = float(local_density(scene.ground.to_metres(np.clip(points[inside], 0, 1))).max())
-        self._history.append((scene.time_s, count, density))
-        while self._history[0][0] < scene.time_s - _GROWTH_S:
-            self._history.popleft()
-        steady_count, steady_density = self._steady(scene.time_s)
+        count = self._count.step(scene, scene.zones[self._rule.zone_id].polygon_norm)
         limit = p.limit(scene.time_s)
-        ratios = [steady_count / limit] if limit is not None else []
+        ratios = [count.people / limit] if limit is not None else []
         if p.density_per_m2 is not None and scene.ground is not None:
-            ratios.append(steady_density / p.density_per_m2)
+            ratios.append(count.density / p.density_per_m2)
         ratio = max(ratios, default=0.0)
-        box = boxes[inside]
+        box = count.boxes
         return Observation(
             zone_id=self._rule.zone_id,
             time_s=scene.time_s,
             score=min(1.0, 0.5 * ratio),
-            severity=self._severity(steady_count, steady_density),
-            track_ids=tuple(t.track_id for t, is_in in zip(people, inside, strict=True) if is_in),
+            severity=self._severity(count.people, count.density),
+            track_ids=tuple(t.track_id for t in count.tracks),
             box_norm=None
-            if count == 0
+            if not len(box)
             else (
                 max(0.0, float(box[:, 0].min())),
                 max(0.0, float(box[:, 1].min())),
                 min(1.0, float(box[:, 2].max())),
                 min(1.0, float(box[:, 3].max())),
             ),
-            evidence=self._evidence(scene, steady_count, steady_density, close=hide_each_other(boxes[inside])),
+            evidence=self._evidence(scene, count),
         )
-
-    def _steady(self, time_s: float) -> tuple[int, float]:
-        """Medians of three pictures at 5 a second: one picture's error moves nothing."""
-        recent = [(count, density) for at_s, count, density in self._history if at_s > time_s - _SMOOTH_S]
-        counts = sorted(count for count, _ in recent)
-        densities = sorted(density for _, density in recent)
-        return counts[len(counts) // 2], densities[len(densities) // 2]
-
-    def _growth_per_min(self) -> float | None:
-        """Slope of the count over the last minute by least squares; None while less than ten seconds are known."""
-        times = np.array([at_s for at_s, _, _ in self._history])
-        if len(times) < 3 or times[-1] - times[0] < _GROWTH_LEAST_S:
-            return None
-        times = times - times.mean()
-        counts = np.array([count for _, count, _ in self._history], np.float64)
-        return float(times @ (counts - counts.mean()) / (times @ times) * 60)
 
     def _severity(self, count: int, density: float) -> int:
         p = self._parameters
@@ -164,32 +130,30 @@ class Crowding:
             levels.append(2)
         return min(levels, default=3)
 
-    def _evidence(self, scene: Scene, count: int, density: float, *, close: bool) -> dict[str, Quantity]:
+    def _evidence(self, scene: Scene, count: Count) -> dict[str, Quantity]:
         p = self._parameters
         limit = p.limit(scene.time_s)
-        evidence = {"people": Quantity(count, "people"), "people_error": Quantity(count_error(count, close), "people")}
-        if close:
+        evidence = {"people": Quantity(count.people, "people"), "people_error": Quantity(count.error, "people")}
+        if count.read:
+            evidence["people_seen"] = Quantity(count.seen, "people")
+            evidence["count"] = Quantity("estimated", "")
+        elif count.close:
             evidence["count"] = Quantity("at_least", "")
         if limit is not None:
             evidence["people_limit"] = Quantity(limit, "people")
         if p.unexpected(scene.time_s):
             evidence["crowd"] = Quantity("unexpected", "")
         if scene.ground is not None:
-            evidence["density"] = Quantity(round(density, 2), "people/m2")
+            evidence["density"] = Quantity(round(count.density, 2), "people/m2")
             evidence["ground_error"] = Quantity(round(scene.ground.error_m, 2), "m")
         if p.density_per_m2 is not None:
             evidence["density_limit"] = Quantity(p.density_per_m2, "people/m2")
+        if count.read:
+            evidence |= {
+                "in_words_en": Quantity(in_english(evidence), ""),
+                "in_words_zh": Quantity(in_chinese(evidence), ""),
+            }
         return evidence
-
-    def _outlook(self, limit: int | None, count: int) -> dict[str, Quantity]:
-        """How fast it fills, and when it is full if it goes on like that."""
-        growth = self._growth_per_min()
-        if growth is None:
-            return {}
-        outlook = {"growth": Quantity(round(growth, 1), "people/min")}
-        if limit is not None and growth > 0 and count <= limit:
-            outlook["until_limit"] = Quantity(round((limit + 1 - count) / growth * 60, 1), "s")
-        return outlook
 
     # --- telling -----------------------------------------------------------------------------------------------------
 
@@ -250,7 +214,7 @@ class Crowding:
             peak["peak_density"] = Quantity(round(self._peak_density, 2), "people/m2")
         # A slope over a minute of counts is worked out only when somebody is told of it.
         known = seen.evidence.get("people")
-        outlook = {} if known is None else self._outlook(self._parameters.limit(seen.time_s), int(known.value))
+        outlook = {} if known is None else self._count.outlook(self._parameters.limit(seen.time_s), int(known.value))
         out.incidents.append(
             episode.tell(
                 phase,
@@ -285,12 +249,12 @@ class Crowding:
         if not rule.active(time_s):
             return (RuleStatus(rule.rule_id, rule.kind, rule.zone_id, "off"),)
         evidence: dict[str, Quantity] = {}
-        if any(at_s > time_s - _SMOOTH_S for at_s, _, _ in self._history):  # else nothing is known of this moment
-            count, density = self._steady(time_s)
+        if self._count.known(time_s):
+            count, density, _ = self._count.steady(time_s)
             evidence["people"] = Quantity(count, "people")
             if p.density_per_m2 is not None:
                 evidence["density"] = Quantity(round(density, 2), "people/m2")
-            evidence |= self._outlook(p.limit(time_s), count)
+            evidence |= self._count.outlook(p.limit(time_s), count)
         limit = p.limit(time_s)
         if limit is not None:
             evidence["people_limit"] = Quantity(limit, "people")
@@ -312,7 +276,7 @@ class Crowding:
         return {
             "hysteresis": self._hysteresis.snapshot(),
             "episode": None if self._episode is None else self._episode.snapshot(),
-            "history": [list(row) for row in self._history],
+            **self._count.snapshot(),
             "peak_people": self._peak_people,
             "peak_density": self._peak_density,
             "number": self._number,
@@ -324,7 +288,7 @@ class Crowding:
     def restore(self, state: dict[str, Any]) -> None:
         self._hysteresis = Hysteresis.from_snapshot(self._parameters.thresholds, state["hysteresis"])
         self._episode = None if state["episode"] is None else Episode.from_snapshot(state["episode"])
-        self._history = deque((float(t), int(n), float(d)) for t, n, d in state["history"])
+        self._count.restore(state)
         self._peak_people = state["peak_people"]
         self._peak_density = state["peak_density"]
         self._number = state["number"]

@@ -1,0 +1,157 @@
+"""How many people are in a zone and how close they stand, steadied over a moment, and how far that can be trusted."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from vision.behaviours.people import count_error, counted_people, hide_each_other, local_density, read_error
+from vision.crowd import HEAD_SHARE, CrowdReading
+from vision.geometry import FloatArray, bottom_centres, points_in_polygon
+from vision.ground import Ground
+from vision.incident import Quantity
+from vision.scene import Scene
+from vision.track import Track
+from vision.zone import Point
+
+SMOOTH_S: Final = 0.6
+_GROWTH_S: Final = 60.0
+_GROWTH_LEAST_S: Final = 10.0
+#: A crowd is read twice a second: the median of three readings, none older than this.
+_READINGS_S: Final = 1.8
+_READINGS: Final = 3
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Count:
+    """`people` is what counts: those `seen` as boxes, or more where a crowd was read (`read`). `close`: people hide each
+    other. `density` in people per square metre, 0 without ground points. `boxes` (N, 4) 0..1 and `tracks` are of those seen.
+    """
+
+    people: int
+    seen: int
+    error: float
+    density: float
+    read: bool
+    close: bool
+    boxes: FloatArray
+    tracks: tuple[Track, ...]
+
+
+class CrowdCount:
+    """Counts one zone."""
+
+    def __init__(self) -> None:
+        #: (time_s, people seen, density of those, people that counted)
+        self._history: deque[tuple[float, int, float, int]] = deque()
+        #: (time_s, people, density) of crowds that were read
+        self._readings: deque[tuple[float, float, float]] = deque(maxlen=_READINGS)
+
+    def step(self, scene: Scene, polygon: Sequence[Point]) -> Count:
+        """The count at this moment."""
+        people = counted_people(scene)
+        size = np.array([scene.width_px, scene.height_px, scene.width_px, scene.height_px], np.float64)
+        boxes = np.array([t.xyxy_px for t in people], np.float64).reshape(-1, 4) / size
+        # Feet below the lower edge of the picture stand at the edge as far as can be seen.
+        feet = np.clip(bottom_centres(boxes), 0, 1 - 1e-9)
+        inside = points_in_polygon(feet, polygon)
+        seen = int(np.count_nonzero(inside))
+        density = _densest(scene.ground, feet[inside], np.ones(seen))
+        if scene.crowd is not None:
+            self._readings.append((scene.time_s, *_read(scene.crowd, boxes, feet, inside, polygon, scene.ground)))
+        self._history.append((scene.time_s, seen, density, seen))
+        while self._history[0][0] < scene.time_s - _GROWTH_S:
+            self._history.popleft()
+        steady, steady_density, read = self.steady(scene.time_s)
+        self._history[-1] = (scene.time_s, seen, density, steady)
+        close = hide_each_other(boxes[inside])
+        steady_seen = self._seen(scene.time_s)[0]
+        return Count(
+            people=steady,
+            seen=steady_seen,
+            error=read_error(steady, steady_density) if read else count_error(steady, close),
+            density=steady_density,
+            read=read,
+            close=close,
+            boxes=boxes[inside],
+            tracks=tuple(t for t, is_in in zip(people, inside, strict=True) if is_in),
+        )
+
+    def known(self, time_s: float) -> bool:
+        """Whether anything is known of this moment."""
+        return any(row[0] > time_s - SMOOTH_S for row in self._history)
+
+    def steady(self, time_s: float) -> tuple[int, float, bool]:
+        """People, their density, and whether that was read from the crowd rather than seen as boxes."""
+        seen, density = self._seen(time_s)
+        recent = [row for row in self._readings if row[0] > time_s - _READINGS_S]
+        if not recent:
+            return seen, density, False
+        people, packed = (float(np.median([row[i] for row in recent])) for i in (1, 2))
+        # Boxes are a lower bound: nobody is seen who is not there (but for one in twelve).
+        return max(seen, round(people)), max(density, packed), round(people) > seen
+
+    def _seen(self, time_s: float) -> tuple[int, float]:
+        """Medians of three pictures at 5 a second: one picture's error moves nothing."""
+        recent = [row for row in self._history if row[0] > time_s - SMOOTH_S]
+        counts, densities = sorted(row[1] for row in recent), sorted(row[2] for row in recent)
+        return counts[len(counts) // 2], densities[len(densities) // 2]
+
+    def outlook(self, limit: int | None, people: int) -> dict[str, Quantity]:
+        """How fast it fills, and when it is full if it goes on like that."""
+        growth = self._growth_per_min()
+        if growth is None:
+            return {}
+        outlook = {"growth": Quantity(round(growth, 1), "people/min")}
+        if limit is not None and growth > 0 and people <= limit:
+            outlook["until_limit"] = Quantity(round((limit + 1 - people) / growth * 60, 1), "s")
+        return outlook
+
+    def _growth_per_min(self) -> float | None:
+        """Slope of the count over the last minute by least squares; None while less than ten seconds are known."""
+        times = np.array([row[0] for row in self._history])
+        if len(times) < 3 or times[-1] - times[0] < _GROWTH_LEAST_S:
+            return None
+        times = times - times.mean()
+        counts = np.array([row[3] for row in self._history], np.float64)
+        return float(times @ (counts - counts.mean()) / (times @ times) * 60)
+
+    def snapshot(self) -> dict[str, Any]:
+        return {"history": [list(row) for row in self._history], "readings": [list(row) for row in self._readings]}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """From a snapshot; one of a release that read no crowds knows only what was seen."""
+        rows = state["history"]
+        self._history = deque((float(r[0]), int(r[1]), float(r[2]), int(r[3] if len(r) > 3 else r[1])) for r in rows)
+        self._readings = deque(
+            ((float(t), float(n), float(d)) for t, n, d in state.get("readings", [])), maxlen=_READINGS
+        )
+
+
+def _densest(ground: Ground | None, feet: FloatArray, people: FloatArray) -> float:
+    if ground is None or not len(feet):
+        return 0.0
+    return float(local_density(ground.to_metres(np.clip(feet, 0, 1)), people).max())
+
+
+def _read(
+    crowd: CrowdReading,
+    boxes: FloatArray,
+    feet: FloatArray,
+    inside: Any,
+    polygon: Sequence[Point],
+    ground: Ground | None,
+) -> tuple[float, float]:
+    """People in the zone and their density: as read, and as seen where the reading did not look."""
+    heads = np.stack([(boxes[:, 0] + boxes[:, 2]) / 2, boxes[:, 1] + HEAD_SHARE * (boxes[:, 3] - boxes[:, 1])], axis=1)
+    x1, y1, x2, y2 = crowd.region
+    looked_at = (heads[:, 0] >= x1) & (heads[:, 0] < x2) & (heads[:, 1] >= y1) & (heads[:, 1] < y2)
+    beside = feet[inside & ~looked_at]
+    mine = points_in_polygon(np.clip(crowd.places, 0, 1 - 1e-9), polygon)
+    places = np.concatenate([crowd.places[mine], beside])
+    people = np.concatenate([crowd.people[mine], np.ones(len(beside))])
+    return float(people.sum()), _densest(ground, places, people)
