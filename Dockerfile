@@ -17,6 +17,7 @@ COPY models ./models
 COPY sample_streams ./sample_streams
 RUN gatewatch samples pull
 RUN gatewatch models build yolov8n-int8
+RUN gatewatch models build yolov8n-fp32
 RUN gatewatch models build efficientnet-lite0-features
 
 FROM base

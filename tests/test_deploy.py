@@ -17,6 +17,8 @@ from pipelines.aggression import DESCRIBER, HEAD
 from pipelines.cli import build_parser
 from pipelines.config.loader import load_text
 from pipelines.config.schema import Config
+from pipelines.crowding.loading import HEAD as CROWD_HEAD
+from pipelines.crowding.loading import NETWORK
 from pipelines.metrics import Metrics
 from pipelines.paths import default_data_dir, model_dirs, samples_dir
 from pipelines.samples import library
@@ -101,7 +103,7 @@ def test_the_packages_of_the_distribution_are_all_copied() -> None:
 
 def test_every_command_of_the_image_exists() -> None:
     commands = [shlex.split(line)[1:] for line in steps("RUN") if line.startswith("gatewatch ")]
-    assert [command[0] for command in commands] == ["samples", "models", "models"]
+    assert [command[0] for command in commands] == ["samples", "models", "models", "models"]
     assert json.loads(steps("ENTRYPOINT", LAST)[0]) == ["gatewatch"]
     commands.append(json.loads(steps("CMD", LAST)[0]))
     assert [command for command in commands if not accepted(command)] == []
@@ -111,14 +113,15 @@ def test_the_model_is_where_the_code_looks_and_the_footage_and_tools_stay_behind
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("GATEWATCH_HOME", environment()["GATEWATCH_HOME"])
-    needed = [Config().detector.model, DESCRIBER]
+    needed = [Config().detector.model, NETWORK, DESCRIBER]
     models = [str(model_dirs(Path("/var/lib/gatewatch"))[-1] / name) for name in needed]
     copied = [line.split()[1:] for line in steps("COPY", LAST) if line.startswith("--from")]
     assert copied == [[model, model] for model in models]
     built = [line.split()[-1] for line in steps("RUN") if line.startswith("gatewatch models build")]
     assert built == needed
-    assert f"models/{HEAD.parent} ./models/{HEAD.parent}" in steps("COPY", LAST)
-    assert (ROOT / "models" / HEAD).is_file()
+    for head in (HEAD, CROWD_HEAD):
+        assert f"models/{head.parent} ./models/{head.parent}" in steps("COPY", LAST)
+        assert (ROOT / "models" / head).is_file()
     assert f"mkdir -p {samples_dir()}" in steps("RUN", LAST)[-1]
     assert default_data_dir() == Path(environment()["GATEWATCH_HOME"])
 
