@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vision.brightness import brightness, halved, shrunk
+from vision.brightness import brightness, halved, shrunk, thumbnail
 from vision.frame import Frame
 
 
@@ -38,7 +38,19 @@ def test_a_plane_is_halved_while_it_stays_wide_enough() -> None:
     assert shrunk(np.zeros((3, 768), np.uint8), 80).shape == (3, 768)  # no lower than this
 
 
-def test_a_frame_works_its_brightness_out_once() -> None:
-    frame = Frame("gate", "run", 0.0, picture(6, 8))
-    assert frame.grey is frame.grey
-    assert np.array_equal(frame.grey, brightness(frame.pixels))
+def test_a_thumbnail_has_the_mean_of_each_block() -> None:
+    smooth = np.linspace(0, 255, 768)[None, :, None] * np.linspace(0.5, 1, 432)[:, None, None] * np.ones(3)
+    pixels = smooth.astype(np.uint8)
+    small = thumbnail(pixels)
+    assert small.shape == (54, 96)
+    expected = brightness(pixels).reshape(54, 8, 96, 8).mean(axis=(1, 3))
+    assert np.abs(small - expected).max() <= 2.0
+    assert np.array_equal(thumbnail(brightness(pixels)), small)
+    assert thumbnail(picture(1080, 1920)).shape == (54, 96)
+    assert thumbnail(picture(4, 4)).shape == (2, 2)
+
+
+def test_a_frame_makes_its_thumbnail_once() -> None:
+    frame = Frame("gate", "run", 0.0, picture(60, 80))
+    assert frame.small is frame.small
+    assert np.array_equal(frame.small, thumbnail(frame.pixels))

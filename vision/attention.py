@@ -85,14 +85,16 @@ class Attention:
         """Whether this is the plan that `merge` shall be called with next."""
         return look is self._planned
 
-    def plan(self, pixels: Pixels, time_s: float) -> Look:
-        """Which parts of this picture (H, W, 3) must be looked at. Raises ValueError when `time_s` goes back."""
-        self._planned = look = self._plan(pixels, time_s)
+    def plan(self, pixels: Pixels, time_s: float, small: Pixels | None = None) -> Look:
+        """Which parts of this picture (H, W, 3) must be looked at; `small` is its thumbnail, if there is one already. Raises
+        ValueError when `time_s` goes back.
+        """
+        self._planned = look = self._plan(pixels, time_s, small)
         return look
 
-    def _plan(self, pixels: Pixels, time_s: float) -> Look:
+    def _plan(self, pixels: Pixels, time_s: float, small: Pixels | None) -> Look:
         s, known = self._settings, self._memory
-        motion = self._gate.update(pixels, time_s)
+        motion = self._gate.update(pixels, time_s, small)
         height, width = pixels.shape[:2]
         whole = Look(((0, 0, width, height),), whole=True)
         if motion.whole or known.whole_s is None or known.size_px != (height, width):

@@ -136,7 +136,7 @@ class Engine:
     def judge(self, frame: Frame, tracked: Tracked) -> Step:
         """The second half of `step`: what the rules make of the picture and its tracks, which `track` gave."""
         people = tracked.seen.where(tracked.seen.class_id == coco.PERSON)
-        view = self._judge.judge(frame.grey, frame.time_s)
+        view = self._judge.judge(frame.pixels, frame.time_s, frame.small)
         moment = Moment(
             frame.camera_id,
             frame.time_s,

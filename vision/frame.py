@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from vision.brightness import Pixels, brightness
+from vision.brightness import Pixels, thumbnail
 
 __all__ = ["Frame", "Pixels"]
 
@@ -35,9 +35,9 @@ class Frame:
             )
 
     @cached_property
-    def grey(self) -> Pixels:
-        """(H, W) uint8 brightness of `pixels`; worked out once, when it is first asked for."""
-        return brightness(self.pixels)
+    def small(self) -> Pixels:
+        """The `thumbnail` of `pixels`; made when it is first asked for, and once."""
+        return thumbnail(self.pixels)
 
     @property
     def captured_at(self) -> datetime:

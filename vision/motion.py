@@ -14,7 +14,7 @@ from typing import Final
 import cv2
 import numpy as np
 
-from vision.brightness import brightness, shrunk
+from vision.brightness import thumbnail
 from vision.detection import BoolArray, Float32Array
 from vision.frame import Pixels
 
@@ -42,15 +42,12 @@ class MotionResult:
 
 @dataclass(frozen=True, slots=True)
 class MotionSettings:
-    """`block_px` is the side of a block at a picture width of `at_width_px`. A block has changed when it differs from
-    the background by `noise_factor` times the noise and by `least_levels` of 255 at least. The background follows
-    within about `follow_s`, the noise within ten times that. More than `whole_share` of the picture changed at once is
-    no motion: the light or the camera jumped. A block counts where
-    `least_blocks` of the nine around it changed; a region is widened by `margin_blocks`.
+    """A block has changed when it differs from the background by `noise_factor` times the noise and by `least_levels` of 255 at
+    least. The background follows within about `follow_s`, the noise within ten times that. More than `whole_share` of the
+    picture changed at once is no motion: the light or the camera jumped. A block counts where `least_blocks` of the nine
+    around it changed; a region is widened by `margin_blocks`.
     """
 
-    block_px: int = 8
-    at_width_px: int = 768
     noise_factor: float = 6.0
     least_levels: float = 2.5
     follow_s: float = 4.0
@@ -77,14 +74,15 @@ class MotionGate:
     def _least_noise(self) -> float:
         return self._settings.least_levels / self._settings.noise_factor
 
-    def update(self, picture: Pixels, time_s: float) -> MotionResult:
+    def update(self, picture: Pixels, time_s: float, small: Pixels | None = None) -> MotionResult:
         """Compare a picture (H, W, 3) uint8 BGR, or its brightness (H, W), with the background, and let the background follow.
+        `small` is its thumbnail, if there is one already.
 
         Raises:
             ValueError: `time_s` goes back.
         """
         size = (picture.shape[0], picture.shape[1])
-        blocks = self._blocks(picture)
+        blocks = (thumbnail(picture) if small is None else small).astype(np.float32)
         if self._background is None or self._noise is None or size != self._picture_px:
             self._restart(blocks, size, time_s)
             return _everything()
@@ -117,14 +115,6 @@ class MotionGate:
         """
         if self._background is not None and self._now is not None and self._changed is not None:
             np.copyto(self._background, self._now, where=self._changed)
-
-    def _blocks(self, picture: Pixels) -> Float32Array:
-        """Mean brightness of each block."""
-        height, width = picture.shape[:2]
-        side = max(2, round(self._settings.block_px * width / self._settings.at_width_px))
-        grid = (max(1, width // side), max(1, height // side))
-        small = shrunk(brightness(picture), 2 * grid[0])
-        return cv2.resize(small, grid, interpolation=cv2.INTER_AREA).astype(np.float32)
 
     def _restart(self, blocks: Float32Array, size: tuple[int, int], time_s: float) -> None:
         self._picture_px, self._time_s = size, time_s

@@ -10,11 +10,10 @@ import cv2
 import numpy as np
 
 from vision import pose
-from vision.brightness import brightness, shrunk
+from vision.brightness import brightness, thumbnail
 from vision.frame import Pixels
 from vision.sharpness import sharpness
 
-_LEAST_WIDTH_PX: Final = 160  # of the small grey picture that is judged
 _DARK_MEAN: Final = 30.0  # grey levels (video quality diagnosis; see the domain's numbers)
 _BRIGHT_MEAN: Final = 220.0
 _BLANK_SPREAD: Final = 6.0
@@ -78,10 +77,9 @@ class ViewJudge:
         self._blurred = False
         self._good_since_s: float | None = None
 
-    def judge(self, picture: Pixels, time_s: float) -> View:
-        """`picture` (H, W, 3), or its brightness (H, W), at `time_s`."""
-        pixels = brightness(picture)
-        grey = shrunk(pixels, _LEAST_WIDTH_PX)
+    def judge(self, pixels: Pixels, time_s: float, small: Pixels | None = None) -> View:
+        """`pixels` (H, W, 3), or their brightness (H, W), at `time_s`; `small` is their thumbnail, if there is one already."""
+        grey = thumbnail(pixels) if small is None else small
         means, spreads = cv2.meanStdDev(grey)
         mean, spread = float(means[0, 0]), float(spreads[0, 0])
         frozen_s = self._repeated_for(grey, time_s)
@@ -117,11 +115,15 @@ class ViewJudge:
         return ViewState.BLOCKED if mean > _BRIGHT_MEAN or spread < _BLANK_SPREAD else ViewState.USABLE
 
     def _place_and_focus(self, pixels: Pixels, time_s: float) -> ViewState:
-        if self._measured_s is None or time_s - self._measured_s >= _SHARPNESS_EVERY_S or self._blurred:
+        measure = self._measured_s is None or time_s - self._measured_s >= _SHARPNESS_EVERY_S or self._blurred
+        look = self._posed_s is None or time_s - self._posed_s >= _POSE_EVERY_S or self._pose is not ViewState.USABLE
+        if measure or look:
+            pixels = brightness(pixels)
+        if measure:
             self._measured_s, self._sharpness = time_s, sharpness(pixels)
             if self._sharpness is not None:
                 self._blurred = self._sharpness < (_SHARP_AGAIN if self._blurred else _BLURRED)
-        if self._posed_s is None or time_s - self._posed_s >= _POSE_EVERY_S or self._pose is not ViewState.USABLE:
+        if look:
             self._look_at_pose(pixels, time_s)
         now = ViewState.BLURRED if self._blurred and self._pose is ViewState.USABLE else self._pose
         return now

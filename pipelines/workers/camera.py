@@ -109,7 +109,7 @@ class CameraAnalysis:
         """What the detector must look at in this frame."""
         if self._loaded.config.detector.look == "whole":
             return Look(((0, 0, frame.width_px, frame.height_px),), whole=True)
-        return self._attention.plan(frame.grey, frame.time_s)
+        return self._attention.plan(frame.pixels, frame.time_s, frame.small)
 
     def awaits(self, look: Look) -> bool:
         """Whether this plan still holds: a stream that was opened anew begins with another."""
