@@ -123,8 +123,14 @@ def test_what_neither_bus_nor_spool_takes_is_kept_and_told_in_order_later(bench:
     bench.publisher.refuses = True
     bench.show(0, 3, car=False)
     bench.show(3, 40, car=True)
+    bench.show(40, 80, car=False)
     assert bench.publisher.events == []
     again = Bench(bench.folder)  # the process died meanwhile
-    again.show(41, 43, car=True)
-    assert [event.data["phase"] for event in again.publisher.events][:1] == ["opened"]
-    assert len({event.id for event in again.publisher.events}) == len(again.publisher.events)
+    again.show(81, 83, car=False)
+    told = [(event.data["phase"], event.data["revision"]) for event in again.publisher.events]
+    assert [phase for phase, _ in told] == ["opened", "closed"]
+    assert told == sorted(told, key=lambda one: one[1])
+    assert len({event.id for event in again.publisher.events}) == 2
+    assert len({event.subject for event in again.publisher.events}) == 1
+    again.show(83, 85, car=False)
+    assert len(again.publisher.events) == 2, "told once"
