@@ -19,7 +19,7 @@ from pipelines.errors import BadInput
 from pipelines.evaluating import drawn_bays
 from pipelines.media.file import open_source
 from pipelines.paths import samples_dir
-from pipelines.samples.staged.scenes import GROUND
+from pipelines.samples.staged.scenes_people import GROUND
 from vision.crowd_watch import CrowdReader
 from vision.detection import Detector
 from vision.engine import Engine

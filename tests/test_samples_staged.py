@@ -11,16 +11,21 @@ import numpy as np
 import pytest
 
 from pipelines import paths
-from pipelines.errors import BadInput
+from pipelines.errors import BadInput, Unavailable
+from pipelines.evaluating_staged import camera_of
 from pipelines.media.file import FileSource
 from pipelines.samples import library
+from pipelines.samples.catalogue import SampleFile
 from pipelines.samples.staged import gate as gate_module
 from pipelines.samples.staged.cast import Company
 from pipelines.samples.staged.making import company_of
 from pipelines.samples.staged.moves import Drive, Walk, arriving
-from pipelines.samples.staged.scene import Scene
-from pipelines.samples.staged.scenes import scenes
+from pipelines.samples.staged.scene import START_S, Scene
+from pipelines.samples.staged.scenes import suite
+from pipelines.samples.staged.scenes_bus import BUS
+from pipelines.samples.staged.scenes_motorcycle import MOTORCYCLE
 from pipelines.samples.staged.stage import Player, Stage
+from pipelines.samples.staged.vehicles import Vehicles, cut_bus, cut_motorcycle
 from pipelines.samples.staged.weather import Weather
 from vision import coco
 
@@ -31,6 +36,17 @@ def company() -> Company:
     if not footage.is_file():
         pytest.skip(f"no {footage}; run `gatewatch samples pull`")
     return company_of(footage)
+
+
+@pytest.fixture(scope="module")
+def vehicles() -> Vehicles:
+    bus, motorcycle = (
+        library.picture(name, lambda _text: None, fetch=False)
+        for name in (library.BUS_PICTURE, library.MOTORCYCLE_PICTURE)
+    )
+    if bus is None or motorcycle is None:
+        pytest.skip("no pictures of vehicles; run `gatewatch samples pull`")
+    return Vehicles(cut_bus(bus), cut_motorcycle(motorcycle))
 
 
 @pytest.fixture(scope="module")
@@ -145,18 +161,24 @@ def test_what_is_on_the_disk_is_the_clip_and_its_truth(scene: Scene) -> None:
     assert json.loads((folder / "gate.truth.json").read_text())["fps"] == 10
 
 
-def test_the_suite_has_scenes_with_distinct_names_and_a_truth_that_fits(company: Company) -> None:
-    suite = scenes(company)
-    assert len({scene.name for scene in suite}) == len(suite)
-    for one in suite:
-        for incident in one.incidents():
-            assert 0 <= incident.opens_s < one.duration_s, one.name
-            assert incident.closes_s is None or incident.opens_s < incident.closes_s <= one.duration_s, one.name
-    raised = {one.name: [incident.subject for incident in one.incidents()] for one in suite}
-    assert raised["replacement"] == ["van", "blue van"]
-    assert raised["crowd and van"] == ["van", "people"]
-    assert raised["lens covered"] == ["van", "covered"]
-    assert raised["van beside a queue"] == ["red van"]
+def test_the_suite_has_scenes_with_distinct_names_and_a_truth_that_fits(company: Company, vehicles: Vehicles) -> None:
+    everything = suite(company, vehicles)
+    assert everything.skipped == {}
+    scenes = {scene.name: scene for scene in everything.scenes}
+    assert len(scenes) == len(everything.scenes)
+    raised = {name: scene.incidents() for name, scene in scenes.items()}
+    for name, incidents in raised.items():
+        for incident in incidents:
+            assert 0 <= incident.opens_s < scenes[name].duration_s, name
+            assert incident.closes_s is None or incident.opens_s < incident.closes_s <= scenes[name].duration_s, name
+    subjects = {name: [incident.subject for incident in incidents] for name, incidents in raised.items()}
+    assert subjects["replacement"] == ["van", "blue van"]
+    assert subjects["crowd and van"] == ["van", "people"]
+    assert subjects["lens covered"] == ["van", "covered"]
+    assert subjects["van beside a queue"] == ["red van"]
+    assert subjects["bus stays"] == ["bus"]
+    assert subjects["motorcycle stands"] == ["motorcycle"]
+    assert subjects["levels"] == ["people"] * 3
     for quiet in (
         "stop and go",
         "half inside",
@@ -165,18 +187,77 @@ def test_the_suite_has_scenes_with_distinct_names_and_a_truth_that_fits(company:
         "jam",
         "walkers only",
         "small group",
+        "short crowd",
         "shadow on an empty road",
+        "bay: two minutes",
+        "bay: the next one",
+        "bay: there and back",
+        "bus drops off",
+        "bus is exempt",
+        "motorcycle passes",
     ):
-        assert raised[quiet] == []
+        assert subjects[quiet] == []
+
+
+def test_a_rule_counts_from_when_it_comes_into_force_and_ends_with_it(company: Company) -> None:
+    [staged] = [scene for scene in suite(company, Vehicles()).scenes if scene.name == "schedule"]
+    [incident] = staged.incidents()
+    assert (incident.opens_s, incident.closes_s) == (55.0, 100.0)
+    # The engine reads the same minutes out of the rule's schedule.
+    [rule] = camera_of(staged).rules
+    active = [second for second in range(round(staged.duration_s)) if rule.active(START_S + second)]
+    assert active == list(range(40, 100))
+
+
+def test_a_place_that_a_bus_hides_is_seen_to_be_empty_when_the_bus_is_gone(
+    company: Company, vehicles: Vehicles
+) -> None:
+    scenes = {scene.name: scene for scene in suite(company, vehicles).scenes}
+    [hidden] = scenes["leaves behind a bus"].incidents()
+    [open_road] = replace(scenes["leaves behind a bus"], players=scenes["leaves behind a bus"].players[:1]).incidents()
+    assert open_road.closes_s == pytest.approx(43.4, abs=0.1)
+    assert hidden.closes_s == pytest.approx(64.0, abs=0.5)
+    assert hidden.opens_s == open_road.opens_s
+
+
+def test_without_their_pictures_scenes_are_skipped_by_name(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    real = library.pull
+
+    def no_pictures(file: SampleFile, *rest: object) -> Path:
+        if file.name != library.FOOTAGE:
+            raise Unavailable(f"{file.name} could not be had")
+        return real(file, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(library, "pull", no_pictures)
+    there = library.staged_suite(said.append)
+    assert set(there.skipped) == {*BUS, *MOTORCYCLE}
+    assert "there is no picture of a bus" in there.skipped["bus stays"]
+    assert not {scene.name for scene in there.scenes} & set(there.skipped)
+    assert sum("could not be had" in line for line in said) == 2
+
+
+def test_the_bus_and_the_motorcycle_are_drawn_in_the_size_of_the_place(company: Company, vehicles: Vehicles) -> None:
+    for performer, wide_px, tall_px in ((vehicles.bus, 159, 103), (vehicles.motorcycle, 81, 51)):
+        assert performer is not None
+        player = Player(1, performer, Drive(((0.0, 560.0, 203.0), (9.0, 560.0, 203.0)), performer.facing))
+        picture, (box,) = Stage(company.plate, [player]).draw(1.0)
+        x1, y1, x2, y2 = box.xyxy_px
+        # A person is 62 px tall at this row: a small bus of 7 m, a motorcycle of 2.1 m.
+        assert (x2 - x1, y2 - y1) == (pytest.approx(wide_px, abs=3), pytest.approx(tall_px, abs=3))
+        assert box.ground_px == pytest.approx((560.0, 203.0), abs=2.0)
+        assert box.visible > 0.95
+        changed = np.abs(picture.astype(int) - company.plate.pixels).max(axis=2) > 30
+        assert float(changed[int(y1) : int(y2), int(x1) : int(x2)].mean()) > 0.5
 
 
 def test_lost_pictures_and_outages_leave_gaps_in_time(company: Company) -> None:
-    suite = {one.name: one for one in scenes(company)}
-    lossy = replace(suite["lost pictures"], duration_s=20.0)
+    scenes = {one.name: one for one in suite(company, Vehicles()).scenes}
+    lossy = replace(scenes["lost pictures"], duration_s=20.0)
     times = [frame.time_s for frame in lossy.frames()]
     assert 45 <= len(times) <= 75  # of 100
     assert all(b > a for a, b in itertools.pairwise(times))
-    short = replace(suite["outage"], duration_s=62.0, fps=1.0)
+    short = replace(scenes["outage"], duration_s=62.0, fps=1.0)
     assert [frame.time_s for frame in short.frames()] == [float(i) for i in range(62) if not 30 <= i < 60]
 
 
@@ -187,6 +268,7 @@ def test_lost_pictures_and_outages_leave_gaps_in_time(company: Company) -> None:
         Weather(headlights=((0.0, 4.0, 600.0, 230.0),)),
         Weather(shadow=80.0),
         Weather(rain=100),
+        Weather(snow=100),
         Weather(shake_px=2.0),
         Weather(turned=(1.0, 4.0)),
         Weather(covered=(1.0, 3.0)),

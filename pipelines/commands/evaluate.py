@@ -164,16 +164,18 @@ def run_staged(args: argparse.Namespace) -> int:
     from pipelines.detector import load_detector
     from pipelines.errors import BadInput
     from pipelines.evaluating_staged import suite
-    from pipelines.samples.library import staged_scenes
+    from pipelines.samples.library import staged_suite
 
-    scenes = staged_scenes(_say)
+    there = staged_suite(_say)
+    scenes, skipped = list(there.scenes), dict(there.skipped)
     if args.scenes is not None:
         wanted = [name.strip() for name in args.scenes.split(",")]
-        unknown = sorted(set(wanted) - {scene.name for scene in scenes})
+        unknown = sorted(set(wanted) - {scene.name for scene in scenes} - set(skipped))
         if unknown:
-            known = ", ".join(scene.name for scene in scenes)
+            known = ", ".join([*(scene.name for scene in scenes), *skipped])
             raise BadInput(f"--scenes: no scene {unknown[0]!r}; there are {known}")
         scenes = [scene for scene in scenes if scene.name in wanted]
+        skipped = {name: why for name, why in skipped.items() if name in wanted}
     config = load(_config_path(args)).config
     detector = load_detector(config)
     rows = []
@@ -183,11 +185,23 @@ def run_staged(args: argparse.Namespace) -> int:
             sys.stdout.write(_line(row, header=len(rows) == 1))
             sys.stdout.flush()
     if args.json:
-        sys.stdout.write(json.dumps({"detector": detector.name, "scenes": rows}, ensure_ascii=False) + "\n")
+        values = {"detector": detector.name, "scenes": rows, "skipped": skipped}
+        sys.stdout.write(json.dumps(values, ensure_ascii=False) + "\n")
+    else:
+        sys.stdout.writelines(f"{name:26}skipped: {why}\n" for name, why in skipped.items())
     return 0 if all(row["right"] or row["not_solved"] for row in rows) else 1
 
 
-_COLUMNS: Final = ("true", "reported", "matched", "duplicates", "false_alarms", "opening_delay_s", "closing_delay_s")
+_COLUMNS: Final = (
+    "true",
+    "reported",
+    "matched",
+    "duplicates",
+    "false_alarms",
+    "wrong_vehicle",
+    "opening_delay_s",
+    "closing_delay_s",
+)
 
 
 def _line(row: dict[str, Any], header: bool) -> str:

@@ -53,7 +53,7 @@ def run_list(args: argparse.Namespace) -> int:
         rows.append(
             {
                 "name": file.name,
-                "kind": "footage",
+                "kind": "footage" if file.name == library.FOOTAGE else "picture",
                 "what": file.what,
                 "path": str(place),
                 "here": place.is_file(),
@@ -105,8 +105,12 @@ def _configured_ffmpeg(args: argparse.Namespace) -> Path | None:
 
 
 def run_pull(args: argparse.Namespace) -> int:
-    """Fetch, stage and encode."""
+    """Fetch, stage and encode; the pictures of vehicles, which few need, if they can be had."""
+    from pipelines.samples import library
+
     folder = _prepare(args, args.given)
+    for name in (library.BUS_PICTURE, library.MOTORCYCLE_PICTURE):
+        library.picture(name, _say)
     _say(f"sample cameras' streams are in {folder}")
     return 0
 

@@ -8,9 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import cv2
+import numpy as np
+
 from pipelines import paths
 from pipelines.config.plain import read_yaml, to_yaml
-from pipelines.errors import BadInput
+from pipelines.errors import BadInput, Unavailable
 from pipelines.media.ffmpeg import Ffmpeg
 from pipelines.samples import catalogue
 from pipelines.samples.cameras import SampleCamera
@@ -19,12 +22,16 @@ from pipelines.samples.encode import PROFILES, encode
 from pipelines.samples.pull import Say, pull
 from pipelines.samples.staged import gate
 from pipelines.samples.staged.cast import Company
-from pipelines.samples.staged.crowds import crowd_scenes
 from pipelines.samples.staged.making import company_of, make_gate, recipe
 from pipelines.samples.staged.scene import Scene
-from pipelines.samples.staged.scenes import scenes
+from pipelines.samples.staged.scenes import Suite, suite
+from pipelines.samples.staged.vehicles import Vehicles, cut_bus, cut_motorcycle
+from vision.frame import Pixels
 
 FOOTAGE: Final = "vtest.avi"
+#: The pictures that some staged scenes need, and who is cut out of them.
+BUS_PICTURE: Final = "bus.jpg"
+MOTORCYCLE_PICTURE: Final = "motorcycle_left.png"
 #: The `source` of a clip that is made at run time.
 STAGED: Final = "staged"
 
@@ -86,10 +93,38 @@ def staged_company(say: Say) -> Company:
     return company_of(footage(say)[0])
 
 
+def picture(name: str, say: Say, *, fetch: bool = True) -> Pixels | None:
+    """A picture of the catalogue, (H, W, 3) uint8 BGR. Pulled when it is not there and `fetch`; None, and the reason said,
+    when it cannot be had.
+    """
+    if not fetch and not (paths.samples_dir() / name).is_file():
+        return None
+    try:
+        place = pull(catalogue.load()[name], paths.samples_dir(), say)
+    except Unavailable as error:
+        say(f"{error}\nThe staged scenes that need it are skipped.")
+        return None
+    # Its bytes are known to be right.
+    return np.asarray(cv2.imread(str(place), cv2.IMREAD_COLOR), np.uint8)
+
+
+def staged_suite(say: Say, *, fetch: bool = True) -> Suite:
+    """The suite of staged scenes (`pipelines.samples.staged.scenes`). Pulls the footage when it is not there, and the
+    pictures of vehicles if `fetch`; the scenes whose picture cannot be had stand in `skipped`.
+
+    Raises:
+        Unavailable: the footage cannot be had.
+    """
+    bus, motorcycle = (picture(name, say, fetch=fetch) for name in (BUS_PICTURE, MOTORCYCLE_PICTURE))
+    vehicles = Vehicles(
+        bus=None if bus is None else cut_bus(bus), motorcycle=None if motorcycle is None else cut_motorcycle(motorcycle)
+    )
+    return suite(staged_company(say), vehicles)
+
+
 def staged_scenes(say: Say) -> list[Scene]:
-    """The suite of staged scenes (`pipelines.samples.staged`); pulls the footage when it is not there."""
-    company = staged_company(say)
-    return [*scenes(company), *crowd_scenes(company)]
+    """The scenes of `staged_suite` that can be drawn with what is here."""
+    return list(staged_suite(say, fetch=False).scenes)
 
 
 def original(clip: Clip, say: Say, given: Path | None = None) -> Path:

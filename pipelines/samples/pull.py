@@ -62,7 +62,7 @@ def pull(file: SampleFile, into: Path, say: Say, given: Path | None = None) -> P
             return wanted
     raise Unavailable(
         f"{file.name} could not be had:\n  " + "\n  ".join(answers) + "\n"
-        f"With a copy of your own: gatewatch samples pull --from FILE (sha256 {file.sha256})"
+        f"With a copy of your own, whose sha256 must be {file.sha256}: cp FILE {wanted}"
     )
 
 

@@ -14,18 +14,21 @@ from vision.evaluation.poisson import rate_bound
 
 @dataclass(frozen=True, slots=True)
 class Happening:
-    """One episode, true or reported: seconds from the start of the footage, `closed_s` None while it lasts."""
+    """One episode, true or reported: seconds from the start of the footage, `closed_s` None while it lasts. `subject`: who
+    or what it is about, where that is known; it does not decide what belongs together.
+    """
 
     kind: str
     zone: str
     opened_s: float
     closed_s: float | None
+    subject: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class IncidentScore:
-    """Delays in seconds, found minus true, one for each match. A duplicate is a second report of one true episode; a
-    false alarm fits none.
+    """Delays in seconds, found minus true, one for each match; `pairs` are the matches, (true, found). A duplicate is a
+    second report of one true episode; a false alarm fits none.
     """
 
     true: int
@@ -36,6 +39,7 @@ class IncidentScore:
     opening_delays_s: tuple[float, ...]
     closing_delays_s: tuple[float, ...]
     hours: float
+    pairs: tuple[tuple[Happening, Happening], ...] = ()
 
     @property
     def precision(self) -> float:
@@ -100,4 +104,5 @@ def score_incidents(
             b.closed_s - a.closed_s for a, b in matched if a.closed_s is not None and b.closed_s is not None
         ),
         hours=duration_s / 3600,
+        pairs=tuple(matched),
     )

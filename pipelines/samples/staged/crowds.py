@@ -16,7 +16,7 @@ from pipelines.samples.staged.cast import Company
 from pipelines.samples.staged.gate import ZONES
 from pipelines.samples.staged.moves import arriving
 from pipelines.samples.staged.scene import Scene, play
-from pipelines.samples.staged.scenes import GROUND
+from pipelines.samples.staged.scenes_people import GROUND
 from pipelines.samples.staged.stage import Player
 
 _FPS: Final = 5.0

@@ -29,6 +29,11 @@ _STEP_S: Final = 0.1
 #: Slower than this, about a twentieth of a van's length a second, is standing.
 _STANDING_PX_PER_S: Final = 6.0
 
+#: When the first picture was taken, in seconds since 1970: 21:33:20 on Monday, 21 September 2026 in Shanghai.
+START_S: Final = 1_790_000_000.0
+#: A place of which a nearer vehicle covers more than this cannot be seen to be empty.
+_HIDDEN: Final = 0.5
+
 #: How long a fault of the camera lasts before it is told of.
 _FAULT_AFTER_S: Final = {"view_moved": 10.0, "covered": 10.0, "blurred": 10.0, "dark": 10.0, "frozen": 30.0}
 
@@ -39,7 +44,9 @@ Polygon = Sequence[tuple[float, float]]
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """What must be raised: times in seconds from the first picture. `closes_s` None: still open at the end."""
+    """What must be raised: times in seconds from the first picture. `closes_s` None: still open at the end. `class_id` is
+    what a vehicle is.
+    """
 
     kind: str
     zone: str
@@ -47,6 +54,7 @@ class Incident:
     closes_s: float | None
     subject: str
     box_px: tuple[float, float, float, float] | None = None
+    class_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +71,8 @@ class Scene:
     """A scene. `zones` (name -> polygon 0..1) and `rules` are as under a camera in YAML.
 
     `fps` is the camera's rate, `outages` are (from, to) seconds without pictures,
-    `queues` are vehicles that wait in a queue, which is not parking; `faults` are what befalls the camera (kind, from, to).
+    `queues` are vehicles that wait in a queue, which is not parking; `faults` are what befalls the camera (kind, from, to);
+    `in_force` (from, to) is when the rules' schedule holds, the first picture being of START_S.
     `restarts` are when whoever judges saves its state and goes on from it with a new engine. `unsure` names the reason when the
     scene is known not to be solved. The boxes are those of a camera that stands still: not of one that shakes or turns.
     """
@@ -82,6 +91,7 @@ class Scene:
     ground: tuple[GroundPoint, ...] = ()
     queues: frozenset[int] = frozenset()
     faults: tuple[tuple[str, float, float | None], ...] = ()
+    in_force: tuple[float, float] | None = None
     unsure: str | None = None
 
     def frames(self) -> Iterator[StagedFrame]:
@@ -136,18 +146,35 @@ class Scene:
 
     def _parking(self, rule: Mapping[str, Any]) -> list[Incident]:
         after_s = parse_seconds(rule["after"])
+        classes = coco.VEHICLES if "classes" not in rule else {coco.IDS[name] for name in rule["classes"]}
+        from_s, to_s = self.in_force or (0.0, self.duration_s)
         found: list[Incident] = []
         for player in self.players:
-            if player.performer.class_id not in coco.VEHICLES or player.player_id in self.queues:
+            if player.performer.class_id not in classes or player.player_id in self.queues:
                 continue
             for start_s, end_s, box in stands(player, self._times()):
                 if not self._inside(rule["zone"], (box[0] + box[2]) / 2, box[3]):
                     continue
-                if (self.duration_s if end_s is None else end_s) - start_s >= after_s:
-                    found.append(
-                        Incident(rule["kind"], rule["zone"], start_s + after_s, end_s, player.performer.name, box)
-                    )
+                opens_s = max(start_s, from_s) + after_s
+                closes_s = None if end_s is None else self._seen_empty_s(end_s, box)
+                if self.in_force is not None:
+                    closes_s = to_s if closes_s is None else min(closes_s, to_s)
+                if opens_s <= min(to_s, self.duration_s if end_s is None else end_s):
+                    what = player.performer
+                    found.append(Incident(rule["kind"], rule["zone"], opens_s, closes_s, what.name, box, what.class_id))
         return found
+
+    def _seen_empty_s(self, end_s: float, place: tuple[float, float, float, float]) -> float | None:
+        """When a place that is free from `end_s` on can be seen to be: not while another vehicle hides it."""
+        for time_s in (time_s for time_s in self._times() if time_s >= end_s):
+            hides = 0.0
+            for player in self.players:
+                pose = player.move.at(time_s) if player.performer.class_id in coco.VEHICLES else None
+                if pose is not None and pose.y_px > place[3]:
+                    hides = max(hides, _share_of(place, ground_box(player, pose)))
+            if hides <= _HIDDEN:
+                return time_s
+        return None
 
     def _crowding(self, rule: Mapping[str, Any]) -> list[Incident]:
         for_s = parse_seconds(rule["for"])
@@ -210,6 +237,13 @@ def stands(
     return found
 
 
+def _share_of(a: tuple[float, float, float, float], b: tuple[float, float, float, float]) -> float:
+    """The part of `a` that lies in `b`."""
+    width = min(a[2], b[2]) - max(a[0], b[0])
+    height = min(a[3], b[3]) - max(a[1], b[1])
+    return max(0.0, width) * max(0.0, height) / ((a[2] - a[0]) * (a[3] - a[1]))
+
+
 def overlap(a: tuple[float, float, float, float], b: tuple[float, float, float, float]) -> float:
     """Intersection over union of two boxes."""
     width = min(a[2], b[2]) - max(a[0], b[0])
@@ -220,9 +254,11 @@ def overlap(a: tuple[float, float, float, float], b: tuple[float, float, float, 
     return both / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - both)
 
 
-def drive(number: int, performer: Performer, keys: Sequence[tuple[float, float, float]], size: float = 1.0) -> Player:
-    """A vehicle with the id `number` in the truth, through `keys` (time_s, x_px, y_px)."""
-    return Player(number, performer, Drive(tuple(keys)), size)
+def drive(
+    number: int, performer: Performer, keys: Sequence[tuple[float, float, float]], size: float = 1.0, facing: int = 1
+) -> Player:
+    """A vehicle with the id `number` in the truth, through `keys` (time_s, x_px, y_px), looking left (-1) or right (+1)."""
+    return Player(number, performer, Drive(tuple(keys), facing), size)
 
 
 def play(number: int, performer: Performer, move: Move) -> Player:

@@ -21,10 +21,10 @@ class Weather:
     """All of it seeded by `seed` and the picture's number: the same picture every time.
 
     `noise` standard deviation in grey levels; `gamma` above 1 darkens, `gain` multiplies; `headlights` (from, to, x_px,
-    y_px) bright cones; `shadow` moves a hard shadow over the road at so many pixels a second; `rain` drops per picture;
-    `shake_px` amplitude of a pole in the wind; `turned` (from s, degrees) a camera that was pushed; `lost` share of
-    pictures that never arrive. `covered`, `frozen` (from s, to s); `blurred` (from s, to s, standard deviation in px);
-    `infrared` from that second on: no colour, other brightness.
+    y_px) bright cones; `shadow` moves a hard shadow over the road at so many pixels a second; `rain` drops and `snow`
+    flakes per picture; `shake_px` amplitude of a pole in the wind; `turned` (from s, degrees) a camera that was pushed;
+    `lost` share of pictures that never arrive. `covered`, `frozen` (from s, to s); `blurred` (from s, to s, standard
+    deviation in px); `infrared` from that second on: no colour, other brightness.
     """
 
     noise: float = 1.6
@@ -33,6 +33,7 @@ class Weather:
     headlights: tuple[tuple[float, float, float, float], ...] = ()
     shadow: float = 0.0
     rain: int = 0
+    snow: int = 0
     shake_px: float = 0.0
     turned: tuple[float, float] | None = None
     lost: float = 0.0
@@ -68,6 +69,8 @@ class Weather:
                 self._shine(values, x, y, min(1.0, (time_s - start_s) / 1.0, (end_s - time_s) / 1.0))
         if self.rain:
             self._rain(values, random)
+        if self.snow:
+            self._snow(values, random)
         if self.noise:
             # One field of noise, shifted: as good to look at as a new one each time, and ten times as quick.
             shift = (int(random.integers(0, 64)), int(random.integers(0, 64)))
@@ -131,3 +134,18 @@ class Weather:
         values *= 0.93
         values += 12.0
         values += 70.0 * cv2.GaussianBlur(streaks, (3, 3), 0)[:, :, None]
+
+    def _snow(self, values: Values, random: np.random.Generator) -> None:
+        height, width = values.shape[:2]
+        flakes = np.zeros((height, width), np.float32)
+        for x, y, size in zip(
+            random.integers(0, width, self.snow),
+            random.integers(0, height, self.snow),
+            # The nearest are large, and most are far.
+            1 + (3 * random.random(self.snow) ** 3).astype(int),
+            strict=True,
+        ):
+            cv2.ellipse(flakes, (int(x), int(y)), (int(size), 2 * int(size)), 10.0, 0, 360, 1.0, -1)
+        share = 0.8 * cv2.GaussianBlur(flakes, (5, 5), 0)[:, :, None]
+        values *= 0.92 * (1 - share)
+        values += 14.0 + 215.0 * share
