@@ -4,16 +4,19 @@ with `gatewatch evaluate staged`. A row is right when every incident is raised o
 
 from __future__ import annotations
 
+import json
 import os
 
 import pytest
 
+from pipelines.cli import main
 from pipelines.config.schema import Config
 from pipelines.detector import load_detector
 from pipelines.errors import GatewatchError
 from pipelines.evaluating_staged import suite
 from pipelines.paths import samples_dir
 from pipelines.samples.library import staged_suite
+from pipelines.samples.staged.scenes import Suite
 
 
 @pytest.mark.model
@@ -31,6 +34,24 @@ def test_staged_scenes_are_right(name: str) -> None:
         pytest.skip(str(error))
     [row] = suite([scene for scene in there.scenes if scene.name == name], detector)
     assert row["right"], row
+
+
+@pytest.mark.model
+def test_scenes_without_their_picture_are_named_as_skipped(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    try:
+        load_detector(Config())
+    except GatewatchError as error:
+        pytest.skip(str(error))
+    missing = {"bus stays": "there is no picture of a bus"}
+    monkeypatch.setattr("pipelines.samples.library.staged_suite", lambda _say: Suite([], missing))
+    assert main(["evaluate", "staged", "--scenes", "bus stays"]) == 0
+    assert capsys.readouterr().out.split(maxsplit=2) == ["bus", "stays", "skipped: there is no picture of a bus\n"]
+    assert main(["evaluate", "staged", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["skipped"] == missing
+    assert main(["evaluate", "staged", "--scenes", "tram stays"]) == 2
+    assert "no scene 'tram stays'; there are bus stays" in capsys.readouterr().err
 
 
 @pytest.mark.model
