@@ -29,7 +29,7 @@ _STEP_S: Final = 0.1
 #: Slower than this, about a twentieth of a van's length a second, is standing.
 _STANDING_PX_PER_S: Final = 6.0
 
-#: When the first picture was taken, in seconds since 1970: 21:33:20 on Monday, 21 September 2026 in Shanghai.
+#: When the first picture was taken, in seconds since 1970: 22:13:20 on Monday, 21 September 2026 in Shanghai.
 START_S: Final = 1_790_000_000.0
 #: A place of which a nearer vehicle covers more than this cannot be seen to be empty.
 _HIDDEN: Final = 0.5

@@ -14,9 +14,9 @@ from pipelines.samples.staged.setting import PLACE, Setting, arrives, visits
 
 _FPS: Final = 2.0
 _BAY: Final[tuple[Mapping[str, Any], ...]] = ({"kind": "illegal_parking", "zone": "bay", "after": "3m"},)
-#: The clock strikes 21:34 at second 40 and 21:35 at second 100.
+#: The clock strikes 22:14 at second 40 and 22:15 at second 100.
 _MINUTE: Final[tuple[Mapping[str, Any], ...]] = (
-    {"kind": "illegal_parking", "zone": "no_parking", "after": "15s", "schedule": "21:34-21:35"},
+    {"kind": "illegal_parking", "zone": "no_parking", "after": "15s", "schedule": "daily 22:14-22:15"},
 )
 _IN_FORCE: Final = (60.0 - START_S % 60.0, 120.0 - START_S % 60.0)
 
