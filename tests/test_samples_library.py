@@ -91,7 +91,7 @@ def test_when_no_source_has_it_each_answer_is_told_and_nothing_is_left(tmp_path:
     assert "half: not the file that is wanted (1000 bytes" in message
     assert "gone: HTTP Error 404" in message or "gone: Not Found" in message or "gone: File not found" in message
     assert "debian no-such-package-at-all:" in message
-    assert f"--from FILE (sha256 {file.sha256})" in message
+    assert f"whose sha256 must be {file.sha256}: cp FILE {tmp_path}" in message
     assert list(into.iterdir()) == []
 
 
