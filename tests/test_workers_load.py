@@ -24,6 +24,7 @@ from pipelines.workers.overload import Governor
 from pipelines.workers.pictures import PictureStore
 from pipelines.workers.surroundings import Surroundings
 from vision.detection import Detections, DetectorError
+from vision.engine import Engine, Tracked
 from vision.frame import Frame, Pixels
 from vision.incident import Incident, Phase
 
@@ -89,6 +90,11 @@ class Stream:
     def has_frame(self) -> bool:
         self._come()
         return self._newest is not None
+
+    @property
+    def next_time_s(self) -> float | None:
+        self._come()
+        return self._newest
 
     @property
     def last_time_s(self) -> float:
@@ -213,6 +219,37 @@ def test_overload_lowers_every_rate_evenly_grows_no_queue_and_is_told_until_it_i
     assert len({incident.incident_id for incident in site.told}) == 1
     assert site.told[1].close_reason == "over"
     assert min(site.work(4).values()) >= 18
+
+
+def test_while_people_act_every_picture_is_seen_in_order_and_none_counts_as_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: dict[str, list[tuple[float, str]]] = {"a": [], "b": []}
+    track, glance = Engine.track, Engine.glance
+
+    def tracked(engine: Engine, frame: Frame, found: Detections) -> Tracked:
+        seen[frame.camera_id].append((frame.time_s, "analysed"))
+        return track(engine, frame, found)
+
+    def glanced(engine: Engine, frame: Frame) -> None:
+        seen[frame.camera_id].append((frame.time_s, "glance"))
+        glance(engine, frame)
+
+    monkeypatch.setattr(Engine, "track", tracked)
+    monkeypatch.setattr(Engine, "glance", glanced)
+    monkeypatch.setattr(Engine, "wanted_fps", 25.0)
+    # Its parts wait a tenth of a second for a batch to fill: the next picture comes while the last is on its way.
+    site = Site(tmp_path, {"a": "walker", "b": "walker"}, 0.005)
+    site.work(30)
+    for name, pictures in seen.items():
+        late = [(time_s, how) for time_s, how in pictures if time_s > pictures[0][0] + 2]
+        times = [time_s for time_s, _ in late]
+        assert times == sorted(set(times))
+        counts = Counter(how for _, how in late)
+        assert 136 <= counts["analysed"] <= 142, counts
+        assert 550 <= counts["glance"] <= 566, counts
+        assert site.streams[name].superseded <= 2, "none but at the start"
+    assert site.rate() == 1.0
 
 
 def test_one_camera_whose_pictures_break_the_detector_costs_the_others_nothing(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -23,7 +23,7 @@ from typing import Any, Final
 from pipelines.aggression import load_scorer
 from pipelines.bench.processor import library_threads_cpu_s, process_cpu_s, resident_mb
 from pipelines.bench.stepped import STEP_S, SteppedClock, canvas_cpu_ms
-from pipelines.bench.trial import STAGES, Count, Trial, figures
+from pipelines.bench.trial import STAGES, Analysed, Count, Trial, figures
 from pipelines.clock import SystemClock
 from pipelines.config import LoadedConfig, load
 from pipelines.config.plain import to_yaml
@@ -57,8 +57,9 @@ RULES: Final = (
 )
 
 
-def run(trial: Trial, config: Config) -> dict[str, Any]:
-    """One trial with the detector of `config`, in this process. The fields are in docs/performance.md.
+def run(trial: Trial, config: Config, watch: Callable[[float], None] | None = None) -> dict[str, Any]:
+    """One trial with the detector of `config`, in this process. The fields are in docs/performance.md. `watch` is called
+    all the while with the seconds that have passed on the worker's clock.
 
     Raises:
         BadInput: the stream or the model cannot be used.
@@ -68,9 +69,11 @@ def run(trial: Trial, config: Config) -> dict[str, Any]:
         bench = stack.enter_context(_Bench(Path(name), trial, config).running())
         bench.warm_up()
         before = bench.count()
-        bench.pass_time(trial.seconds)
+        bench.pass_time(trial.seconds, watch)
         after = bench.count()
-        return figures(trial, config, before, after, bench.analysed[before.frames : after.frames], bench.canvas_ms)
+        return figures(
+            trial, config, before, after, bench.analysed.between(before.frames, after.frames), bench.canvas_ms
+        )
 
 
 class _Bench:
@@ -84,8 +87,8 @@ class _Bench:
         self._stop = threading.Event()
         self._drops: Counter[str] = Counter()
         self._sending_s = [0.0]
-        self.analysed: list[tuple[str, float]] = []
-        """Camera and age of each frame; appended by the worker's thread alone."""
+        self.analysed = Analysed()
+        """Added to by the worker's thread alone."""
         self.canvas_ms = 0.0
         self._bus = EmbeddedValkey(embedded_folder(folder))
         self._servers: list[RtspServer] = []
@@ -153,17 +156,18 @@ class _Bench:
     def warm_up(self) -> None:
         """Until every camera has been analysed, and a little longer. Raises GatewatchError when one is not."""
         deadline_s = time.monotonic() + _PATIENCE_S
-        while len({camera for camera, _ in self.analysed}) < self._trial.cameras:
+        while (missing := self._trial.cameras - len(self.analysed.cameras)) > 0:
             if time.monotonic() > deadline_s or not self._worker.is_alive():
-                missing = self._trial.cameras - len({camera for camera, _ in self.analysed})
                 raise GatewatchError(f"{missing} of {self._trial.cameras} cameras were not analysed at all")
             time.sleep(0.1)
         self.pass_time(_WARM_UP_S)
 
-    def pass_time(self, seconds: float) -> None:
-        """On the clock of the worker."""
-        until_s = self._clock.monotonic_s() + seconds
-        while self._clock.monotonic_s() < until_s and self._worker.is_alive():
+    def pass_time(self, seconds: float, watch: Callable[[float], None] | None = None) -> None:
+        """On the clock of the worker; `watch` is called all the while with the seconds that have passed."""
+        begin_s = self._clock.monotonic_s()
+        while (passed_s := self._clock.monotonic_s() - begin_s) < seconds and self._worker.is_alive():
+            if watch is not None:
+                watch(passed_s)
             time.sleep(min(0.05, seconds))
 
     def count(self) -> Count:
@@ -245,7 +249,7 @@ class _Bench:
         self._sending_s[0] += cpu_s
 
     def _note(self, camera_id: str, time_s: float) -> None:
-        self.analysed.append((camera_id, self._clock.now_s() - time_s))
+        self.analysed.add(camera_id, self._clock.now_s() - time_s)
 
     def _stage_s(self, stage: str) -> float:
         return self._metrics.registry.get_sample_value("gatewatch_stage_cpu_seconds_total", {"stage": stage}) or 0.0

@@ -11,7 +11,7 @@ import numpy as np
 from vision.detection import Detector
 
 #: By how much the clock goes on when everything is done.
-STEP_S: Final = 0.1
+STEP_S: Final = 0.04
 
 
 class SteppedClock:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from array import array
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -54,6 +55,27 @@ class Count:
     published: int
     drops: Counter[str]
     resident_mb: float
+
+
+class Analysed:
+    """Camera and age of each analysed frame, in six bytes: half an hour of them must not look like a worker that grows."""
+
+    def __init__(self) -> None:
+        self.cameras: dict[str, int] = {}
+        self._camera = array("H")
+        self._age_s = array("f")
+
+    def __len__(self) -> int:
+        return len(self._age_s)
+
+    def add(self, camera_id: str, age_s: float) -> None:
+        self._camera.append(self.cameras.setdefault(camera_id, len(self.cameras)))
+        self._age_s.append(age_s)
+
+    def between(self, first: int, end: int) -> list[tuple[str, float]]:
+        """The frames from number `first` up to, not including, `end`."""
+        names = list(self.cameras)
+        return [(names[self._camera[at]], self._age_s[at]) for at in range(first, end)]
 
 
 def figures(

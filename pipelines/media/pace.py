@@ -17,15 +17,22 @@ class Pace:
         self.fps = fps
         self._due_s: float | None = None
 
-    def pick(self, time_s: float) -> bool:
-        """Whether the picture at `time_s` is wanted. `fps` None wants every picture. Times must grow."""
+    def wants(self, time_s: float) -> bool:
+        """Whether `pick` would take the picture at `time_s`."""
         if self.fps is None:
             return True
         interval_s = 1.0 / self.fps
         wait_s = 0.0 if self._due_s is None else self._due_s - time_s
         # A wait that is longer than any this rate makes comes from a lower rate before, or from times that went back.
-        if min(_EARLY * interval_s, _EARLY_S) < wait_s < (1.0 + 2 * _EARLY) * interval_s:
+        return not min(_EARLY * interval_s, _EARLY_S) < wait_s < (1.0 + 2 * _EARLY) * interval_s
+
+    def pick(self, time_s: float) -> bool:
+        """Whether the picture at `time_s` is wanted. `fps` None wants every picture. Times must grow."""
+        if not self.wants(time_s):
             return False
+        if self.fps is None:
+            return True
+        interval_s = 1.0 / self.fps
         following_s = (time_s if self._due_s is None else self._due_s) + interval_s
         # After a gap the grid starts anew, else the missed pictures would be made up for at once.
         self._due_s = following_s if following_s > time_s else time_s + interval_s

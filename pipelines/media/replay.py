@@ -135,6 +135,10 @@ class SteppedReader(RtspReader):
             self._read_on()
         return self._slot is not None
 
+    @property
+    def next_time_s(self) -> float | None:
+        return super().next_time_s if self.has_frame else None
+
     def take(self, timeout_s: float) -> Frame | None:
         return super().take(timeout_s) if self.has_frame else None
 

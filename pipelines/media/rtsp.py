@@ -133,6 +133,12 @@ class RtspReader:
         return self._slot is not None
 
     @property
+    def next_time_s(self) -> float | None:
+        """Capture time of the picture that waits; None when none does."""
+        waiting = self._slot
+        return None if waiting is None else waiting.time_s
+
+    @property
     def last_packet_age(self) -> float | None:
         """Seconds since bytes arrived; None before the first. A camera is alive when this is small, nothing else."""
         return None if self._last_packet_s is None else self._clock.monotonic_s() - self._last_packet_s

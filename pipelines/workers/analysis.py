@@ -138,6 +138,7 @@ class AnalysisWorker:
         self._govern(now_s)
         # The detector first: while it works on one batch, the frames of the last are judged and the next ones planned.
         self._landed += self._looking.swap(now_s)
+        self._look_ahead()
         if self._looking.has_room and self._take_next():
             return True
         if not self._landed:
@@ -245,6 +246,11 @@ class AnalysisWorker:
                 self._step(task, ())
             return True
         return False
+
+    def _look_ahead(self) -> None:
+        for name, camera in self._running.items():
+            if camera.has_frame and self._in_hand(name):
+                camera.look_ahead()
 
     def _in_hand(self, camera_id: str) -> bool:
         return self._looking.holds(camera_id) or any(task.camera.camera_id == camera_id for task, _ in self._landed)

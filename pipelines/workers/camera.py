@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from threading import Event as StopEvent
 from threading import Thread
-from typing import Final
 from zlib import crc32
 
 from pipelines.config import LoadedConfig
 from pipelines.config.build import camera_spec
 from pipelines.config.schema import Camera, Config, Stream
 from pipelines.logs import fields
+from pipelines.media.pace import Pace
 from pipelines.tracks.keeper import TrackKeeper
 from pipelines.tracks.rounding import rounded
 from pipelines.workers.casebook import CaseBook, rules_only
@@ -22,8 +22,6 @@ from vision.detection import Detections
 from vision.engine import Engine, Step
 from vision.frame import Frame
 from vision.incident import Incident
-
-_SLACK_S: Final = 0.02
 
 
 class CameraAnalysis:
@@ -41,6 +39,9 @@ class CameraAnalysis:
         self._stop_reader = StopEvent()
         self._thread: Thread | None = None
         self._quick = False
+        self._pace = Pace(self._camera.fps)
+        self._between: list[Frame] = []
+        """Pictures between the one that is with the detector and the next: to be glanced at."""
         self._attention = self._fresh_attention()
         self._share = 1.0
         self._lost = 0
@@ -102,6 +103,7 @@ class CameraAnalysis:
 
     def _set_rate(self) -> None:
         wanted = self._engine.wanted_fps if self._quick else None
+        self._pace.fps = self._share * self._camera.fps
         if self._reader is not None:
             self._reader.fps = self._share * max(self._camera.fps, wanted or 0.0)
 
@@ -131,11 +133,35 @@ class CameraAnalysis:
             return None
         with self._around.stage("decode"):
             frame = self._reader.take(0.0)
-        if frame is not None and self._quick and frame.time_s - self._book.last_s < 1 / self._camera.fps - _SLACK_S:
+        only_a_glance = frame is not None and self._only_a_glance(frame.time_s)
+        if only_a_glance and frame is not None:
+            self._between.append(frame)
+        if self._between:
             with self._around.stage("rules"):
-                self._engine.glance(frame)
+                for picture in self._between:
+                    self._engine.glance(picture)
+            self._between.clear()
+        if only_a_glance or frame is None:
             return None
+        self._pace.pick(frame.time_s)
         return frame
+
+    def look_ahead(self) -> None:
+        """While the last frame is with the detector: keep a picture that will only be glanced at, in its turn.
+
+        A newer one would replace it, and it would be missed by who watches people act, and count as overload.
+        """
+        if self._reader is None or not self._quick:
+            return
+        next_s = self._reader.next_time_s
+        if next_s is not None and self._only_a_glance(next_s):
+            with self._around.stage("decode"):
+                frame = self._reader.take(0.0)
+            if frame is not None:
+                self._between.append(frame)
+
+    def _only_a_glance(self, time_s: float) -> bool:
+        return self._quick and not self._pace.wants(time_s)
 
     def analyse(self, frame: Frame, detections: Detections) -> Step:
         """One step of the engine and all that follows from it."""
@@ -203,6 +229,7 @@ class CameraAnalysis:
         self._stop_reader = StopEvent()
         self._quick = False
         self._attention, self._lost = self._fresh_attention(), 0
+        self._pace, self._between = Pace(self._share * self._camera.fps), []
         self._reader = self._around.open_reader(self.camera_id, url, self._share * self._camera.fps, self._book.last_s)
         self._thread = Thread(
             target=self._reader.run, args=(self._stop_reader,), name=f"read-{self.camera_id}", daemon=True

@@ -30,6 +30,11 @@ class Reader(Protocol):
         ...
 
     @property
+    def next_time_s(self) -> float | None:
+        """Capture time of the picture that `take` would give; None: it would give none."""
+        ...
+
+    @property
     def superseded(self) -> int:
         """Pictures so far that a newer one replaced before they were taken."""
         ...
