@@ -138,3 +138,32 @@ def test_every_stay_is_one_case_with_the_right_times(scenario: Scenario) -> None
             assert one.closed_s is None, found
         else:
             assert one.closed_s == pytest.approx(closed_s, abs=scenario.tolerance_s), found
+
+
+def test_pictures_of_a_case_are_ten_seconds_apart_with_one_close_up() -> None:
+    """First seen, again ten seconds later, at the limit with a close-up, and when it has gone."""
+    stage = Stage([parked(10, 50)], fps=5.0)
+    engine = Engine(camera())
+    taken = [(p.role, p.time_s - stage.epoch_s) for f, d in stage.play(60) for p in engine.step(f, d).pictures]
+    assert [role for role, _ in taken] == ["first_seen", "later", "limit", "close_up", "cleared"]
+    first, later, limit, close_up, cleared = (at_s for _, at_s in taken)
+    assert later - first >= 10
+    assert limit == close_up == pytest.approx(30, abs=1)
+    assert cleared == pytest.approx(52, abs=2)
+
+
+def test_no_close_up_of_whoever_stands_before_it() -> None:
+    stage = Stage([there(), stands_before(15, 24)], fps=5.0)
+    engine = Engine(camera())
+    saved = None
+    taken: list[tuple[str, float]] = []
+    for frame, detections in stage.play(40):
+        step = engine.step(frame, detections)
+        taken += [(picture.role, picture.time_s - stage.epoch_s) for picture in step.pictures]
+        if saved is None and frame.time_s - stage.epoch_s >= 30:
+            saved, engine = engine.snapshot(), Engine(camera())
+            engine.restore(saved)
+    assert [role for role, _ in taken].count("close_up") == 1
+    at_s = dict(taken)
+    assert at_s["limit"] == pytest.approx(20, abs=1)
+    assert at_s["close_up"] == pytest.approx(24, abs=1)

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
+from pipelines.media.hiding import Box
 from pipelines.wording import Language
 from pipelines.workers.pictures import PictureStore, Place, stamp
 from vision.frame import Frame
@@ -90,3 +91,39 @@ def test_what_is_discarded_leaves_nothing_and_spares_the_neighbours(tmp_path: Pa
     assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == ["limit.jpg", "limit.json"]
     assert (tmp_path / kept["path"]).is_file()
     assert not (tmp_path / "2026-08-31" / "case-1").exists()
+
+
+def test_a_close_up_shows_the_subject_enlarged_and_hides_the_same_people(tmp_path: Path) -> None:
+    frame = a_frame(640, 480)
+    frame.pixels[200:240, 300:380] = (0, 0, 255)
+    request = PictureRequest(
+        "case-1", "illegal_parking", "kerb", "close_up", TIME_S, (300 / 640, 200 / 480, 380 / 640, 0.5)
+    )
+    person, plate = Box("person", 300, 190, 320, 240), Box("vehicle", 0, 0, 20, 20)
+    record = PictureStore(tmp_path).save(request, frame, a_place(), hide=[person, plate])
+    left, top, right, bottom = record["cut_px"]
+    assert (left < 300, top < 200, right > 380, bottom > 240) == (True,) * 4
+    assert (record["width"], record["height"]) == (
+        record["enlarged"] * (right - left),
+        record["enlarged"] * (bottom - top),
+    )
+    assert record["enlarged"] > 1
+    assert record["evidence_size"] is False
+    picture = cv2.imread(str(tmp_path / record["path"]))
+    assert picture is not None
+    times = record["enlarged"]
+    red = picture[times * (202 - top) : times * (238 - top), times * (302 - left) : times * (378 - left)]
+    assert red.reshape(-1, 3).mean(axis=0) == pytest.approx((0, 0, 255), abs=12)
+    beside = json.loads((tmp_path / record["path"]).with_suffix(".json").read_text())
+    assert beside["hide"][0] == {
+        "kind": "person", "x1_px": times * (300 - left), "y1_px": times * (190 - top),
+        "x2_px": times * (320 - left), "y2_px": times * (240 - top),
+    }  # fmt: skip
+    assert beside["hide"][1]["x2_px"] < 0  # outside the cut: nothing to hide
+
+
+def test_a_close_up_at_the_edge_stays_in_the_picture(tmp_path: Path) -> None:
+    request = PictureRequest("case-1", "illegal_parking", "kerb", "close_up", TIME_S, (0.97, 0.9, 1.0, 1.0))
+    record = PictureStore(tmp_path).save(request, a_frame(1280, 720), a_place())
+    assert record["cut_px"][2:] == [1280, 720]
+    assert record["width"] > record["cut_px"][2] - record["cut_px"][0]

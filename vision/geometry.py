@@ -99,11 +99,21 @@ def bottom_centres(boxes: npt.ArrayLike) -> FloatArray:
     return np.stack([(b[:, 0] + b[:, 2]) / 2, b[:, 3]], axis=1)
 
 
-def displacement(place: Box, box: Box) -> float:
-    """How far `box` has moved from `place`, in widths or heights of `place`, whichever is more.
+def shifts(place: Box, boxes: npt.ArrayLike) -> FloatArray:
+    """(N, 2) how far each of `boxes` (N, 4) has moved from `place` along x and y.
 
     Along each axis the edge that moved less counts, and only when both moved the same way: what hides one side of a
     car moves one edge; a car that drives moves both.
+    """
+    b = np.asarray(boxes, np.float64).reshape(-1, 4)
+    first, second = b[:, :2] - np.array(place[:2]), b[:, 2:] - np.array(place[2:])
+    less = np.where(np.abs(first) <= np.abs(second), first, second)
+    return np.asarray(np.where(first * second > 0, less, 0.0))
+
+
+def displacement(place: Box, box: Box) -> float:
+    """How far `box` has moved from `place`, in widths or heights of `place`, whichever is more; as `shifts` counts it, for one
+    box and quicker.
     """
 
     def along(low: float, high: float, new_low: float, new_high: float) -> float:

@@ -102,6 +102,17 @@ class Ground:
         """(N, 2) metres of picture points (N, 2); NaN for what lies on or above the horizon."""
         return _apply(self.matrix, np.asarray(points_norm, np.float64).reshape(-1, 2))
 
+    def to_picture(self, points_m: npt.ArrayLike) -> FloatArray:
+        """(N, 2) picture points of metres (N, 2); NaN for what lies behind the camera."""
+        points = np.asarray(points_m, np.float64).reshape(-1, 2)
+        back = np.linalg.inv(self.matrix)
+        mapped = np.c_[points, np.ones(len(points))] @ back.T
+        # Of a point before the camera the third coordinate is the inverse of the one that `to_metres` divides by.
+        third = mapped[:, 2:]
+        out = np.full((len(points), 2), np.nan)
+        np.divide(mapped[:, :2], third, out=out, where=third > 1e-9)
+        return out
+
     def error_at_m(self, points_norm: npt.ArrayLike) -> FloatArray:
         """(N,) how far each position may be off, in metres; NaN above the horizon."""
         return np.asarray(

@@ -59,7 +59,8 @@ class Incident:
 class PictureRequest:
     """The engine wants the current frame kept as evidence of an incident (or of a case that may become one).
 
-    `role` is what the picture shows: `first_seen`, `limit`, `peak`, `cleared`. A later request with the same incident
+    `role` is what the picture shows: `first_seen`, `later`, `limit`, `peak`, `cleared`; of a `close_up` only the surroundings
+    of the box are kept, enlarged. A later request with the same incident
     and role replaces the earlier picture.
     """
 

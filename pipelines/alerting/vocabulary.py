@@ -16,7 +16,7 @@ UNTOLD: Final = frozenset(
     {
         *("stopped_at", "last_seen_at", "last_detected_at", "vehicle_votes", "confidence", "detection_share", "state"),
         *("box_x1", "box_y1", "box_x2", "box_y2", "ground_x", "ground_y", "ground_error", "in_words_en", "in_words_zh"),
-        *("suddenness", "contrast"),
+        *("suddenness", "contrast", "inside_zone"),
     }
 )
 

@@ -54,7 +54,7 @@ class ZoneModel(Section):
 
     polygon: Annotated[list[PicturePoint], Field(min_length=3)] = Field(
         description="Corners [x, y], 0..1 of the picture, origin top left. An object is in the zone when the bottom "
-        "centre of its box is.",
+        "centre of its box is; a parked vehicle, where the camera has `ground` points, when two fifths of its footprint are.",
     )
 
 
@@ -177,7 +177,9 @@ class Camera(Section):
     )
     fps: Annotated[float, Field(gt=0, le=30)] = Field(default=5.0, description="Pictures analysed each second.")
     ground: list[GroundPoint] = Field(
-        default=[], description="Four or more points with their place in metres: needed for densities. Left out: none."
+        default=[],
+        description="Four or more points with their place in metres: needed for densities, and parked vehicles are judged by where "
+        "they stand. Left out: none.",
     )
     masks: list[Annotated[list[PicturePoint], Field(min_length=3)]] = Field(
         default=[], description="Polygons that are not looked at: what stands in them is not seen."

@@ -69,7 +69,7 @@ class StandingVehicles:
         self._anchor(places, scene.time_s)
         looks = {name: Looks.measure(pixels, anchor.place) for name, anchor in self._anchors.items()}
         of_case = {anchor.key: looks[name] for name, anchor in self._anchors.items() if anchor.known_s == scene.time_s}
-        self._watch.step(replace(scene, gap_s=since_s, looks=of_case, zones={"everywhere": _EVERYWHERE}))
+        self._watch.step(replace(scene, gap_s=since_s, looks=of_case, zones={"everywhere": _EVERYWHERE}, ground=None))
         self._seen = {
             name: PlacedLooks(anchor.place, looks[name])
             for name, anchor in self._anchors.items()

@@ -11,7 +11,7 @@ import contextlib
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -29,6 +29,13 @@ from vision.incident import PictureRequest
 _BAND_LINE_PX: Final = 26
 _JPEG_QUALITY: Final = 92
 _EVIDENCE_SIZE_PX: Final = (1280, 720)
+#: The role of a picture that shows only its subject and what is around it: this much of its size on each side, and not less
+#: than this part of the picture's width; enlarged by a whole number until it is so wide.
+CLOSE_UP: Final = "close_up"
+_AROUND: Final = 0.35
+_LEAST_PART: Final = 0.2
+_WIDE_PX: Final = 640
+_MOST_ENLARGED: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +70,10 @@ class PictureStore:
         beside it, so that a copy can be blurred on its way out; None: nobody looked, and none will be.
         Raises OSError when the disk refuses.
         """
+        cut: dict[str, Any] = {}
+        if request.role == CLOSE_UP and request.box_norm is not None:
+            frame, hide, cut = _close_up(frame, request.box_norm, hide)
+            request = replace(request, box_norm=None)
         day = datetime.fromtimestamp(request.time_s, UTC).strftime("%Y-%m-%d")
         relative = Path(day) / request.incident_id / f"{request.role}.jpg"
         path = self._folder / relative
@@ -80,6 +91,7 @@ class PictureStore:
             "width": frame.width_px,
             "height": frame.height_px,
             "evidence_size": frame.width_px >= _EVIDENCE_SIZE_PX[0] and frame.height_px >= _EVIDENCE_SIZE_PX[1],
+            **cut,
             "clock": clock,
             "captured_at": frame.captured_at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         }
@@ -96,6 +108,34 @@ class PictureStore:
             path.with_suffix(".json").unlink(missing_ok=True)
             with contextlib.suppress(OSError):  # not empty: another role's picture is in it
                 path.parent.rmdir()
+
+
+def _close_up(
+    frame: Frame, box_norm: tuple[float, float, float, float], hide: Sequence[Box] | None
+) -> tuple[Frame, Sequence[Box] | None, dict[str, Any]]:
+    """The surroundings of a box, enlarged; the boxes to hide moved with it; and where in the frame it was cut out."""
+    x1, y1, x2, y2 = (side * size for side, size in zip(box_norm, (frame.width_px, frame.height_px) * 2, strict=True))
+    half_x = max((0.5 + _AROUND) * (x2 - x1), _LEAST_PART * frame.width_px / 2)
+    half_y = max((0.5 + _AROUND) * (y2 - y1), 0.5 * half_x)
+    middle_x, middle_y = (x1 + x2) / 2, (y1 + y2) / 2
+    left, top = max(0, round(middle_x - half_x)), max(0, round(middle_y - half_y))
+    right, bottom = min(frame.width_px, round(middle_x + half_x)), min(frame.height_px, round(middle_y + half_y))
+    right, bottom = max(right, left + 1), max(bottom, top + 1)
+    times = min(_MOST_ENLARGED, -(-_WIDE_PX // (right - left)))
+    size = (times * (right - left), times * (bottom - top))
+    pixels = np.asarray(cv2.resize(frame.pixels[top:bottom, left:right], size, interpolation=cv2.INTER_CUBIC), np.uint8)
+    moved = [
+        Box(
+            one.kind,
+            times * (one.x1_px - left),
+            times * (one.y1_px - top),
+            times * (one.x2_px - left),
+            times * (one.y2_px - top),
+        )
+        for one in hide or ()
+    ]
+    told = {"cut_px": [left, top, right, bottom], "enlarged": times, "evidence_size": False}
+    return Frame(frame.camera_id, frame.run_id, frame.time_s, pixels), None if hide is None else moved, told
 
 
 def stamp(frame: Frame, request: PictureRequest, place: Place) -> Pixels:

@@ -9,8 +9,9 @@ from typing import Any, Final
 import numpy as np
 
 from vision import coco
+from vision.behaviours.parking_place import Yard
 from vision.episodes import Episode
-from vision.geometry import BoolArray, Box, displacement, iou
+from vision.geometry import BoolArray, Box, displacement
 from vision.incident import Phase, Quantity
 from vision.looks import Likeness, Looks, likeness
 
@@ -18,8 +19,6 @@ from vision.looks import Likeness, Looks, likeness
 MOVED: Final = 0.18
 #: How far, when it comes to rest.
 AT_REST: Final = 0.06
-#: A place that overlaps the first one this much (IoU) is the same stop: half a length on is 0.33.
-STILL_THERE: Final = 0.4
 _MOST_LOOKS: Final = 4
 _ANCHOR_SAMPLES: Final = 30
 _LEARN_EVERY_S: Final = 2.0
@@ -73,6 +72,7 @@ class Case:
     first_stopped_s: float = 0.0
     first_picture_s: float | None = None
     later_picture: bool = False
+    close_up: bool = False
 
     @property
     def key(self) -> str:
@@ -124,7 +124,7 @@ class Case:
             share = 1.0 / self.samples
             self.place = tuple(old + share * (new - old) for old, new in zip(self.place, box, strict=True))  # type: ignore[assignment]
 
-    def come_to_rest(self) -> None:
+    def come_to_rest(self, yard: Yard) -> None:
         """Now that it stands: where exactly, and since when. While it braked, its box was already near its place."""
         boxes = np.array([box for _, box in self.arrival])
         rest = np.median(boxes[len(boxes) // 2 :], axis=0)
@@ -137,7 +137,7 @@ class Case:
                 break
             self.stopped_s = time_s
         self.arrival = []
-        if self.first_place is not None and float(iou([self.first_place], [place])[0, 0]) >= STILL_THERE:
+        if self.first_place is not None and yard.same_stop(self.first_place, place, self.class_id):
             self.stopped_s = self.first_stopped_s  # it crept on by less than half its length: that is no other place
         else:
             self.first_place, self.first_stopped_s = place, self.stopped_s
@@ -230,6 +230,7 @@ class Case:
             "first_stopped_s": self.first_stopped_s,
             "first_picture_s": self.first_picture_s,
             "later_picture": self.later_picture,
+            "close_up": self.close_up,
         }
 
     @classmethod

@@ -4,6 +4,7 @@ hidden.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -11,15 +12,13 @@ import numpy as np
 from vision import coco
 from vision.assignment import best_pairs
 from vision.behaviours.parking_case import MOVED, Case, CaseState
+from vision.behaviours.parking_place import BEHIND, Yard, wheels_in_view
 from vision.detection import Int64Array
-from vision.geometry import Box, FloatArray, bottom_centres, displacement, intersections, iou
-from vision.incident import Quantity
+from vision.geometry import BoolArray, Box, FloatArray, displacement, intersections
 from vision.looks import Likeness, visible_cells
 from vision.scene import Scene
 from vision.track import TrackState
 
-MATCH_IOU: Final = 0.45
-MATCH_IOU_SAME_TRACK: Final = 0.25
 #: Likeness of a place to its vehicle: at or above the first it is there, below the second it is not. Measured on real
 #: pictures minutes apart: the same car 0.9 and more (0.5 at worst), an empty bay or another car 0.5 and less.
 _LIKE: Final = 0.65
@@ -34,8 +33,9 @@ DOUBT_AFTER_S: Final = 3.0
 class Sight:
     """What may stand between the camera and a case's place, and how the place looks past it."""
 
-    def __init__(self, scene: Scene, boxes_norm: FloatArray) -> None:
+    def __init__(self, scene: Scene, boxes_norm: FloatArray, yard: Yard) -> None:
         self._scene = scene
+        self._yard = yard
         # A person whom the detector misses in this picture still stands where the tracker thinks.
         bridged = [
             row
@@ -49,11 +49,15 @@ class Sight:
         self._cells = np.ones((1, 1), bool)
         self.visible = 1.0
 
+    def wheels_in_view(self, boxes: FloatArray) -> BoolArray:
+        """(N,) of which of `boxes` (N, 4) nobody who is nearer covers where they touch the ground."""
+        return wheels_in_view(boxes, self._boxes)
+
     def look_at(self, case: Case) -> None:
         """Work out which cells of the case's place are in view."""
         place = case.place
-        is_it = self._may_be_it & (iou([place], self._boxes)[0] >= MATCH_IOU)
-        hides = self._boxes[:, 3] > place[3] - 0.1 * (place[3] - place[1])  # what stands behind hides nothing
+        is_it = self._may_be_it & (self._yard.nearness(place, case.class_id, self._boxes) > 0)
+        hides = self._boxes[:, 3] > place[3] - BEHIND * (place[3] - place[1])  # what stands behind hides nothing
         self._cells = visible_cells(place, self._boxes[hides & ~is_it])
         self.visible = float(self._cells.mean())
 
@@ -62,15 +66,20 @@ class Sight:
         return None if now is None or self.visible < _LEAST_VISIBLE else case.compare(now, self._cells)
 
 
-def match(cases: list[Case], boxes: FloatArray, track_ids: Int64Array) -> dict[int, int]:
-    """Case row -> detection column, one to one, by overlap with the case's place; the same track is a hint, no more."""
+def match(
+    cases: Sequence[Case], yard: Yard, boxes: FloatArray, track_ids: Int64Array, wheels: BoolArray
+) -> dict[int, int]:
+    """Case row -> detection column, one to one, by nearness to the case's place; the same track is a hint, no more."""
     if not cases or len(boxes) == 0:
         return {}
-    overlap = iou([case.place for case in cases], boxes)
-    same = np.array([case.track_id for case in cases])[:, None] == track_ids[None, :]
-    same &= track_ids[None, :] >= 0
-    allowed = (overlap >= MATCH_IOU) | (same & (overlap >= MATCH_IOU_SAME_TRACK))
-    return dict(best_pairs(np.where(allowed, overlap + 0.2 * same, 0.0)))
+    known = track_ids >= 0
+    score = np.array(
+        [
+            yard.nearness(case.place, case.class_id, boxes, known & (track_ids == case.track_id), wheels)
+            for case in cases
+        ]
+    )
+    return dict(best_pairs(score))
 
 
 def seen(case: Case, box: Box, track_id: int, sight: Sight, scene: Scene) -> None:
@@ -122,7 +131,7 @@ def _moving(case: Case, box: Box, time_s: float) -> None:
 
 
 def unseen(case: Case, sight: Sight, scene: Scene, vehicles: FloatArray) -> None:
-    """No vehicle was detected at the case's place: that alone means nothing."""
+    """No vehicle was detected at the case's place: that alone means nothing. `vehicles` (N, 4) may be it, or hide it."""
     time_s = scene.time_s
     evidence_s = min(scene.gap_s, _LONGEST_STEP_S)
     now = scene.looks.get(case.key)
@@ -146,22 +155,3 @@ def unseen(case: Case, sight: Sight, scene: Scene, vehicles: FloatArray) -> None
     if case.is_still(now) and float(covered.max(initial=0.0)) < 0.3 * area:
         case.empty_since_s = time_s if case.empty_since_s is None else case.empty_since_s
         case.empty_s += evidence_s
-
-
-def as_box(row: FloatArray) -> Box:
-    return (float(row[0]), float(row[1]), float(row[2]), float(row[3]))
-
-
-def on_ground(case: Case, scene: Scene) -> dict[str, Quantity]:
-    """Where the vehicle stands in metres, when the camera knows its ground and the place is below the horizon."""
-    if scene.ground is None:
-        return {}
-    point = bottom_centres([case.place])
-    x_m, y_m = scene.ground.to_metres(point)[0]
-    if not np.isfinite(x_m):
-        return {}
-    return {
-        "ground_x": Quantity(round(float(x_m), 2), "m"),
-        "ground_y": Quantity(round(float(y_m), 2), "m"),
-        "ground_error": Quantity(round(float(scene.ground.error_at_m(point)[0]), 2), "m"),
-    }

@@ -1,0 +1,130 @@
+"""The parking cases of one rule: which vehicles have one, what each picture says of them, and when one is over."""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+
+from vision import coco
+from vision.behaviours.parking_case import Case, CaseState
+from vision.behaviours.parking_limits import Parameters
+from vision.behaviours.parking_place import Yard, as_box
+from vision.behaviours.parking_sight import DOUBT_AFTER_S, Sight, match, seen, unseen
+from vision.camera import RuleSpec
+from vision.detection import Int64Array
+from vision.episodes import Episode, incident_id
+from vision.geometry import FloatArray, overlap_of_smaller
+from vision.scene import Scene
+
+#: A detection this sure may begin a case; any that the detector gives may confirm one that exists.
+START_CONFIDENCE: Final = 0.35
+_FORGET_CANDIDATE_S: Final = 2.0
+#: For how long the place must have been observed empty, when the vehicle was seen leaving and when not.
+_EMPTY_LEFT_S: Final = 1.0
+_EMPTY_S: Final = 3.0
+_SUSPECT_S: Final = 2.0
+
+
+class Ended(NamedTuple):
+    """A case that is over: why, and since when if that is known."""
+
+    case: Case
+    reason: str
+    ended_s: float | None
+
+
+class Vehicles(NamedTuple):
+    """The vehicles detected in one picture that may be believed: `boxes` (N, 4) 0..1, their tracks (-1: none)."""
+
+    boxes: FloatArray
+    track_ids: Int64Array
+    class_ids: Int64Array
+    confidence: FloatArray
+
+    @classmethod
+    def of(cls, scene: Scene, classes: frozenset[int]) -> Vehicles:
+        """From a picture that is not to be believed follows nothing, neither that something is there nor that it is not."""
+        found, watched = scene.detections, coco.VEHICLES | classes
+        rows = [row for row, kind in enumerate(found.class_id.tolist()) if kind in watched] if scene.view.usable else []
+        boxes = scene.boxes_norm()[rows] if rows else np.empty((0, 4))
+        confidence = np.asarray(found.confidence[rows], np.float64)
+        return cls(boxes, scene.detection_track_id[rows], found.class_id[rows], confidence)
+
+
+class Cases(list[Case]):
+    """The cases that run, oldest first."""
+
+    def __init__(self, cases: Any = (), number: int = 0) -> None:
+        super().__init__(cases)
+        self.number = number
+
+    def look(self, scene: Scene, yard: Yard, vehicles: Vehicles) -> list[int]:
+        """What this picture says of each; returns the rows of `vehicles` that belong to none."""
+        sight = Sight(scene, scene.boxes_norm(), yard)
+        wheels = sight.wheels_in_view(vehicles.boxes)
+        pairs = match(self, yard, vehicles.boxes, vehicles.track_ids, wheels)
+        for row, case in enumerate(self):
+            sight.look_at(case)
+            column = pairs.get(row)
+            if column is not None:
+                case.vote(int(vehicles.class_ids[column]), float(vehicles.confidence[column]))
+                seen(case, as_box(vehicles.boxes[column]), int(vehicles.track_ids[column]), sight, scene)
+            else:
+                behind = yard.behind(case.place, case.class_id, vehicles.boxes, wheels)
+                unseen(case, sight, scene, vehicles=vehicles.boxes[~behind])
+            if scene.view.usable:
+                case.last_look = scene.looks.get(case.key)
+        taken = set(pairs.values())
+        return [column for column in range(len(vehicles.boxes)) if column not in taken]
+
+    def begin(
+        self, free: list[int], vehicles: Vehicles, scene: Scene, yard: Yard, camera_id: str, rule: RuleSpec
+    ) -> None:
+        """New candidates from the vehicles `free` that belong to no case."""
+        sure = [column for column in free if vehicles.confidence[column] >= START_CONFIDENCE]
+        inside = yard.inside(vehicles.boxes[sure], vehicles.class_ids[sure])
+        for column in [column for column, is_inside in zip(sure, inside, strict=True) if is_inside]:
+            confidence, class_id = float(vehicles.confidence[column]), int(vehicles.class_ids[column])
+            box, track_id, now_s = as_box(vehicles.boxes[column]), int(vehicles.track_ids[column]), scene.time_s
+            mine = next((c for c in self if c.track_id == track_id >= 0 and not c.episode.is_open), None)
+            if mine is not None:
+                mine.move(box, now_s)
+                mine.vote(class_id, confidence)
+                mine.detected_s = mine.present_s = now_s
+                continue
+            if self and float(overlap_of_smaller([box], [case.place for case in self]).max()) > 0.7:
+                continue  # a second box around a known vehicle, or one that hides it
+            number, self.number = self.number, self.number + 1
+            key = incident_id(camera_id, rule.rule_id, now_s, number)
+            parameters: Parameters = rule.parameters
+            episode = Episode(key, camera_id, rule.kind, rule.rule_id, rule.zone_id, now_s, parameters.severity)
+            case = Case(episode, box, now_s, now_s, now_s, track_id, frames=1, arrival=[(now_s, box)])
+            case.vote(class_id, confidence)
+            self.append(case)
+
+    def end(self, scene: Scene, yard: Yard) -> list[Ended]:
+        """Drop what is over; those that did not only drive by are returned."""
+        elsewhere = {
+            int(track_id): as_box(box)
+            for track_id, box in zip(scene.detection_track_id, scene.boxes_norm(), strict=True)
+            if track_id >= 0
+        }
+        kept: list[Case] = []
+        ended: list[Ended] = []
+        for case in self:
+            told = case.episode.phase is not None
+            seen_away = elsewhere.get(case.track_id)
+            quick = not told or (seen_away is not None and yard.has_left(case.place, case.class_id, seen_away))
+            if case.suspect_s >= _SUSPECT_S:
+                ended.append(Ended(case, "replaced", case.suspect_since_s))
+            elif case.empty_s >= (_EMPTY_LEFT_S if quick else _EMPTY_S):
+                ended.append(Ended(case, "left", case.left_s(DOUBT_AFTER_S)))
+            elif (case.state is CaseState.CANDIDATE and scene.time_s - case.present_s > _FORGET_CANDIDATE_S) or (
+                not told and not yard.still_inside(case.place, case.class_id)
+            ):
+                continue
+            else:
+                kept.append(case)
+        self[:] = kept
+        return ended
