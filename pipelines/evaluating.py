@@ -36,8 +36,22 @@ STILL_CONFIDENCE: Final = 0.15
 _ROWS_GO_ON: Final = {"ufpr05": ((37, 38), (39, 38))}
 
 
+def has_people(data: Path) -> bool:
+    """Whether `data` holds a truth that people can be counted against."""
+    return any(path.is_file() for path in _people_files(data))
+
+
+def has_stills(data: Path) -> bool:
+    """Whether `data` holds pictures in PKLot's layout."""
+    return next(_stills(_lot(data)), None) is not None
+
+
+def _people_files(data: Path) -> tuple[Path, Path]:
+    return data / _PEOPLE_TRUTH, data / Path(_PEOPLE_TRUTH).name
+
+
 def _truth_of_people(data: Path) -> dict[int, Boxes]:
-    for path in (data / _PEOPLE_TRUTH, data / Path(_PEOPLE_TRUTH).name):
+    for path in _people_files(data):
         if path.is_file():
             try:
                 with path.open(encoding="utf-8") as lines:
@@ -88,8 +102,7 @@ def parking(data: Path, detector: Detector) -> dict[str, Any]:
     Raises:
         BadInput: no pictures with masks and bays below `data`, or one of them cannot be read.
     """
-    root = data / "pklot" if (data / "pklot").is_dir() else data
-    scores = [_still(picture, detector) for picture in _stills(root)]
+    scores = [_still(picture, detector) for picture in _stills(_lot(data))]
     if not scores:
         raise BadInput(f"{data}: holds no */frames with masks and bounding_boxes beside them (PKLot's layout)")
     true, reported = sum(s.true for s in scores), sum(s.reported for s in scores)
@@ -113,6 +126,10 @@ def parking(data: Path, detector: Detector) -> dict[str, Any]:
             for s in scores
         ],
     }
+
+
+def _lot(data: Path) -> Path:
+    return data / "pklot" if (data / "pklot").is_dir() else data
 
 
 def _stills(root: Path) -> Iterator[Path]:

@@ -6,7 +6,10 @@ import argparse
 import json
 import sys
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from pipelines.config.schema import Config
 
 #: Still pictures are large and nobody waits for them: the whole picture at its full resolution.
 _STILL_INPUT: Final = (736, 1280)
@@ -19,17 +22,24 @@ def add(commands: Any) -> None:
     )
     subjects = group.add_subparsers(dest="subject", metavar="SUBJECT", required=True)
     about = {
-        "crowding": "people counted in vtest.avi: mean absolute error, bias, recall, precision",
+        "crowding": "people counted in vtest.avi: mean absolute error, bias, recall, precision; incidents on video with truth",
         "tracking": "people followed in vtest.avi: HOTA, MOTA, IDF1",
-        "parking": "cars outside the bays on still pictures in PKLot's layout: precision, recall",
+        "parking": "incidents on video with truth: precision, recall, delays, false alarms; cars outside the bays on still "
+        "pictures in PKLot's layout: precision, recall",
     }
     for name, text in about.items():
         parser = subjects.add_parser(name, help=text, description=text)
         parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder with the truth")
         if name != "parking":
             parser.add_argument("--video", type=Path, metavar="FILE", help="the footage (default: the pulled sample)")
+        if name != "tracking":
+            parser.add_argument(
+                "--fps", type=_positive, default=5.0, metavar="N", help="pictures a second analysed for incidents (5)"
+            )
         parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
-        parser.add_argument("-c", "--config", type=Path, metavar="CONFIG", help="for its `detector:` section")
+        parser.add_argument(
+            "-c", "--config", type=Path, metavar="CONFIG", help="for its `detector:`, and cameras that truth files name"
+        )
         parser.set_defaults(run=run)
     text = "the suite of staged scenes: every incident once, with the right times, and no other"
     staged = subjects.add_parser("staged", help=text, description=text)
@@ -132,6 +142,7 @@ def _crowds(args: argparse.Namespace) -> int:
 def run(args: argparse.Namespace) -> int:
     """Measure one subject and print it."""
     from pipelines import evaluating
+    from pipelines.commands.evaluate_footage import with_incidents
     from pipelines.config import load
     from pipelines.crowding.loading import any_crowds
     from pipelines.detector import load_detector
@@ -142,15 +153,35 @@ def run(args: argparse.Namespace) -> int:
         raise BadInput(f"--data {args.data}: no such folder")
     config = load(_config_path(args)).config
     if args.subject == "parking":
-        still = config.detector.model_copy(update={"input": _STILL_INPUT, "confidence": evaluating.STILL_CONFIDENCE})
-        result = evaluating.parking(args.data, load_detector(config.model_copy(update={"detector": still})))
+        pictures = _on_pictures(args.data, config) if evaluating.has_stills(args.data) else None
+        result = with_incidents("parking", args.data, config, args.fps, pictures)
+    elif args.subject == "crowding":
+        counts = None
+        if evaluating.has_people(args.data):
+            counts = evaluating.crowding(args.data, args.video, load_detector(config))
+        result = with_incidents("crowding", args.data, config, args.fps, counts)
     elif args.subject == "ordinary":
         result = ordinary(args.data, load_detector(config), any_crowds(config, _say))
     else:
-        measure = evaluating.crowding if args.subject == "crowding" else evaluating.tracking
-        result = measure(args.data, args.video, load_detector(config))
+        result = evaluating.tracking(args.data, args.video, load_detector(config))
     sys.stdout.write(json.dumps(result, ensure_ascii=False) + "\n" if args.json else _for_people(result))
     return 0
+
+
+def _on_pictures(data: Path, config: Config) -> dict[str, Any]:
+    """Cars outside the bays, at the size that still pictures are worth."""
+    from pipelines import evaluating
+    from pipelines.detector import load_detector
+
+    still = config.detector.model_copy(update={"input": _STILL_INPUT, "confidence": evaluating.STILL_CONFIDENCE})
+    return evaluating.parking(data, load_detector(config.model_copy(update={"detector": still})))
+
+
+def _positive(text: str) -> float:
+    value = float(text)
+    if not 0 < value <= 60:
+        raise argparse.ArgumentTypeError("expected a number above 0 and up to 60")
+    return value
 
 
 def _say(text: str) -> None:
@@ -218,10 +249,14 @@ def _config_path(args: argparse.Namespace) -> Path | None:
 
 
 def _for_people(result: dict[str, Any]) -> str:
-    lines = [f"{name:16} {value}" for name, value in result.items() if not isinstance(value, list)]
+    from pipelines.commands.evaluate_footage import text
+
+    lines = [f"{name:16} {value}" for name, value in result.items() if not isinstance(value, list | dict)]
     for rows in result.values():
         if isinstance(rows, list) and rows:
             lines.append("")
             lines.append("  ".join(f"{key:>12}" for key in rows[0]))
             lines += ["  ".join(f"{value!s:>12}" for value in row.values()) for row in rows]
+    if "incidents" in result:
+        lines += ["", text(result["incidents"])]
     return "\n".join(lines) + "\n"

@@ -35,7 +35,7 @@ def check(document: Document) -> list[Fault]:
     faults += channel_checks.check(document, values)
     faults += alerting_checks.check(document, values, rule_kinds())
     for camera_id, camera in _mapping(values.get("cameras")).items():
-        faults += _camera(document, ("cameras", camera_id), _mapping(camera))
+        faults += camera_faults(document, ("cameras", camera_id), _mapping(camera))
     return faults
 
 
@@ -54,7 +54,8 @@ def _valid(adapter: TypeAdapter[_T], value: Any) -> _T | None:
         return None
 
 
-def _camera(document: Document, place: Place, camera: dict[str, Any]) -> Iterator[Fault]:
+def camera_faults(document: Document, place: Place, camera: dict[str, Any]) -> Iterator[Fault]:
+    """Those of the ground, masks, zones and rules of one camera, which stands at `place`."""
     ground = _valid(_GROUND, camera.get("ground", []))
     if ground:
         at = (*place, "ground")

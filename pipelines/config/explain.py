@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any, Final
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from pipelines.config.document import Document
@@ -50,13 +50,13 @@ _BOUNDS: Final = {
 }
 
 
-def explain(error: ValidationError, document: Document) -> Iterator[Fault]:
-    """One fault per error; nothing for a value that could not be read and was reported already."""
+def explain(error: ValidationError, document: Document, model: type[BaseModel] = Config) -> Iterator[Fault]:
+    """One fault per error of validating as `model`; nothing for a value that could not be read and was reported already."""
     for detail in error.errors(include_url=False, include_input=False):
         is_key = detail["type"] == "string_pattern_mismatch" and detail["loc"][-1] == "[key]"
         place = _place(detail["loc"][:-1] if is_key else detail["loc"], document.values)
         if not any(place[:end] in document.unread for end in range(len(place) + 1)):
-            yield _fault(detail, place, is_key, document)
+            yield _fault(detail, place, is_key, document, model)
 
 
 def _place(loc: Place, values: Any) -> Place:
@@ -74,11 +74,11 @@ def _place(loc: Place, values: Any) -> Place:
     return tuple(place)
 
 
-def _fault(detail: ErrorDetails, place: Place, is_key: bool, document: Document) -> Fault:
+def _fault(detail: ErrorDetails, place: Place, is_key: bool, document: Document, model: type[BaseModel]) -> Fault:
     kind, context = detail["type"], detail.get("ctx", {})
     line, got = document.line(place), document.got(place)
     if kind == "extra_forbidden":
-        known = known_keys(place[:-1], document.values)
+        known = known_keys(place[:-1], document.values, model)
         return Fault(document.key_line(place), place, "unknown key", allowed=one_of(known, str(place[-1])))
     if kind == "missing":
         if isinstance(place[-1], int):
@@ -121,25 +121,25 @@ def _text(place: Place, document: Document) -> str | None:
 
 def rule_kinds() -> list[str]:
     """The kinds of rules that the schema knows."""
-    return list(_schema()["$defs"]["Camera"]["properties"]["rules"]["items"]["discriminator"]["mapping"])
+    return list(_schema(Config)["$defs"]["Camera"]["properties"]["rules"]["items"]["discriminator"]["mapping"])
 
 
 def _kinds(place: Place) -> list[str]:
     if place[:2] != ("channels", "named"):
         return rule_kinds()
-    (named,) = _schema()["$defs"]["Channels"]["properties"]["named"]["patternProperties"].values()
+    (named,) = _schema(Config)["$defs"]["Channels"]["properties"]["named"]["patternProperties"].values()
     return list(named["discriminator"]["mapping"])
 
 
 @cache
-def _schema() -> dict[str, Any]:
+def _schema(model: type[BaseModel]) -> dict[str, Any]:
     """The JSON Schema: it follows from the code alone and takes 10 ms to make."""
-    return Config.model_json_schema()
+    return model.model_json_schema()
 
 
-def known_keys(place: Place, values: Any) -> list[str]:
+def known_keys(place: Place, values: Any, model: type[BaseModel] = Config) -> list[str]:
     """The keys that the mapping at `place` may have, from the JSON Schema."""
-    schema = _schema()
+    schema = _schema(model)
     node: dict[str, Any] = schema
     for step in place:
         node = _resolve(node, values, schema["$defs"])
