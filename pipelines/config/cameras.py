@@ -178,8 +178,8 @@ class Camera(Section):
     fps: Annotated[float, Field(gt=0, le=30)] = Field(default=5.0, description="Pictures analysed each second.")
     ground: list[GroundPoint] = Field(
         default=[],
-        description="Four or more points with their place in metres: needed for densities, and parked vehicles are judged by where "
-        "they stand. Left out: none.",
+        description="Four or more points with their place in metres: needed for densities, and parked vehicles are judged "
+        "by where they stand. Left out: none.",
     )
     masks: list[Annotated[list[PicturePoint], Field(min_length=3)]] = Field(
         default=[], description="Polygons that are not looked at: what stands in them is not seen."

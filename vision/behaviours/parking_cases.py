@@ -87,7 +87,10 @@ class Cases(list[Case]):
         for column in [column for column, is_inside in zip(sure, inside, strict=True) if is_inside]:
             confidence, class_id = float(vehicles.confidence[column]), int(vehicles.class_ids[column])
             box, track_id, now_s = as_box(vehicles.boxes[column]), int(vehicles.track_ids[column]), scene.time_s
-            mine = next((c for c in self if c.track_id == track_id >= 0 and not c.episode.is_open), None)
+            # Unless the case's own vehicle is recognised where it was: then the track has gone over to another.
+            mine = next(
+                (c for c in self if c.track_id == track_id >= 0 and not c.episode.is_open and c.present_s < now_s), None
+            )
             if mine is not None:
                 mine.move(box, now_s)
                 mine.vote(class_id, confidence)
