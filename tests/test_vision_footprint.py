@@ -38,8 +38,8 @@ def test_what_lies_behind_the_camera_is_on_no_picture() -> None:
     assert np.isnan(GROUND.to_picture([(0.0, -30.0)])).all()
 
 
-@given(cameras, st.floats(-8, 8), st.floats(9, 25), headings, st.sampled_from([coco.CAR, coco.MOTORCYCLE, coco.TRUCK]))
-@settings(max_examples=150, deadline=None)
+@given(cameras, st.floats(-8, 8), st.floats(12, 25), headings, st.sampled_from([coco.CAR, coco.MOTORCYCLE]))
+@settings(max_examples=100, deadline=None)
 def test_a_vehicle_along_the_kerb_is_found_where_it_stands(
     camera: Pinhole, x: float, y: float, heading: float, class_id: int
 ) -> None:

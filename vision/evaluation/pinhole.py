@@ -38,7 +38,8 @@ class Vehicle:
         length, width, _ = CUBOIDS_M[self.class_id]
         along = np.array([np.cos(self.heading_rad), np.sin(self.heading_rad)]) * length * self.size / 2
         across = np.array([-np.sin(self.heading_rad), np.cos(self.heading_rad)]) * width * self.size / 2
-        return np.array(self.centre_m) + np.array([-along - across, along - across, along + across, -along + across])
+        around = np.array([-along - across, along - across, along + across, -along + across])
+        return np.asarray(np.array(self.centre_m) + around)
 
 
 @dataclass(frozen=True, slots=True)
