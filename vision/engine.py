@@ -167,8 +167,10 @@ class Engine:
             raise ValueError(f"frame of camera {camera_id} given to the engine of {self._camera.camera_id}")
         if self._time_s is not None and time_s <= self._time_s:
             raise ValueError(f"camera {camera_id}: time_s must grow: {time_s} after {self._time_s}")
-        seen = detections.where(self._not_masked(detections, width_px, height_px))
-        seen = seen.where(once(seen))
+        seen = detections
+        if self._camera.masks:
+            seen = detections.where(self._not_masked(detections, width_px, height_px))
+        seen = once(seen)
         return Tracked(detections, seen, self._tracker.update(seen, time_s))
 
     def _consider(self, moment: Moment, tracked: Tracked, looks: dict[str, Looks]) -> Step:
@@ -211,8 +213,6 @@ class Engine:
 
     def _not_masked(self, detections: Detections, width_px: int, height_px: int) -> BoolArray:
         keep = np.ones(len(detections), bool)
-        if not self._camera.masks:
-            return keep
         size = np.array([width_px, height_px])
         # A box that ends at the lower edge of the picture stands at the edge as far as can be seen.
         points: FloatArray = np.clip(bottom_centres(detections.xyxy_px) / size, 0, 1 - 1e-9)

@@ -72,14 +72,15 @@ class Crowding:
             self._lose_sight(scene, out)
             return out
         was_unknown, self._unknown = self._unknown, False
-        seen = self._observe(scene)
-        event = self._hysteresis.see(seen.score, scene.time_s)
+        count = self._count.step(scene, scene.zones[self._rule.zone_id].polygon_norm)
+        score = self._score(count, scene)
+        event = self._hysteresis.see(score, scene.time_s)
         if event == "begin":
-            self._open(seen, out)
+            self._open(self._observe(scene, count, score), count, out)
         elif event == "end":
-            self._end(seen, out)
+            self._end(self._observe(scene, count, score), out)
         elif self._episode is not None:
-            self._go_on(self._episode, seen, out, at_once=was_unknown)
+            self._go_on(self._episode, scene, count, score, out, at_once=was_unknown)
         return out
 
     def _lose_sight(self, scene: Scene, out: Outcome) -> None:
@@ -95,19 +96,21 @@ class Crowding:
 
     # --- seeing ------------------------------------------------------------------------------------------------------
 
-    def _observe(self, scene: Scene) -> Observation:
+    def _score(self, count: Count, scene: Scene) -> float:
         p = self._parameters
-        count = self._count.step(scene, scene.zones[self._rule.zone_id].polygon_norm)
         limit = p.limit(scene.time_s)
         ratios = [count.people / limit] if limit is not None else []
         if p.density_per_m2 is not None and scene.ground is not None:
             ratios.append(count.density / p.density_per_m2)
-        ratio = max(ratios, default=0.0)
+        return min(1.0, 0.5 * max(ratios, default=0.0))
+
+    def _observe(self, scene: Scene, count: Count, score: float) -> Observation:
+        """What is told, and so only made when something is."""
         box = count.boxes
         return Observation(
             zone_id=self._rule.zone_id,
             time_s=scene.time_s,
-            score=min(1.0, 0.5 * ratio),
+            score=score,
             severity=self._severity(count.people, count.density),
             track_ids=tuple(t.track_id for t in count.tracks),
             box_norm=None
@@ -157,7 +160,7 @@ class Crowding:
 
     # --- telling -----------------------------------------------------------------------------------------------------
 
-    def _open(self, seen: Observation, out: Outcome) -> None:
+    def _open(self, seen: Observation, count: Count, out: Outcome) -> None:
         since_s = self._hysteresis.above_since_s
         first_s = seen.time_s if since_s is None else since_s
         number, self._number = self._number, self._number + 1
@@ -172,23 +175,28 @@ class Crowding:
             seen.score,
         )
         self._peak_people, self._peak_density = 0, 0.0
-        people = int(seen.evidence["people"].value)
-        over = self._parameters.people is not None and people > self._parameters.people
+        over = self._parameters.people is not None and count.people > self._parameters.people
         self._gathers = self._parameters.unexpected(seen.time_s) and not over
-        self._note_peak(seen)
+        self._note_peak(count)
         self._tell(self._episode, Phase.OPENED, seen, out)
         self._picture(self._episode, "limit", seen, out)
 
-    def _go_on(self, episode: Episode, seen: Observation, out: Outcome, *, at_once: bool) -> None:
-        is_new_peak = self._note_peak(seen)
-        episode.score = max(episode.score, seen.score)
-        rises = seen.severity < episode.severity
-        episode.severity = min(episode.severity, seen.severity)
-        due = episode.told_s is None or seen.time_s - episode.told_s >= self._parameters.repeat_s
-        if rises or due or at_once:
-            self._tell(episode, Phase.UPDATED, seen, out)
-        if is_new_peak:
-            self._picture(episode, "peak", seen, out)
+    def _go_on(
+        self, episode: Episode, scene: Scene, count: Count, score: float, out: Outcome, *, at_once: bool
+    ) -> None:
+        is_new_peak = self._note_peak(count)
+        episode.score = max(episode.score, score)
+        severity = self._severity(count.people, count.density)
+        rises = severity < episode.severity
+        episode.severity = min(episode.severity, severity)
+        due = episode.told_s is None or scene.time_s - episode.told_s >= self._parameters.repeat_s
+        tell = rises or due or at_once
+        if tell or is_new_peak:
+            seen = self._observe(scene, count, score)
+            if tell:
+                self._tell(episode, Phase.UPDATED, seen, out)
+            if is_new_peak:
+                self._picture(episode, "peak", seen, out)
 
     def _end(self, seen: Observation, out: Outcome) -> None:
         if self._episode is None:
@@ -232,11 +240,10 @@ class Crowding:
             PictureRequest(episode.incident_id, self._rule.kind, self._rule.zone_id, role, seen.time_s, seen.box_norm)
         )
 
-    def _note_peak(self, seen: Observation) -> bool:
-        people = int(seen.evidence["people"].value)
-        density = float(seen.evidence["density"].value) if "density" in seen.evidence else 0.0
-        higher = people > self._peak_people
-        self._peak_people, self._peak_density = max(people, self._peak_people), max(density, self._peak_density)
+    def _note_peak(self, count: Count) -> bool:
+        higher = count.people > self._peak_people
+        self._peak_people = max(count.people, self._peak_people)
+        self._peak_density = max(round(count.density, 2), self._peak_density)
         return higher
 
     # --- the rule ends, the worker restarts --------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any, Final
 
 import numpy as np
@@ -34,12 +35,19 @@ class Count:
 
     people: int
     seen: int
-    error: float
     density: float
     read: bool
-    close: bool
     boxes: FloatArray
     tracks: tuple[Track, ...]
+
+    @property
+    def close(self) -> bool:
+        return hide_each_other(self.boxes)
+
+    @property
+    def error(self) -> float:
+        """By how many people it is off in the mean."""
+        return read_error(self.people, self.density) if self.read else count_error(self.people, self.close)
 
 
 class CrowdCount:
@@ -54,8 +62,8 @@ class CrowdCount:
     def step(self, scene: Scene, polygon: Sequence[Point]) -> Count:
         """The count at this moment."""
         people = counted_people(scene)
-        size = np.array([scene.width_px, scene.height_px, scene.width_px, scene.height_px], np.float64)
-        boxes = np.array([t.xyxy_px for t in people], np.float64).reshape(-1, 4) / size
+        boxes = np.array([t.xyxy_px for t in people], np.float64).reshape(-1, 4)
+        boxes /= (scene.width_px, scene.height_px, scene.width_px, scene.height_px)
         # Feet below the lower edge of the picture stand at the edge as far as can be seen.
         feet = np.clip(bottom_centres(boxes), 0, 1 - 1e-9)
         inside = points_in_polygon(feet, polygon)
@@ -68,22 +76,18 @@ class CrowdCount:
             self._history.popleft()
         steady, steady_density, read = self.steady(scene.time_s)
         self._history[-1] = (scene.time_s, seen, density, steady)
-        close = hide_each_other(boxes[inside])
-        steady_seen = self._seen(scene.time_s)[0]
         return Count(
             people=steady,
-            seen=steady_seen,
-            error=read_error(steady, steady_density) if read else count_error(steady, close),
+            seen=self._seen(scene.time_s)[0] if read else steady,
             density=steady_density,
             read=read,
-            close=close,
             boxes=boxes[inside],
             tracks=tuple(t for t, is_in in zip(people, inside, strict=True) if is_in),
         )
 
     def known(self, time_s: float) -> bool:
         """Whether anything is known of this moment."""
-        return any(row[0] > time_s - SMOOTH_S for row in self._history)
+        return bool(self._history) and self._history[-1][0] > time_s - SMOOTH_S
 
     def steady(self, time_s: float) -> tuple[int, float, bool]:
         """People, their density, and whether that was read from the crowd rather than seen as boxes."""
@@ -97,7 +101,7 @@ class CrowdCount:
 
     def _seen(self, time_s: float) -> tuple[int, float]:
         """Medians of three pictures at 5 a second: one picture's error moves nothing."""
-        recent = [row for row in self._history if row[0] > time_s - SMOOTH_S]
+        recent = list(takewhile(lambda row: row[0] > time_s - SMOOTH_S, reversed(self._history)))
         counts, densities = sorted(row[1] for row in recent), sorted(row[2] for row in recent)
         return counts[len(counts) // 2], densities[len(densities) // 2]
 
