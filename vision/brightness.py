@@ -41,7 +41,7 @@ def thumbnail(picture: Pixels, columns: int = COLUMNS) -> Pixels:
     rows of pixels in each: what is not read is what costs least, a large picture lies in no cache.
     """
     height, width = picture.shape[:2]
-    side = max(2, round(width / columns))
-    rows = halved(brightness(np.ascontiguousarray(picture[:: max(1, side // 2)])))
-    grid = (max(1, width // side), max(1, height // side))
+    step = max(1, round(width / columns / 2))  # half a block
+    rows = halved(brightness(np.ascontiguousarray(picture[::step])))
+    grid = (max(1, width // (2 * step)), max(1, height // (2 * step)))
     return np.asarray(cv2.resize(rows, grid, interpolation=cv2.INTER_AREA), np.uint8)
