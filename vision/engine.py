@@ -5,17 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple
 
-import numpy as np
-
 from vision import coco, interaction
 from vision.aggression import RegionScorer, RegionWatch, ScoredRegion
 from vision.behaviours import BEHAVIOURS, Behaviour, Outcome
 from vision.camera import CameraSpec, RuleSpec
+from vision.counted import not_masked, once
 from vision.crowd import CrowdReading
 from vision.crowd_watch import CrowdReader, CrowdWatch
-from vision.detection import BoolArray, Detections
+from vision.detection import Detections
 from vision.frame import Frame
-from vision.geometry import Box, FloatArray, bottom_centres, points_in_polygon
+from vision.geometry import Box
 from vision.health import CameraHealth
 from vision.incident import Incident, PictureRequest, Snapshot
 from vision.looks import Looks
@@ -23,7 +22,6 @@ from vision.moment import Moment, PlacedLooks, Recollection
 from vision.scene import Scene
 from vision.status import RuleStatus
 from vision.tracking import Tracker, Tracking
-from vision.twice import once
 from vision.view import View, ViewJudge, ViewState
 
 SNAPSHOT_VERSION: Final = 1
@@ -167,10 +165,7 @@ class Engine:
             raise ValueError(f"frame of camera {camera_id} given to the engine of {self._camera.camera_id}")
         if self._time_s is not None and time_s <= self._time_s:
             raise ValueError(f"camera {camera_id}: time_s must grow: {time_s} after {self._time_s}")
-        seen = detections
-        if self._camera.masks:
-            seen = detections.where(self._not_masked(detections, width_px, height_px))
-        seen = once(seen)
+        seen = once(not_masked(detections, self._camera.masks, width_px, height_px))
         return Tracked(detections, seen, self._tracker.update(seen, time_s))
 
     def _consider(self, moment: Moment, tracked: Tracked, looks: dict[str, Looks]) -> Step:
@@ -193,9 +188,9 @@ class Engine:
         self._time_s, self._view = moment.time_s, moment.view.state
         outcome = Outcome()
         if self._health is not None:
-            _join(outcome, self._health.step(moment.view, moment.time_s))
+            outcome.add(self._health.step(moment.view, moment.time_s))
         for behaviour in self._behaviours.values():
-            _join(outcome, behaviour.step(scene))
+            outcome.add(behaviour.step(scene))
         return Step(tuple(outcome.incidents), tuple(outcome.pictures), scene, outcome.changed, moment)
 
     def silent(self, since_s: float, time_s: float) -> Step:
@@ -210,15 +205,6 @@ class Engine:
         for behaviour in self._behaviours.values():
             places.update(behaviour.places())
         return places
-
-    def _not_masked(self, detections: Detections, width_px: int, height_px: int) -> BoolArray:
-        keep = np.ones(len(detections), bool)
-        size = np.array([width_px, height_px])
-        # A box that ends at the lower edge of the picture stands at the edge as far as can be seen.
-        points: FloatArray = np.clip(bottom_centres(detections.xyxy_px) / size, 0, 1 - 1e-9)
-        for mask in self._camera.masks:
-            keep &= ~points_in_polygon(points, mask)
-        return keep
 
     def reconfigure(self, camera: CameraSpec, time_s: float) -> Step:
         """Go on with another configuration from `time_s` on.
@@ -237,7 +223,7 @@ class Engine:
         outcome = Outcome()
         for rule_id, behaviour in self._behaviours.items():
             if fresh._kinds.get(rule_id) != self._kinds[rule_id]:
-                _join(outcome, behaviour.close(time_s, "configuration"))
+                outcome.add(behaviour.close(time_s, "configuration"))
         for rule in camera.rules:
             if self._kinds.get(rule.rule_id) == fresh._kinds[rule.rule_id]:
                 kept = self._behaviours[rule.rule_id]
@@ -245,9 +231,9 @@ class Engine:
                 fresh._behaviours[rule.rule_id] = kept
         if self._health is not None:
             if camera.health is None:
-                _join(outcome, self._health.close(time_s, "configuration"))
+                outcome.add(self._health.close(time_s, "configuration"))
             else:
-                _join(outcome, self._health.reconfigure(camera.health, time_s))
+                outcome.add(self._health.reconfigure(camera.health, time_s))
                 fresh._health = self._health
         if (camera.zones, camera.masks) != (self._camera.zones, self._camera.masks):
             self._judge.place_anew()  # who draws zones says that they fit what the camera sees
@@ -326,9 +312,3 @@ class Engine:
             saved = rules.get(rule_id)
             if saved is not None and (saved["kind"], saved["zone_id"]) == self._kinds[rule_id]:
                 behaviour.restore(saved["state"])
-
-
-def _join(into: Outcome, more: Outcome) -> None:
-    into.incidents += more.incidents
-    into.pictures += more.pictures
-    into.changed = into.changed or more.changed

@@ -21,6 +21,12 @@ class Outcome:
     pictures: list[PictureRequest] = field(default_factory=list)
     changed: bool = False
 
+    def add(self, more: Outcome) -> None:
+        """What another brought besides."""
+        self.incidents += more.incidents
+        self.pictures += more.pictures
+        self.changed = self.changed or more.changed
+
 
 class Behaviour(Protocol):
     """One rule of one camera. It sees scenes in order and knows time only from them."""

@@ -1,18 +1,32 @@
-"""A vehicle that the detector found under two names is one vehicle."""
+"""Which of a picture's detections count: those that no mask hides, a vehicle that was found under two names once."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
 
 from vision import coco
 from vision.detection import Detections
-from vision.geometry import iou
+from vision.geometry import bottom_centres, iou, points_in_polygon
+from vision.zone import Point
 
 #: Boxes of vehicles that overlap this much are one vehicle under two names.
 _TWICE_IOU: Final = 0.7
 _NAMES: Final = frozenset({coco.CAR, coco.BUS, coco.TRUCK})
+
+
+def not_masked(detections: Detections, masks: Sequence[Sequence[Point]], width_px: int, height_px: int) -> Detections:
+    """Those whose bottom centre lies in none of `masks` (polygons, 0..1 of the picture)."""
+    if not masks:
+        return detections
+    keep = np.ones(len(detections), bool)
+    # A box that ends at the lower edge of the picture stands at the edge as far as can be seen.
+    points = np.clip(bottom_centres(detections.xyxy_px) / (width_px, height_px), 0, 1 - 1e-9)
+    for mask in masks:
+        keep &= ~points_in_polygon(points, mask)
+    return detections.where(keep)
 
 
 def once(detections: Detections) -> Detections:
