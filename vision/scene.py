@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -18,7 +19,7 @@ from vision.view import View
 from vision.zone import Zone
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Scene:
     """One moment of one camera.
 
@@ -46,14 +47,23 @@ class Scene:
     crowd: CrowdReading | None = None
 
     def boxes_norm(self) -> FloatArray:
-        """(N, 4) boxes of `detections`, 0..1."""
-        return self._norm(np.asarray(self.detections.xyxy_px, np.float64))
+        """(N, 4) boxes of `detections`, 0..1; not to be written to."""
+        return self._boxes_norm
 
     def track_boxes_norm(self) -> FloatArray:
-        """(T, 4) boxes of `tracks`, 0..1."""
+        """(T, 4) boxes of `tracks`, 0..1; not to be written to."""
+        return self._track_boxes_norm
+
+    # Several rules ask for them, in every picture.
+    @cached_property
+    def _boxes_norm(self) -> FloatArray:
+        return self._norm(self.detections.xyxy_px.astype(np.float64))
+
+    @cached_property
+    def _track_boxes_norm(self) -> FloatArray:
         return self._norm(np.array([track.xyxy_px for track in self.tracks], np.float64).reshape(-1, 4))
 
     def _norm(self, boxes_px: FloatArray) -> FloatArray:
-        return np.asarray(
-            boxes_px / np.array([self.width_px, self.height_px, self.width_px, self.height_px], np.float64)
-        )
+        boxes_px /= (self.width_px, self.height_px, self.width_px, self.height_px)
+        boxes_px.flags.writeable = False
+        return boxes_px

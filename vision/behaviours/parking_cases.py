@@ -108,16 +108,13 @@ class Cases(list[Case]):
 
     def end(self, scene: Scene, yard: Yard) -> list[Ended]:
         """Drop what is over; those that did not only drive by are returned."""
-        elsewhere = {
-            int(track_id): as_box(box)
-            for track_id, box in zip(scene.detection_track_id, scene.boxes_norm(), strict=True)
-            if track_id >= 0
-        }
+        row_of = {track_id: row for row, track_id in enumerate(scene.detection_track_id.tolist()) if track_id >= 0}
         kept: list[Case] = []
         ended: list[Ended] = []
         for case in self:
             told = case.episode.phase is not None
-            seen_away = elsewhere.get(case.track_id)
+            row = row_of.get(case.track_id)
+            seen_away = None if row is None else as_box(scene.boxes_norm()[row])
             quick = not told or (seen_away is not None and yard.has_left(case.place, case.class_id, seen_away))
             if case.suspect_s >= _SUSPECT_S:
                 ended.append(Ended(case, "replaced", case.suspect_since_s))

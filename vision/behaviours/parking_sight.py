@@ -43,7 +43,9 @@ class Sight:
             if t.state is TrackState.LOST and scene.time_s - t.last_seen_s <= 1.0 and t.last_seen_s < scene.time_s
         ]
         sure = np.flatnonzero(scene.detections.confidence >= 0.25)
-        self._boxes = np.concatenate([boxes_norm[sure], scene.track_boxes_norm()[bridged]])
+        self._boxes = boxes_norm[sure]
+        if bridged:
+            self._boxes = np.concatenate([self._boxes, scene.track_boxes_norm()[bridged]])
         classes = [*scene.detections.class_id[sure].tolist(), *(scene.tracks[row].class_id for row in bridged)]
         self._may_be_it = np.array([class_id in coco.VEHICLES for class_id in classes], bool)
         self._cells = np.ones((1, 1), bool)
