@@ -15,7 +15,7 @@ import numpy as np
 
 from vision.detection import BoolArray, Detections, Float32Array
 from vision.frame import Pixels
-from vision.geometry import iou
+from vision.geometry import FloatArray, iou
 from vision.mosaic import Part
 from vision.motion import MotionGate
 from vision.parts import Rectangle, cover, inside, joined, uncut
@@ -150,20 +150,24 @@ class Attention:
         s, known = self._settings, self._memory
         if not len(before) and not known.missed:
             return
-        gone = _without_successor(before.where(before.confidence >= s.sure).xyxy_px, now.xyxy_px)
+        sure = before.where(before.confidence >= s.sure).xyxy_px
+        places = np.array([one.box for one in known.missed], np.float32).reshape(-1, 4)
+        overlap = iou(np.concatenate([sure, places]), now.xyxy_px)
+        gone = _without_successor(sure, now.xyxy_px, overlap[: len(sure)])
         if known.missed:
-            places = [one.box for one in known.missed]
-            found = iou(places, now.xyxy_px).max(axis=1, initial=0.0) >= _SAME_IOU
-            found |= iou(places, gone).max(axis=1, initial=0.0) > 0.5  # it is missed anew
-            known.missed = [one for one, over in zip(known.missed, found.tolist(), strict=True) if not over]
+            over = overlap[len(sure) :].max(axis=1, initial=0.0) >= _SAME_IOU
+            if len(gone):
+                over |= iou(places, gone).max(axis=1) > 0.5  # it is missed anew
+            known.missed = [one for one, is_over in zip(known.missed, over.tolist(), strict=True) if not is_over]
         known.missed += [_Missed(box, time_s + s.again_s) for box in gone.tolist()]
 
 
-def _without_successor(before: Float32Array, now: Float32Array) -> Float32Array:
-    """Those of `before` (N, 4) that no box of `now` (M, 4) continues, one to one: in its place, or a step further."""
+def _without_successor(before: Float32Array, now: Float32Array, overlap: FloatArray) -> Float32Array:
+    """Those of `before` (N, 4) that no box of `now` (M, 4) continues, one to one: in its place, or a step further. `overlap`
+    (N, M) is their IoU.
+    """
     if len(before) == 0 or len(now) == 0:
         return before
-    overlap = iou(before, now)
     same = overlap >= _SAME_IOU
     lost = np.flatnonzero(~same.any(axis=1))
     if len(lost) == 0:

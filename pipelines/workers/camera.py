@@ -45,6 +45,7 @@ class CameraAnalysis:
         self._attention = self._fresh_attention()
         self._share = 1.0
         self._lost = 0
+        self._seen = self._rounded = Detections.empty()
         self._tracks = None if around.keep_tracks is None else TrackKeeper(camera_id, around.keep_tracks)
 
     def start(self) -> None:
@@ -166,7 +167,9 @@ class CameraAnalysis:
     def analyse(self, frame: Frame, detections: Detections) -> Step:
         """One step of the engine and all that follows from it."""
         # Rounded whether tracks are kept or not: a replay sees what was judged, and both judge alike.
-        detections = rounded(detections)
+        if detections is not self._seen:  # where nothing was looked at, what was found before holds
+            self._seen, self._rounded = detections, rounded(detections)
+        detections = self._rounded
         if self._tracks is not None:
             self._tracks.before(frame.time_s, self._engine, self._loaded.version, lambda: rules_only(self._camera))
         with self._around.stage("track"):
