@@ -12,7 +12,10 @@ import pytest
 
 from pipelines.alerting.facts import Manner, facts_of
 from pipelines.alerting.samples import sample
-from pipelines.tracks.crowds import from_text, to_text
+from pipelines.tracks.chunk import Chunk, Kept, Origin, encode
+from pipelines.tracks.folder import write_chunk
+from pipelines.tracks.reading import ChunkReader
+from pipelines.tracks.rounding import rounded
 from vision import coco
 from vision.behaviours.crowding import Parameters
 from vision.camera import CameraSpec, RuleSpec
@@ -190,7 +193,7 @@ def play(
     kept: list[Moment] = []
     for number in range(round(from_s * 5), round(until_s * 5)):
         frame = Frame("gate", "run", START_S + number / 5, sheet ^ np.uint8(number % 2))
-        step = engine.step(frame, people(crowd(number / 5)))
+        step = engine.step(frame, rounded(people(crowd(number / 5))))
         assert step.moment is not None
         told += step.incidents
         kept.append(step.moment)
@@ -236,14 +239,20 @@ def replace_limit(spec: CameraSpec, people_limit: int) -> CameraSpec:
     return replace(spec, rules=(RuleSpec("crowd", "crowding", "yard", Parameters(people_limit, None, for_s=4)),))
 
 
-def test_a_replay_and_a_restart_judge_alike() -> None:
+def test_a_replay_from_stored_tracks_judges_alike(tmp_path: Path) -> None:
     first, kept = play(Engine(camera(), crowds=TellsOf(30)), gathers_and_goes, 35)
-    # What is stored of a moment is its text; the engine that judges it again has no network.
+    origin = Origin("gate", "v1", Engine(camera()).snapshot(), {})
+    frames = tuple(Kept(moment, np.full(len(moment.detections), -1, np.int64), ()) for moment in kept)
+    path = write_chunk(tmp_path, "gate", kept[0].time_s, encode(Chunk(origin, frames)))
+    stored = ChunkReader(path).moments
+    assert sum(moment.crowd is not None for moment in stored) >= 30
+    # The engine that judges again has no network.
     again = Engine(camera())
-    stored = [
-        moment if moment.crowd is None else replace(moment, crowd=from_text(to_text(moment.crowd))) for moment in kept
-    ]
-    assert [m for moment in stored for m in again.recall(moment).incidents] == first
+    assert [message for moment in stored for message in again.recall(moment).incidents] == first
+
+
+def test_a_restart_goes_on_with_the_same_incident() -> None:
+    first, _ = play(Engine(camera(), crowds=TellsOf(30)), gathers_and_goes, 35)
     cut_off = Engine(camera(), crowds=TellsOf(30))
     before, _ = play(cut_off, gathers_and_goes, 9)
     goes_on = Engine(camera(), crowds=TellsOf(30))

@@ -4,6 +4,7 @@ for judging.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -89,7 +90,7 @@ def _staged(company: Company, people: Sequence[str], plate: Plate, random: np.ra
         people,
         random,
         count=int(np.exp(random.uniform(np.log(3), np.log(60)))),
-        density=float(np.exp(random.uniform(np.log(0.4), np.log(6.0)))),
+        density=float(np.exp(random.uniform(np.log(0.4), np.log(7.5)))),
         height_m=float(random.uniform(3.5, 11.0)),
         tall_px=float(random.uniform(60.0, 130.0)),
         plate=plate,
@@ -146,17 +147,23 @@ def _inside(crowd: StagedCrowd, box: FloatArray) -> BoolArray:
     return np.asarray(((heads >= box[:2]) & (heads < box[2:])).all(axis=1))
 
 
-def fit(lessons: Lessons, people: Sequence[str] = LEARNT_FROM, *, seed: int = 0, hidden: int = 64) -> CrowdHead:
+def fit(
+    lessons: Lessons, people: Sequence[str] = LEARNT_FROM, *, seed: int = 0, hidden: int = 64, passes: int = _PASSES
+) -> CrowdHead:
     """The head; the same every time."""
+    from sklearn.exceptions import ConvergenceWarning
     from sklearn.neural_network import MLPRegressor
 
     x, y = np.concatenate(lessons.told), np.concatenate(lessons.truth)
     mean, scale = x.mean(axis=0), x.std(axis=0) + 1e-3
+    batch = min(4096, max(64, len(y) // 100))
     judge = MLPRegressor(
-        loss="poisson", hidden_layer_sizes=(hidden,), alpha=1e-3, batch_size=4096, learning_rate_init=2e-3,
-        max_iter=_PASSES, random_state=seed, tol=0.0, n_iter_no_change=_PASSES,
+        loss="poisson", hidden_layer_sizes=(hidden,), alpha=1e-3, batch_size=batch, learning_rate_init=2e-3,
+        max_iter=passes, random_state=seed, tol=0.0, n_iter_no_change=passes,
     )  # fmt: skip
-    judge.fit((x - mean) / scale, y, sample_weight=np.concatenate(lessons.weight))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # it is stopped on purpose
+        judge.fit((x - mean) / scale, y, sample_weight=np.concatenate(lessons.weight))
     (inner, outer), (inner_shift, outer_shift) = judge.coefs_, judge.intercepts_
     return CrowdHead(
         mean=mean.astype(np.float32),
