@@ -14,6 +14,7 @@ from pipelines.crowding.staging import SIZE_PX, StagedCrowd, stage_crowd
 from pipelines.samples.staged.cast import Company
 from pipelines.samples.staged.plate import Plate
 from vision import coco
+from vision.behaviours.crowding_hidden import all_people
 from vision.behaviours.people import local_density
 from vision.crowd import CrowdModel
 from vision.crowd_watch import dense, horizon_px
@@ -87,9 +88,9 @@ def _judge(
     counted, read, counted_density = float(len(boxes)), bool(dense(boxes, size_px, ground).any()), seen_density
     if read:
         reading = crowds.read(crowd.pixels, boxes, horizon_px(ground, size_px))
-        counted = max(counted, float(reading.people.sum()))
-        places = ground.to_metres(reading.places)
-        counted_density = max(counted_density, _densest(places, reading.people))
+        people = all_people(reading, ground, size_px)
+        counted = max(counted, float(people.sum()))
+        counted_density = max(counted_density, _densest(ground.to_metres(reading.places), people))
     return Judged(
         ground=name,
         density=crowd.density,

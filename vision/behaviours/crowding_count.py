@@ -10,9 +10,10 @@ from typing import Any, Final
 
 import numpy as np
 
+from vision.behaviours.crowding_hidden import all_people
 from vision.behaviours.people import count_error, counted_people, hide_each_other, local_density, read_error
 from vision.crowd import HEAD_SHARE, CrowdReading
-from vision.geometry import FloatArray, bottom_centres, points_in_polygon
+from vision.geometry import BoolArray, FloatArray, bottom_centres, points_in_polygon
 from vision.ground import Ground
 from vision.incident import Quantity
 from vision.scene import Scene
@@ -70,7 +71,7 @@ class CrowdCount:
         seen = int(np.count_nonzero(inside))
         density = _densest(scene.ground, feet[inside], np.ones(seen))
         if scene.crowd is not None:
-            self._readings.append((scene.time_s, *_read(scene.crowd, boxes, feet, inside, polygon, scene.ground)))
+            self._readings.append((scene.time_s, *_read(scene, scene.crowd, boxes, feet, inside, polygon)))
         self._history.append((scene.time_s, seen, density, seen))
         while self._history[0][0] < scene.time_s - _GROWTH_S:
             self._history.popleft()
@@ -143,12 +144,7 @@ def _densest(ground: Ground | None, feet: FloatArray, people: FloatArray) -> flo
 
 
 def _read(
-    crowd: CrowdReading,
-    boxes: FloatArray,
-    feet: FloatArray,
-    inside: Any,
-    polygon: Sequence[Point],
-    ground: Ground | None,
+    scene: Scene, crowd: CrowdReading, boxes: FloatArray, feet: FloatArray, inside: BoolArray, polygon: Sequence[Point]
 ) -> tuple[float, float]:
     """People in the zone and their density: as read, and as seen where the reading did not look."""
     heads = np.stack([(boxes[:, 0] + boxes[:, 2]) / 2, boxes[:, 1] + HEAD_SHARE * (boxes[:, 3] - boxes[:, 1])], axis=1)
@@ -157,5 +153,6 @@ def _read(
     beside = feet[inside & ~looked_at]
     mine = points_in_polygon(np.clip(crowd.places, 0, 1 - 1e-9), polygon)
     places = np.concatenate([crowd.places[mine], beside])
-    people = np.concatenate([crowd.people[mine], np.ones(len(beside))])
-    return float(people.sum()), _densest(ground, places, people)
+    read = all_people(crowd, scene.ground, (scene.height_px, scene.width_px))
+    people = np.concatenate([read[mine], np.ones(len(beside))])
+    return float(people.sum()), _densest(scene.ground, places, people)
