@@ -44,6 +44,37 @@ def test_a_sliver_beside_a_known_cause_belongs_to_it() -> None:
     assert causes(coverage) == [(19_000, 51_000, "disk")]
 
 
+@pytest.mark.parametrize(("sliver_ms", "own"), [(2000, False), (2001, True)])
+def test_what_is_longer_than_two_seconds_is_no_sliver(sliver_ms: int, own: bool) -> None:
+    before, after = Span(0, 20_000 - sliver_ms), Span(50_000 + sliver_ms, 60_000)
+    found = causes(cover(Span(0, 60_000), [before, after], [Gap(20_000, 50_000, Cause.DISK)]))
+    unknown = [(before.to_ms, 20_000, "unknown")], [(50_000, after.from_ms, "unknown")]
+    assert found == (
+        [*unknown[0], (20_000, 50_000, "disk"), *unknown[1]] if own else [(before.to_ms, after.from_ms, "disk")]
+    )
+
+
+def test_a_short_gap_of_a_known_cause_stays_itself_and_a_short_one_of_none_stays_unknown() -> None:
+    notes = [Gap(20_000, 30_000, Cause.NETWORK), Gap(30_000, 31_000, Cause.CAMERA)]
+    segments = [Span(0, 20_000), Span(31_000, 40_000), Span(41_000, 60_000)]
+    assert causes(cover(Span(0, 60_000), segments, notes)) == [
+        (20_000, 30_000, "network"),
+        (30_000, 31_000, "camera"),
+        (40_000, 41_000, "unknown"),
+    ]
+
+
+def test_figures_do_not_depend_on_when_the_span_begins() -> None:
+    begin = 1_772_438_400_000  # as every span of a real recording does
+    segments = [Span(begin + 9_000, begin + 80_000), Span(begin + 85_000, begin + 100_000)]
+    coverage = cover(Span(begin, begin + 100_000), segments, [Gap(begin, begin + 9_000, Cause.RESTART)])
+    assert coverage.completeness == pytest.approx(0.86)
+    assert coverage.longest_gap == Gap(begin, begin + 9_000, Cause.RESTART)
+    assert [gap.duration_s for gap in coverage.gaps] == [9.0, 5.0]
+    assert timeline(coverage, 20) == "rr##############u###"
+    assert cover(Span(begin, begin), segments, []).completeness == 1.0
+
+
 def test_rounding_between_segments_is_no_gap() -> None:
     assert cover(Span(0, 20_000), [Span(0, 9_980), Span(10_000, 20_000)], []).completeness == 1.0
 
@@ -73,8 +104,15 @@ def test_retention_counts_back_to_the_first_hole_that_matters() -> None:
     assert achieved_retention_ms(700_000, recorded, 1_000_000) == 700_000
     assert achieved_retention_ms(800_000, recorded, 10_000) == 0
     assert achieved_retention_ms(800_000, [], 10_000) == 0
+    one_hole = [Span(0, 100_000), Span(110_000, 700_000)]
+    assert [achieved_retention_ms(700_000, one_hole, tolerance_ms) for tolerance_ms in (9_999, 10_000)] == [
+        590_000,
+        700_000,
+    ]
 
 
 def test_timeline_shows_where_and_why() -> None:
     coverage = cover(Span(0, 100_000), [Span(0, 50_000), Span(82_000, 100_000)], [Gap(50_000, 82_000, Cause.NETWORK)])
     assert timeline(coverage, 10) == "#####nnn+#"
+    half = cover(Span(0, 40_000), [Span(0, 10_000)], [Gap(10_000, 40_000, Cause.NETWORK)])
+    assert timeline(half, 2) == "nn", "what is recorded by half only is told as lost"

@@ -133,6 +133,22 @@ def test_under_pressure_the_oldest_ordinary_footage_goes_first_and_the_floor_sta
     assert decided.short_bytes == 700
 
 
+@pytest.mark.parametrize("incidents", [(), (Span(NOW - 31 * DAY, NOW - 30 * DAY),)], ids=["ordinary", "an incident's"])
+def test_under_pressure_the_floor_is_kept_to_the_millisecond(incidents: tuple[Span, ...]) -> None:
+    old = Row(1, NOW - 31 * DAY, NOW - 30 * DAY, 100)
+    for young_ms, gone in ((0, [1]), (1, [])):
+        footage = CameraFootage(LIMITS, [old._replace(end_ms=old.end_ms + young_ms)], (), incidents)
+        decided = plan({"gate": footage}, now_ms=NOW, free_bytes=0, reserve_bytes=50)
+        assert [deletion.row.row_id for deletion in decided.deletions] == gone
+        assert decided.short_bytes == (0 if gone else 50)
+
+
+def test_the_cap_is_a_share_of_all_segments_also_of_those_that_are_not_looked_at() -> None:
+    footage = CameraFootage(LIMITS, [row(100 - number, number) for number in range(1, 11)], others=90)
+    decided = plan({"gate": footage}, now_ms=NOW, free_bytes=10**12, reserve_bytes=0, cap_share=0.05)
+    assert (decided.considered, len(decided.deletions), decided.postponed) == (100, 5, 5)
+
+
 def test_forecast() -> None:
     steady = forecast(
         {"gate": 100},
