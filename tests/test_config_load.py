@@ -8,6 +8,7 @@ import pytest
 
 from pipelines.config import load
 from pipelines.config.loader import load_text, version_of
+from pipelines.config.quantities import QuantityError, format_bytes, format_seconds, parse_bytes, parse_seconds
 from pipelines.errors import ConfigError
 
 CAMERA = """
@@ -40,6 +41,19 @@ def test_quantities_become_seconds_and_bytes() -> None:
     assert config.recording.keep == 30 * 86400
     assert config.recording.keep_incidents == 60
     assert config.recording.reserve_free == 2_000_000_000
+
+
+def test_quantities_are_written_in_the_largest_unit_that_fits_and_read_back() -> None:
+    said = ["0s", "250ms", "1s", "90s", "3m", "36h", "1d", "30d"]
+    assert [format_seconds(parse_seconds(text)) for text in said] == said
+    assert format_seconds(parse_seconds("2w")) == "14d"
+    assert parse_seconds(format_seconds(1 / 3)) == pytest.approx(1 / 3, abs=1e-9)
+    said = ["0B", "1B", "1000B", "1KiB", "1025B", "50GiB", "3TiB"]
+    assert [format_bytes(parse_bytes(text)) for text in said] == said
+    for wrong in (-1, 2**61, "-1s", "1 fortnight", "s", "", True, None, [], float("nan"), float("inf")):
+        for parse in (parse_seconds, parse_bytes):
+            with pytest.raises(QuantityError):
+                parse(wrong)
 
 
 def test_yaml_1_2_knows_no_sexagesimal_numbers_dates_or_yes() -> None:

@@ -6,7 +6,16 @@ import numpy as np
 import pytest
 
 from vision.episodes import Hysteresis, Thresholds
-from vision.geometry import displacement, iou, overlap_of_smaller, points_in_polygon, polygon_area
+from vision.geometry import (
+    areas,
+    bottom_centres,
+    displacement,
+    intersections,
+    iou,
+    overlap_of_smaller,
+    points_in_polygon,
+    polygon_area,
+)
 from vision.ground import Ground
 from vision.looks import CORE, Looks, likeness, visible_cells
 from vision.view import ViewJudge, ViewState
@@ -34,7 +43,12 @@ def test_points_in_polygons(point: tuple[float, float], polygon: tuple[tuple[flo
 def test_zones_that_share_an_edge_share_no_point() -> None:
     right = tuple((x + 1, y) for x, y in SQUARE)
     edge = [(1.0, y) for y in np.linspace(0.01, 0.99, 20)]
-    assert (points_in_polygon(edge, SQUARE) ^ points_in_polygon(edge, right)).all()
+    assert points_in_polygon(edge, right).all(), "it belongs to the polygon on its right"
+    assert not points_in_polygon(edge, SQUARE).any()
+    below = tuple((x, y + 1) for x, y in SQUARE)
+    edge = [(x, 1.0) for x in np.linspace(0.01, 0.99, 20)]
+    assert points_in_polygon(edge, below).all(), "and to the one below"
+    assert not points_in_polygon(edge, SQUARE).any()
 
 
 def test_areas_and_overlaps_by_hand() -> None:
@@ -44,6 +58,25 @@ def test_areas_and_overlaps_by_hand() -> None:
     assert iou(boxes[:1], boxes)[0] == pytest.approx([1, 1 / 3, 0.04, 0])
     assert overlap_of_smaller(boxes[:1], boxes)[0] == pytest.approx([1, 0.5, 1, 0])
     assert iou(np.empty((0, 4)), boxes).shape == (0, 4)
+
+
+def test_overlaps_of_whole_boxes_are_what_one_counts_cell_by_cell() -> None:
+    corners = np.sort(np.random.default_rng(2).integers(0, 12, (40, 2, 2)), axis=1).reshape(40, 4)
+    rows, columns = np.mgrid[0:12, 0:12]
+    cells = np.array([(x1 <= columns) & (columns < x2) & (y1 <= rows) & (rows < y2) for x1, y1, x2, y2 in corners])
+    both = (cells[:, None] & cells[None]).sum(axis=(2, 3))
+    either = (cells[:, None] | cells[None]).sum(axis=(2, 3))
+    size = cells.sum(axis=(1, 2))
+    smaller = np.minimum(size[:, None], size[None])
+    assert (size == 0).any(), "some have no area"
+    assert areas(corners).tolist() == size.tolist()
+    assert intersections(corners, corners).tolist() == both.tolist()
+    assert iou(corners, corners) == pytest.approx(both / np.maximum(either, 1))
+    assert overlap_of_smaller(corners, corners) == pytest.approx(both / np.maximum(smaller, 1))
+
+
+def test_a_box_stands_in_the_middle_of_its_lower_edge() -> None:
+    assert bottom_centres([(10, 20, 30, 60), (-4, 0, 0, 2)]).tolist() == [[20, 60], [-2, 2]]
 
 
 @pytest.mark.parametrize(
@@ -57,6 +90,9 @@ def test_areas_and_overlaps_by_hand() -> None:
 )
 def test_what_hides_a_side_is_no_movement(box: tuple[float, float, float, float], moved: float) -> None:
     assert displacement((0, 0, 100, 50), box) == pytest.approx(moved)
+    x1, y1, x2, y2 = box
+    assert displacement((700, 300, 800, 350), (x1 + 700, y1 + 300, x2 + 700, y2 + 300)) == pytest.approx(moved)
+    assert displacement((700, 300, 700, 300), (x1 + 700, y1 + 300, x2 + 700, y2 + 300)) == 0.0  # a place of no size
 
 
 # A camera that looks down a road: 4 m wide and 10 m long in front, seen as a trapezium.
