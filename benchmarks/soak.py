@@ -1,6 +1,6 @@
 """Whether the worker's memory grows: many cameras for half an hour of their streams, and the slope of what is resident.
 
-    .venv/bin/python benchmarks/soak.py [--cameras 8] [--minutes 30] [--activity 1.0] [--own-clock]
+    .venv/bin/python benchmarks/soak.py [--cameras 8] [--minutes 30] [--activity 1.0] [--rules A,B] [--own-clock]
 
 In real time, or with --own-clock as fast as the processor allows and with no picture lost, on a busy machine too.
 
@@ -44,6 +44,9 @@ def main() -> int:
     parser.add_argument("--cameras", type=int, default=8)
     parser.add_argument("--minutes", type=float, default=30.0)
     parser.add_argument("--activity", type=float, default=1.0)
+    parser.add_argument(
+        "--rules", default="illegal_parking,crowding", metavar="A,B", help="in force (default %(default)s)"
+    )
     parser.add_argument("--own-clock", action="store_true", help="time stands still while the worker works")
     args = parser.parse_args()
     at_s: list[float] = []
@@ -60,7 +63,14 @@ def main() -> int:
 
     try:
         stream = sub_stream(samples_dir() / "vtest.avi", args.activity, samples_dir() / "bench")
-        trial = cameras.Trial(args.cameras, 60 * args.minutes, stream, args.activity, own_clock=args.own_clock)
+        trial = cameras.Trial(
+            args.cameras,
+            60 * args.minutes,
+            stream,
+            args.activity,
+            own_clock=args.own_clock,
+            kinds=tuple(args.rules.split(",")),
+        )
         figures = cameras.run(trial, Config(), sample)
     except GatewatchError as error:
         sys.stderr.write(f"{error}\n")
