@@ -180,9 +180,19 @@ def test_only_a_crowd_is_read_and_twice_a_second(
     assert READ_EVERY_S == 0.5
 
 
+def test_people_who_cover_each_other_for_a_moment_are_no_crowd() -> None:
+    reader = TellsOf(30)
+    watch = CrowdWatch(reader)
+    for number in range(100):
+        watch.step(dotted([]), number / 5, people(grid(9, 9 if number % 5 < 2 else 60)).xyxy_px, camera(None))
+    assert reader.asked == 0
+
+
 def test_who_stands_in_a_mask_is_not_read() -> None:
     hidden = camera(masks=(((0.51, 0.0), (1.0, 0.0), (1.0, 1.0), (0.51, 1.0)),))
-    reading = CrowdWatch(TellsOf(30)).step(dotted([]), 0.0, people(grid(8, 30)).xyxy_px, hidden)
+    watch = CrowdWatch(TellsOf(30))
+    readings = [watch.step(dotted([]), at / 5, people(grid(8, 30)).xyxy_px, hidden) for at in range(3)]
+    reading = readings[-1]
     assert reading is not None
     assert reading.people.tolist() == [15.0]
 

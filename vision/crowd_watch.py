@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Final, Protocol
 
 import numpy as np
@@ -17,6 +18,9 @@ from vision.ground import Ground
 #: A crowd is read so often, and for so long after it was last seen to be one.
 READ_EVERY_S: Final = 0.5
 _HOLD_S: Final = 5.0
+#: It is one when so many of so many pictures show it: people who pass each other cover each other for a moment.
+_SHOWN_IN: Final = 3
+_OF: Final = 5
 _CLOCK_S: Final = 1e-3
 #: How many people on the disc around somebody, counted by boxes, are a crowd (0.85 per square metre) ...
 _DENSE: Final = 6
@@ -66,6 +70,7 @@ class CrowdWatch:
         self._reader = reader
         self._read_s = float("-inf")
         self._dense_s = float("-inf")
+        self._shown: deque[bool] = deque(maxlen=_OF)
 
     def step(self, pixels: Pixels, time_s: float, people_px: npt.ArrayLike, camera: CameraSpec) -> CrowdReading | None:
         """A reading of the picture (H, W, 3), now and then while there is a crowd. `people_px` (N, 4) are the boxes of
@@ -77,7 +82,8 @@ class CrowdWatch:
         boxes = np.asarray(people_px, np.float64).reshape(-1, 4)
         size_px, ground = (pixels.shape[0], pixels.shape[1]), camera.ground
         crowded = dense(boxes, size_px, ground)
-        if crowded.any():
+        self._shown.append(bool(crowded.any()))
+        if sum(self._shown) >= _SHOWN_IN:
             self._dense_s = time_s
         if time_s - self._dense_s > _HOLD_S or time_s - self._read_s < READ_EVERY_S - _CLOCK_S:
             return None
