@@ -219,6 +219,17 @@ def test_a_cooldown_is_charged_only_for_what_was_sent(database: Database) -> Non
     assert walk.state("later") == "sent"
 
 
+def test_level_1_is_told_again_and_again_whatever_the_cooldown(database: Database) -> None:
+    walk = Walk(database, SCHOOL, "2026-11-24 10:00:00")
+    for name in ("first", "second", "third"):
+        walk.incident(name, severity=1)
+        walk.go(5)
+    assert [body["subject"] for _, _, _, body in walk.sent] == ["first", "second", "third"]
+    assert [walk.thread(name)["silenced"] for name in ("first", "second", "third")] == [""] * 3
+    walk.incident("of level 2", severity=2)
+    assert walk.thread("of level 2")["silenced"] == "cooldown", "what was told of a graver level covers it"
+
+
 def test_a_failed_message_charges_no_cooldown(database: Database) -> None:
     walk = Walk(database, SCHOOL, "2026-11-24 10:00:00")
     walk.dead = {"log"}

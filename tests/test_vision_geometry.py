@@ -210,6 +210,16 @@ def test_hysteresis_counts_only_what_was_seen() -> None:
     assert [s for s, event in events.items() if event == "end"] == [49]
 
 
+def test_an_end_too_counts_only_what_was_seen_and_a_score_at_the_lower_threshold_is_below_it() -> None:
+    one = Hysteresis(Thresholds(for_s=2, hold_s=4))
+    assert [one.see(0.9, float(s)) for s in range(3)][-1] == "begin"
+    assert [one.see(0.4, float(s)) for s in (3, 4)] == [None, None]
+    for second in range(5, 25):
+        one.gap(float(second))
+    # One second of the four was seen before the gap; three more are full at 27.
+    assert [one.see(0.4, float(s)) for s in (25, 26, 27)] == [None, None, "end"]
+
+
 @pytest.mark.parametrize(("dips", "begins"), [({3, 7}, True), ({2, 3, 5, 7, 8}, False)])
 def test_short_dips_do_not_start_the_time_anew(dips: set[int], begins: bool) -> None:
     one = Hysteresis(Thresholds(for_s=10, hold_s=4))
