@@ -231,3 +231,17 @@ def test_between_the_thresholds_nothing_changes() -> None:
     one = Hysteresis(Thresholds(for_s=2, hold_s=2))
     assert [one.see(0.9, float(s)) for s in range(3)][-1] == "begin"
     assert [one.see(0.45, float(s)) for s in range(3, 30)] == [None] * 27
+
+
+def test_the_ground_error_is_a_number_however_many_points_are_given() -> None:
+    """Each point is left out in turn: what the others say of it must not hang on the sign that a fit happens to have."""
+    random = np.random.default_rng(5)
+    camera = np.array([[9.0, 0.1, -4.6], [0.2, 0.4, 11.0], [0.01, 0.9, 0.1]])
+    for count in (5, 6, 7, 9):
+        for _ in range(10):
+            picture = random.uniform(0.1, 0.9, (count, 2))
+            seen = np.c_[picture, np.ones(count)] @ camera.T
+            metres = np.round(seen[:, :2] / seen[:, 2:], 2)
+            ground = Ground.fit([(tuple(p), tuple(m)) for p, m in zip(picture.tolist(), metres.tolist(), strict=True)])
+            assert 0 < ground.error_m < 5
+            assert np.isfinite(ground.residual_m)

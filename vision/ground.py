@@ -43,10 +43,15 @@ def _homography(picture: FloatArray, metres: FloatArray) -> FloatArray:
     _, singular, transposed = np.linalg.svd(rows)
     if singular[7] < 1e-6 * singular[0]:
         raise ValueError("ground points: three or more lie on one line; choose points that span an area")
-    matrix = np.linalg.inv(from_metres) @ transposed[-1].reshape(3, 3) @ from_picture
+    matrix = np.asarray(np.linalg.inv(from_metres) @ transposed[-1].reshape(3, 3) @ from_picture)
     if abs(np.linalg.det(matrix / np.linalg.norm(matrix))) < 1e-9:
         raise ValueError("ground points: they lie on one line; choose points that span an area")
-    return np.asarray(matrix)
+    # The sign is chosen so that points in front of the camera have a positive third coordinate.
+    return matrix * np.sign(_thirds(matrix, picture).mean())
+
+
+def _thirds(matrix: FloatArray, picture: FloatArray) -> FloatArray:
+    return np.asarray(picture @ matrix[2, :2] + matrix[2, 2])
 
 
 def _left_out_m(picture: FloatArray, metres: FloatArray, i: int) -> float | None:
@@ -85,10 +90,7 @@ class Ground:
         picture = np.array([p for p, _ in points], np.float64)
         metres = np.array([m for _, m in points], np.float64)
         matrix = _homography(picture, metres)
-        # The sign is chosen so that points in front of the camera have a positive third coordinate.
-        third = picture @ matrix[2, :2] + matrix[2, 2]
-        matrix = matrix * np.sign(third.mean())
-        if np.any(picture @ matrix[2, :2] + matrix[2, 2] <= 0):
+        if np.any(_thirds(matrix, picture) <= 0):
             raise ValueError(
                 "ground points: the horizon would run between them; check that each picture point has its own metres"
             )

@@ -39,7 +39,6 @@ STILL_THERE_IOU: Final = 0.4
 _THERE: Final = 0.35
 _THERE_LEAST_M: Final = 0.7
 _THERE_MOST_M: Final = 1.5
-_SAME_TRACK: Final = 1.5
 #: A box of so much less or more than the place's area is something else, or so hidden that its place says nothing.
 _ALIKE: Final = 0.4
 _ALIKE_SAME_TRACK: Final = 0.25
@@ -130,7 +129,8 @@ class Yard:
         size = areas([place])[0]
         alike = np.minimum(areas(boxes), size) / np.maximum(np.maximum(areas(boxes), size), 1e-12)
         there = (apart <= most_m) & (alike >= _ALIKE)
-        there |= same & (apart <= _SAME_TRACK * most_m) & (alike >= _ALIKE_SAME_TRACK)
+        on_m = max(most_m, _SAME_STOP * _size_m(class_id)[0])
+        there |= same & (apart <= on_m) & (alike >= _ALIKE_SAME_TRACK)
         # Of two that are near enough the one whose box fits is it: the other is seen in part, in front or behind.
         return np.where(there, 1e-3 + overlap + np.maximum(0.0, 1 - apart / most_m) + 0.2 * same, 0.0)
 

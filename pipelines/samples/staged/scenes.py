@@ -14,6 +14,7 @@ from pipelines.samples.staged.crowds import crowd_scenes
 from pipelines.samples.staged.scene import Scene
 from pipelines.samples.staged.scenes_bay import bay_scenes
 from pipelines.samples.staged.scenes_bus import BUS, bus_scenes
+from pipelines.samples.staged.scenes_ground import ground_scenes
 from pipelines.samples.staged.scenes_motorcycle import MOTORCYCLE, motorcycle_scenes
 from pipelines.samples.staged.scenes_people import people_scenes
 from pipelines.samples.staged.scenes_road import road_scenes
@@ -33,7 +34,7 @@ class Suite:
 def suite(company: Company, vehicles: Vehicles) -> Suite:
     """Every scene that can be drawn."""
     setting = Setting(company)
-    scenes = [*road_scenes(setting), *bay_scenes(setting)]
+    scenes = [*road_scenes(setting), *ground_scenes(setting), *bay_scenes(setting)]
     skipped: dict[str, str] = {}
     if vehicles.bus is None:
         skipped |= dict.fromkeys(BUS, "there is no picture of a bus")
