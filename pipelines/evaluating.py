@@ -21,6 +21,7 @@ from vision.evaluation import bays
 from vision.evaluation.boxes import Boxes, align, read_mot
 from vision.evaluation.counting import score_counts
 from vision.evaluation.mot import score_tracking
+from vision.evaluation.tiles import detect_in_parts
 from vision.geometry import FloatArray
 
 if TYPE_CHECKING:
@@ -157,7 +158,7 @@ def _still(picture: Path, detector: Detector) -> bays.PictureScore:
             f"{mask_path}: is {mask.shape[1]}x{mask.shape[0]}, its picture {pixels.shape[1]}x{pixels.shape[0]}"
         )
     drawn = drawn_bays(picture.parent.parent / "bounding_boxes" / f"{picture.stem}.xml")
-    detections = detector.detect([np.asarray(pixels, np.uint8)])[0]
+    detections = detect_in_parts(detector, np.asarray(pixels, np.uint8), bays.VEHICLES)
     found = bays.places_outside(detections, drawn, (pixels.shape[1], pixels.shape[0]), STILL_CONFIDENCE)
     name = str(Path(picture.parent.parent.name) / picture.name)
     return bays.score_picture(name, bays.true_places(np.asarray(mask, np.uint8)), found)

@@ -6,6 +6,8 @@ import json
 import os
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from pipelines.cli import main
@@ -14,7 +16,9 @@ from pipelines.detector import load_detector
 from pipelines.errors import BadInput, GatewatchError
 from pipelines.evaluating import crowding, parking
 from pipelines.paths import samples_dir
+from vision import coco
 from vision.detection import Detections
+from vision.evaluation.tiles import detect_in_parts
 from vision.frame import Pixels
 
 DATA = Path(os.environ.get("GATEWATCH_DATA", Path(__file__).parent.parent.parent / "shared" / "data"))
@@ -85,3 +89,30 @@ def test_the_figures_hold(
         assert result[name] >= low, result
     for name, high in at_most.items():
         assert result[name] <= high, result
+
+
+class Lookout:
+    """Sees bright squares; small ones only where they are not small against the picture, as a network does."""
+
+    name = "lookout"
+
+    def detect(self, pictures: list[Pixels]) -> list[Detections]:
+        return [self._one(picture) for picture in pictures]
+
+    def _one(self, picture: Pixels) -> Detections:
+        _, _, stats, _ = cv2.connectedComponentsWithStats((picture.max(axis=2) > 100).astype(np.uint8))
+        found = [(x, y, x + w, y + h) for x, y, w, h, _ in stats[1:] if w >= picture.shape[1] / 20]
+        boxes = np.array(found, np.float32).reshape(-1, 4)
+        return Detections(boxes, np.full(len(boxes), 0.8, np.float32), np.full(len(boxes), coco.CAR, np.int64))
+
+
+def test_small_cars_are_found_in_the_parts_and_each_once() -> None:
+    picture = np.zeros((400, 800, 3), np.uint8)
+    cars = [(60, 60, 90, 90), (385, 180, 425, 220), (100, 200, 180, 260), (700, 320, 730, 350), (790, 10, 800, 20)]
+    for x1, y1, x2, y2 in cars:
+        picture[y1:y2, x1:x2] = 255
+    whole = Lookout().detect([picture])[0]
+    parts = detect_in_parts(Lookout(), picture, frozenset({coco.CAR}))
+    assert len(whole) == 2
+    assert sorted(map(tuple, parts.xyxy_px.tolist())) == sorted(cars[:4])  # the last is small in every part
+    assert len(detect_in_parts(Lookout(), picture, frozenset({coco.PERSON}))) == 0

@@ -64,7 +64,7 @@ def test_scenes_without_their_picture_are_named_as_skipped(
 def test_every_scene_is_right_but_those_that_the_table_names() -> None:
     there = staged_suite(print)
     rows = list(suite(there.scenes, load_detector(Config()), any_crowds(Config(), print)))
-    assert len(rows) + len(there.skipped) >= 59
+    assert len(rows) + len(there.skipped) >= 61
     assert [row for row in rows if not row["right"] and not row["not_solved"]] == []
     # A scene that is solved after all must not be called unsolved.
     assert [row["scene"] for row in rows if row["right"] and row["not_solved"]] == []

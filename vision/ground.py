@@ -47,7 +47,7 @@ def _homography(picture: FloatArray, metres: FloatArray) -> FloatArray:
     if abs(np.linalg.det(matrix / np.linalg.norm(matrix))) < 1e-9:
         raise ValueError("ground points: they lie on one line; choose points that span an area")
     # The sign is chosen so that points in front of the camera have a positive third coordinate.
-    return matrix * np.sign(_thirds(matrix, picture).mean())
+    return np.asarray(matrix * np.sign(_thirds(matrix, picture).mean()))
 
 
 def _thirds(matrix: FloatArray, picture: FloatArray) -> FloatArray:

@@ -29,7 +29,7 @@ _COVERS_BAY: Final = 0.35
 _LIES_ON_BAYS: Final = 0.3
 #: Side of a box (root of its area) against that of a bay at the same height.
 _LEAST_SIDE: Final = 0.6
-_VEHICLES: Final = (coco.CAR, coco.BUS, coco.TRUCK)
+VEHICLES: Final = frozenset({coco.CAR, coco.BUS, coco.TRUCK})
 
 Mask = npt.NDArray[np.uint8]
 
@@ -63,7 +63,7 @@ def places_outside(
     detections: Detections, bays: Sequence[FloatArray], size_px: tuple[int, int], confidence: float
 ) -> FloatArray:
     """(N, 4) boxes of vehicles outside all `bays` (each (K, 2) pixels) on a picture of `size_px` (width, height)."""
-    keep = np.isin(detections.class_id, _VEHICLES) & (detections.confidence >= confidence)
+    keep = np.isin(detections.class_id, sorted(VEHICLES)) & (detections.confidence >= confidence)
     order = np.argsort(-detections.confidence[keep], kind="stable")
     boxes = detections.xyxy_px[keep].astype(np.float64)[order]
     boxes = boxes[_large_enough(boxes, bays)]
