@@ -156,9 +156,11 @@ class Case:
         self.empty_s, self.empty_since_s = 0.0, None
 
     def compare(self, now: Looks, visible: BoolArray) -> Likeness | None:
-        """How much the place looks as it did with the vehicle; None when its looks were never learned."""
+        """How much the place looks as it did with the vehicle, at best; None when its looks were never learned."""
         found = [likeness(reference, now, visible) for reference in self.looks]
-        return max(found, key=lambda one: one.structure) if found else None
+        if not found:
+            return None
+        return Likeness(max(one.structure for one in found), min(one.colour for one in found))
 
     def may_learn(self, time_s: float) -> bool:
         """Comparing costs more than all else of a case, and looks change slowly."""
