@@ -150,6 +150,17 @@ def test_looks_survive_light_and_shaking_but_tell_things_apart() -> None:
     assert Looks.from_text(before.to_text()).cells.tolist() == before.cells.tolist()
 
 
+def test_another_colour_is_told_apart_where_the_picture_has_colours() -> None:
+    red, blue = ((picture(1) * np.array(tint)).astype(np.uint8) for tint in ((0.3, 0.3, 0.8), (0.8, 0.4, 0.3)))
+    before, other = Looks.measure(red, PLACE), Looks.measure(blue, PLACE)
+    assert likeness(before, Looks.measure((red * 0.7).astype(np.uint8), PLACE)).colour < 15
+    assert likeness(before, other).colour > 30
+    # Under infra-red there is no colour to tell apart.
+    grey = Looks.measure(np.repeat(red.mean(axis=2, keepdims=True), 3, axis=2).astype(np.uint8), PLACE)
+    assert (before.colourless, grey.colourless) == (False, True)
+    assert likeness(before, grey).colour == likeness(grey, other).colour == 0
+
+
 def test_an_even_surface_looks_like_itself_and_like_nothing_else() -> None:
     road = Looks.measure(np.full((120, 160, 3), 90, np.uint8), PLACE)
     assert likeness(road, road).structure == 1

@@ -113,7 +113,7 @@ SCENARIOS = [
         110,
         [(20, 70), (90, None)],
         outages=((40, 70),),
-        tolerance_s=3,
+        tolerance_s=0.5,
     ),
     Scenario("the same after an outage", [there()], 120, [(20, None)], outages=((40, 70),)),
     Scenario("an outage over the limit", [there()], 80, [(45, None)], outages=((15, 45),)),

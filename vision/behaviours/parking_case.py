@@ -100,10 +100,11 @@ class Case:
         return CaseState.WARNED if self.episode.phase is Phase.WARNED else CaseState.STANDING
 
     def left_s(self, soon_s: float) -> float | None:
-        """When it left: the last sight of it, when its place was seen empty `soon_s` after that; else when that was."""
-        if self.empty_since_s is not None and self.empty_since_s - self.present_s <= soon_s:
-            return self.present_s
-        return self.empty_since_s
+        """When it left: the last sight of it, when its place was seen empty or taken `soon_s` after that; else when that was."""
+        gone_s = [at_s for at_s in (self.empty_since_s, self.suspect_since_s) if at_s is not None]
+        if not gone_s:
+            return None
+        return self.present_s if min(gone_s) - self.present_s <= soon_s else min(gone_s)
 
     def standing(self, time_s: float, active_since_s: float | None) -> Quantity:
         """How long it has stood; where a rule came into force later, since then."""

@@ -59,8 +59,10 @@ class Cases(list[Case]):
         super().__init__(cases)
         self.number = number
 
-    def look(self, scene: Scene, yard: Yard, vehicles: Vehicles) -> list[int]:
-        """What this picture says of each; returns the rows of `vehicles` that belong to none."""
+    def look(self, scene: Scene, yard: Yard, vehicles: Vehicles) -> dict[int, float]:
+        """What this picture says of each; returns the rows of `vehicles` that belong to none, with since when they are seen
+        where they are: one that took another's place is for long enough not to be mistaken.
+        """
         sight = Sight(scene, scene.boxes_norm(), yard)
         wheels = sight.wheels_in_view(vehicles.boxes)
         pairs = match(self, yard, vehicles.boxes, vehicles.track_ids, wheels)
@@ -75,11 +77,15 @@ class Cases(list[Case]):
                 unseen(case, sight, scene, vehicles=vehicles.boxes[~behind])
             if scene.view.usable:
                 case.last_look = scene.looks.get(case.key)
-        taken = set(pairs.values())
-        return [column for column in range(len(vehicles.boxes)) if column not in taken]
+        free = {column: scene.time_s for column in range(len(vehicles.boxes)) if column not in set(pairs.values())}
+        for row, column in pairs.items():
+            case = self[row]
+            if case.suspect_s >= _SUSPECT_S and case.suspect_since_s is not None:
+                free[column] = case.suspect_since_s  # its case ends with this picture
+        return free
 
     def begin(
-        self, free: list[int], vehicles: Vehicles, scene: Scene, yard: Yard, camera_id: str, rule: RuleSpec
+        self, free: dict[int, float], vehicles: Vehicles, scene: Scene, yard: Yard, camera_id: str, rule: RuleSpec
     ) -> None:
         """New candidates from the vehicles `free` that belong to no case."""
         sure = [column for column in free if vehicles.confidence[column] >= START_CONFIDENCE]
@@ -101,8 +107,9 @@ class Cases(list[Case]):
             number, self.number = self.number, self.number + 1
             key = incident_id(camera_id, rule.rule_id, now_s, number)
             parameters: Parameters = rule.parameters
-            episode = Episode(key, camera_id, rule.kind, rule.rule_id, rule.zone_id, now_s, parameters.severity)
-            case = Case(episode, box, now_s, now_s, now_s, track_id, frames=1, arrival=[(now_s, box)])
+            since_s = free[column]
+            episode = Episode(key, camera_id, rule.kind, rule.rule_id, rule.zone_id, since_s, parameters.severity)
+            case = Case(episode, box, since_s, now_s, now_s, track_id, frames=1, arrival=[(since_s, box)])
             case.vote(class_id, confidence)
             self.append(case)
 
@@ -117,7 +124,7 @@ class Cases(list[Case]):
             seen_away = None if row is None else as_box(scene.boxes_norm()[row])
             quick = not told or (seen_away is not None and yard.has_left(case.place, case.class_id, seen_away))
             if case.suspect_s >= _SUSPECT_S:
-                ended.append(Ended(case, "replaced", case.suspect_since_s))
+                ended.append(Ended(case, "replaced", case.left_s(DOUBT_AFTER_S)))
             elif case.empty_s >= (_EMPTY_LEFT_S if quick else _EMPTY_S):
                 ended.append(Ended(case, "left", case.left_s(DOUBT_AFTER_S)))
             elif (case.state is CaseState.CANDIDATE and scene.time_s - case.present_s > _FORGET_CANDIDATE_S) or (

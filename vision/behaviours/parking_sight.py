@@ -14,7 +14,7 @@ from vision.assignment import best_pairs
 from vision.behaviours.parking_case import MOVED, Case, CaseState
 from vision.behaviours.parking_place import BEHIND, Yard, wheels_in_view
 from vision.detection import Int64Array
-from vision.geometry import BoolArray, Box, FloatArray, displacement, intersections
+from vision.geometry import BoolArray, Box, FloatArray, displacement, intersections, iou
 from vision.looks import Likeness, visible_cells
 from vision.scene import Scene
 from vision.track import TrackState
@@ -26,6 +26,8 @@ _UNLIKE: Final = 0.5
 #: Another colour, in chroma levels. Measured on five days in sun, rain and dusk: light alone moves a place by 28 at most (in
 #: 99.9 % of pairs by 19), the same car minutes apart by 11.
 _OTHER_COLOUR: Final = 30.0
+#: A vehicle stands at a place, and not beside or before it, when its box overlaps it by this (IoU) and ends on the same line.
+_SAME_PLACE: Final = 0.7
 _LEAST_VISIBLE: Final = 0.35
 _SETTLED_S: Final = 3.0
 _MOST_ARRIVAL: Final = 60
@@ -50,21 +52,27 @@ class Sight:
         if bridged:
             self._boxes = np.concatenate([self._boxes, scene.track_boxes_norm()[bridged]])
         classes = [*scene.detections.class_id[sure].tolist(), *(scene.tracks[row].class_id for row in bridged)]
+        self._is_seen = np.arange(len(self._boxes)) < len(sure)
         self._may_be_it = np.array([class_id in coco.VEHICLES for class_id in classes], bool)
         self._cells = np.ones((1, 1), bool)
         self.visible = 1.0
+        self.occupied = False
 
     def wheels_in_view(self, boxes: FloatArray) -> BoolArray:
         """(N,) of which of `boxes` (N, 4) nobody who is nearer covers where they touch the ground."""
         return wheels_in_view(boxes, self._boxes)
 
     def look_at(self, case: Case) -> None:
-        """Work out which cells of the case's place are in view."""
+        """Work out which cells of the case's place are in view, and whether a vehicle stands there, this one or another."""
         place = case.place
         is_it = self._may_be_it & (self._yard.nearness(place, case.class_id, self._boxes) > 0)
         hides = self._boxes[:, 3] > place[3] - BEHIND * (place[3] - place[1])  # what stands behind hides nothing
         self._cells = visible_cells(place, self._boxes[hides & ~is_it])
         self.visible = float(self._cells.mean())
+        level = np.abs(self._boxes[:, 3] - place[3]) <= BEHIND * (place[3] - place[1])
+        self.occupied = bool(
+            (self._may_be_it & self._is_seen & level & (iou([place], self._boxes)[0] >= _SAME_PLACE)).any()
+        )
 
     def alike(self, case: Case) -> Likeness | None:
         now = self._scene.looks.get(case.key)
@@ -98,8 +106,7 @@ def seen(case: Case, box: Box, track_id: int, sight: Sight, scene: Scene) -> Non
     if case.doubted and alike is not None and sight.visible >= 0.7:
         if alike.structure < _UNLIKE or alike.colour > _OTHER_COLOUR:
             # Not present_s: whose vehicle this is has to be seen first.
-            case.suspect_since_s = time_s if case.suspect_since_s is None else case.suspect_since_s
-            case.suspect_s += evidence_s
+            _suspect(case, time_s, evidence_s)
             return
         if alike.structure >= _LIKE:
             case.forget_doubts()
@@ -146,13 +153,15 @@ def unseen(case: Case, sight: Sight, scene: Scene, vehicles: FloatArray) -> None
     alike = sight.alike(case)
     if alike is None:
         return
-    if alike.structure >= _LIKE:
+    other_colour = sight.occupied and alike.colour > _OTHER_COLOUR
+    if alike.structure >= _LIKE and not other_colour:
         case.present_s = time_s
         case.empty_s, case.empty_since_s = 0.0, None
+        case.suspect_s, case.suspect_since_s = 0.0, None
         if alike.structure >= 0.75 and sight.visible >= 0.85 and time_s - case.learned_s >= 10.0:
             case.learn(now, alike, time_s)
         return
-    if alike.structure >= _UNLIKE:
+    if alike.structure >= _UNLIKE and not other_colour:
         return
     case.doubted = True
     covered = intersections([case.place], vehicles)[0] if len(vehicles) else np.zeros(1)
@@ -160,3 +169,11 @@ def unseen(case: Case, sight: Sight, scene: Scene, vehicles: FloatArray) -> None
     if case.is_still(now) and float(covered.max(initial=0.0)) < 0.3 * area:
         case.empty_since_s = time_s if case.empty_since_s is None else case.empty_since_s
         case.empty_s += evidence_s
+    elif sight.occupied:
+        _suspect(case, time_s, evidence_s)  # by another case's vehicle
+
+
+def _suspect(case: Case, time_s: float, evidence_s: float) -> None:
+    """What stands at the case's place looks unlike its vehicle."""
+    case.suspect_since_s = time_s if case.suspect_since_s is None else case.suspect_since_s
+    case.suspect_s += evidence_s

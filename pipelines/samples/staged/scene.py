@@ -155,18 +155,19 @@ class Scene:
             for start_s, end_s, box in stands(player, self._times()):
                 if not self._inside(rule["zone"], (box[0] + box[2]) / 2, box[3]):
                     continue
-                opens_s = max(start_s, from_s) + after_s
-                closes_s = None if end_s is None else self._seen_empty_s(end_s, box)
-                if self.in_force is not None:
-                    closes_s = to_s if closes_s is None else min(closes_s, to_s)
+                # A clock starts when the vehicle can be seen to stand, and a case ends when its place can be seen to be empty.
+                seen_s = self._in_view_s(start_s, box)
+                opens_s = max(seen_s, from_s) + after_s
+                closes_s = self.duration_s if end_s is None else self._in_view_s(end_s, box)
+                closes = min(closes_s, to_s) if self.in_force or closes_s < self.duration_s else None
                 if opens_s <= min(to_s, self.duration_s if end_s is None else end_s):
                     what = player.performer
-                    found.append(Incident(rule["kind"], rule["zone"], opens_s, closes_s, what.name, box, what.class_id))
+                    found.append(Incident(rule["kind"], rule["zone"], opens_s, closes, what.name, box, what.class_id))
         return found
 
-    def _seen_empty_s(self, end_s: float, place: tuple[float, float, float, float]) -> float | None:
-        """When a place that is free from `end_s` on can be seen to be: not while another vehicle hides it."""
-        for time_s in (time_s for time_s in self._times() if time_s >= end_s):
+    def _in_view_s(self, from_s: float, place: tuple[float, float, float, float]) -> float:
+        """The first moment from `from_s` on at which no nearer vehicle hides a place; the end of the scene if there is none."""
+        for time_s in (time_s for time_s in self._times() if time_s >= from_s):
             hides = 0.0
             for player in self.players:
                 pose = player.move.at(time_s) if player.performer.class_id in coco.VEHICLES else None
@@ -174,7 +175,7 @@ class Scene:
                     hides = max(hides, _share_of(place, ground_box(player, pose)))
             if hides <= _HIDDEN:
                 return time_s
-        return None
+        return self.duration_s
 
     def _crowding(self, rule: Mapping[str, Any]) -> list[Incident]:
         for_s = parse_seconds(rule["for"])

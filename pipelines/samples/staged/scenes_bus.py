@@ -11,7 +11,14 @@ from pipelines.samples.staged.scene import Scene, drive, play
 from pipelines.samples.staged.setting import NAMES, PLACE, Key, Setting, visits, walkers
 from pipelines.samples.staged.stage import Player
 
-BUS: Final = ("bus drops off", "bus stays", "bus is exempt", "bus in front", "leaves behind a bus")
+BUS: Final = (
+    "bus drops off",
+    "bus stays",
+    "bus is exempt",
+    "bus in front",
+    "leaves behind a bus",
+    "replaced behind a bus",
+)
 _FPS: Final = 2.0
 #: A bus of ten metres: the one in the picture is a small one.
 _SIZE: Final = 1.3
@@ -40,6 +47,11 @@ def _hides(from_s: float, to_s: float) -> list[Key]:
         (to_s + 3.0, 330.0, 258.0),
         (to_s + 7.0, -160.0, 250.0),
     ]
+
+
+def _arrives_late(at_s: float) -> list[Key]:
+    """To the place from where the bus hides the road already."""
+    return [(at_s - 4.0, 500.0, 225.0), (at_s, *PLACE)]
 
 
 def _get_out(company: Company, starts: tuple[float, ...]) -> list[Player]:
@@ -94,5 +106,15 @@ def bus_scenes(setting: Setting, bus: Performer) -> list[Scene]:
             "a van drives off behind a bus that hides it: it is told of as gone when the bus is",
             [drive(1, setting.van, visits(10.0, 42.0)), drive(2, bus, _hides(32.0, 62.0), _SIZE, facing=-1)],
             80,
+        ),
+        scene(
+            BUS[5],
+            "behind a bus a van drives off and a blue one of the same make takes its place",
+            [
+                drive(1, setting.van, visits(10.0, 42.0)),
+                drive(2, bus, _hides(32.0, 62.0), _SIZE, facing=-1),
+                drive(3, setting.blue, [*_arrives_late(54.0), (95.0, *PLACE)]),
+            ],
+            95,
         ),
     ]

@@ -121,6 +121,15 @@ def road_scenes(setting: Setting) -> list[Scene]:
             [drive(1, van, visits(10.0, 32.0)), drive(2, blue, [*arrives(40.0), (75.0, *PLACE)])],
             75,
         ),
+        scene(
+            "replacement at once",
+            "a van leaves; a blue one of the same make stands in its place 4.5 s later",
+            [
+                drive(1, van, visits(10.0, 34.0)),
+                drive(2, blue, [(30.5, -95.0, 241.0), *arrives(38.5)[2:], (75.0, *PLACE)]),
+            ],
+            75,
+        ),
         scene("jam", "three vans queue through the zone, 7 s each", queue, 55),
         scene(
             "stop and go",
