@@ -216,8 +216,8 @@ def gathers_and_goes(time_s: float) -> list[tuple[float, float]]:
     return grid(8, 30) if 3 <= time_s < 20 else [(100.0, 100.0)]
 
 
-# Seen from above hardly anybody hides another: 16 heads are 17 people, 40 are 49.
-@pytest.mark.parametrize(("read", "there", "severity"), [(16, 17, 3), (26, 29, 2), (40, 49, 1)])
+# Seen from above hardly anybody hides another: 16 heads are 17 people, 40 are 45.
+@pytest.mark.parametrize(("read", "there", "severity"), [(16, 17, 3), (26, 28, 2), (40, 45, 1)])
 def test_the_rule_takes_what_was_read_and_says_how_sure_it_is(read: int, there: int, severity: int) -> None:
     told, _ = play(Engine(camera(), crowds=TellsOf(read)), gathers_and_goes, 35)
     assert [message.phase for message in told if message.phase is not Phase.UPDATED] == [Phase.OPENED, Phase.CLOSED]
@@ -261,9 +261,9 @@ def test_the_flatter_the_look_and_the_denser_the_crowd_the_more_are_hidden() -> 
     spots = scattered(np.random.default_rng(1), 30, 2.0)
     one = np.ones(30)
     flat, steep = with_hidden(spots, one, 0.25).sum(), with_hidden(spots, one, 0.6).sum()
-    assert 30 < steep < flat <= 30 * 1.8
+    assert 30 < steep < flat <= 30 * 1.3
     assert with_hidden(spots, 0.3 * one, 0.25).sum() / 9 < flat / 30
-    assert with_hidden(spots, 50 * one, 0.25).sum() == pytest.approx(30 * 50 * 1.8)
+    assert with_hidden(spots, 50 * one, 0.25).sum() == pytest.approx(30 * 50 * 1.3)
     reading = CrowdReading(np.array([[0.5, 0.5]]), np.array([9.0]), (0.0, 0.0, 1.0, 1.0))
     assert all_people(reading, None, SIZE).tolist() == [9.0]
     assert all_people(reading, PLAN, SIZE).tolist() > [9.0]

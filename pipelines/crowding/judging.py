@@ -23,7 +23,7 @@ from vision.geometry import FloatArray
 
 #: Levels of density that are judged, in people per square metre, and how many people the crowds have.
 DENSITIES: Final = (0.5, 1.0, 2.0, 3.5, 5.0)
-SIZES: Final = (12, 20, 32, 48)
+SIZES: Final = (12, 24, 48, 72)
 #: From how high the camera looks, in metres, and how tall a person is in the picture, in pixels.
 HEIGHTS_M: Final = (4.0, 7.3, 10.0)
 TALL_PX: Final = (65.0, 90.0, 120.0)

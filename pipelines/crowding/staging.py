@@ -109,7 +109,7 @@ def scattered(random: np.random.Generator, count: int, density: float) -> FloatA
     return np.array(placed)
 
 
-def _trimmed(performer: Performer) -> Performer:
+def trimmed(performer: Performer) -> Performer:
     """Without the outermost pixel of each cutout, where the road that it was cut from still shines through."""
 
     def trim(cutout: Cutout) -> Cutout:
@@ -152,7 +152,7 @@ def stage_crowd(
     feet = camera.picture(metres)
     players = []
     for number, (x, y) in enumerate(feet):
-        performer = _trimmed(company.walker(people[int(random.integers(len(people)))]))
+        performer = trimmed(company.walker(people[int(random.integers(len(people)))]))
         dressed = recoloured(performer, random) if recolour else performer
         wanted = FOCAL_PX * _PERSON_M / metres[number, 1] * float(random.uniform(0.9, 1.07))
         pose = Pose(

@@ -65,12 +65,14 @@ def local_density(points_m: FloatArray, people: FloatArray | None = None) -> Flo
 
 #: By which share of itself the count of a crowd that was read is off in the mean, up to so many people per square metre:
 #: measured on staged crowds of people whom nothing was learnt from (`gatewatch evaluate crowds`).
-_READ_ERROR: Final = ((1.5, 0.2), (2.75, 0.2), (4.25, 0.2), (float("inf"), 0.3))
+_READ_ERROR: Final = ((1.5, 0.2), (2.75, 0.14), (4.25, 0.12), (float("inf"), 0.16))
+#: The same without ground points, where the density is not known.
+_READ_ERROR_UNPLACED: Final = 0.2
 
 
 def read_error(count: int, density: float) -> float:
     """By how many people the count of a crowd that was read is off in the mean at this `density` (0: not known)."""
-    share = next(share for most, share in _READ_ERROR if density <= most) if density else _READ_ERROR[-1][1]
+    share = next(share for most, share in _READ_ERROR if density <= most) if density else _READ_ERROR_UNPLACED
     return round(max(1.0, count * share), 1)
 
 

@@ -7,21 +7,24 @@ they stand scattered, not in rows.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
 
-from pipelines.crowding.staging import FILMED_FROM_M, Camera, recoloured, scattered
-from pipelines.samples.staged.cast import Company
+from pipelines.crowding.staging import FILMED_FROM_M, Camera, recoloured, scattered, trimmed
+from pipelines.samples.staged.cast import Company, Performer, resized
 from pipelines.samples.staged.gate import ZONES
 from pipelines.samples.staged.moves import arriving
+from pipelines.samples.staged.plate import person_px
 from pipelines.samples.staged.scene import Scene, play
 from pipelines.samples.staged.scenes_people import GROUND
 from pipelines.samples.staged.stage import Player
 
 _FPS: Final = 5.0
-#: Walkers of whom nothing was learnt.
-_PEOPLE: Final = ("jacket", "away", "front", "dark")
+#: Walkers of whom nothing was learnt, and who of them stands as somebody else, who was filmed standing only.
+_PEOPLE: Final = ("jacket", "away", "front", "dark", "jacket", "dark")
+_STANDING: Final = {4: "coat", 5: "phone"}
 #: The camera of vtest.avi, which `GROUND` describes, and the middle of the forecourt in its metres.
 _CAMERA: Final = Camera(FILMED_FROM_M, -64.0)
 _MIDDLE_M: Final = (4.9, 16.3)
@@ -37,7 +40,7 @@ def _gather(company: Company, count: int, density: float, seed: int, first_s: fl
     feet = _CAMERA.picture(spots)
     players = []
     for number, (x, y) in enumerate(feet[np.argsort(feet[:, 1])]):
-        who = recoloured(company.walker(_PEOPLE[number % len(_PEOPLE)]), random)
+        who = recoloured(_person(company, number % len(_PEOPLE)), random)
         at_s, goes_s = first_s + 6.0 * number / count, leaves_s + 6.0 * (count - number) / count
         side = 820.0 if number % 3 else -40.0
         door = (side, 372.0) if side > 0 else (side, 240.0)
@@ -45,6 +48,15 @@ def _gather(company: Company, count: int, density: float, seed: int, first_s: fl
         move = arriving(who, at_s, points, 1, {1: goes_s - at_s}, pace=1.5, facing=1 if random.random() < 0.5 else -1)
         players.append(play(100 + number, who, move))
     return players
+
+
+def _person(company: Company, number: int) -> Performer:
+    walks = company.walker(_PEOPLE[number])
+    if number in _STANDING:
+        rests = company.walker(_STANDING[number])
+        smaller = person_px(walks.row_px) / person_px(rests.row_px)
+        walks = replace(walks, stand=tuple(resized(cutout, smaller) for cutout in rests.stand))
+    return trimmed(walks)
 
 
 def crowd_scenes(company: Company) -> list[Scene]:

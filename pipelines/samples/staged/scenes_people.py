@@ -101,7 +101,6 @@ def people_scenes(setting: Setting) -> list[Scene]:
             55,
             rules=({"kind": "crowding", "zone": "forecourt", "density": 1.5, "for": "8s"},),
             ground=GROUND,
-            unsure="people who stand so close hide each other: the detector sees about half of them",
         ),
         scene("crowd and van", "both at once", [goes, *_crowd(company, 8, 12.0, 40.0)], 60, rules=BOTH),
     ]
