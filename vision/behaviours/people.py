@@ -65,7 +65,7 @@ def local_density(points_m: FloatArray, people: FloatArray | None = None) -> Flo
 
 #: By which share of itself the count of a crowd that was read is off in the mean, up to so many people per square metre:
 #: measured on staged crowds of people whom nothing was learnt from (`gatewatch evaluate crowds`).
-_READ_ERROR: Final = ((1.5, 0.2), (2.75, 0.14), (4.25, 0.12), (float("inf"), 0.16))
+_READ_ERROR: Final = ((1.5, 0.13), (2.4, 0.16), (3.2, 0.11), (float("inf"), 0.15))
 #: The same without ground points, where the density is not known.
 _READ_ERROR_UNPLACED: Final = 0.2
 

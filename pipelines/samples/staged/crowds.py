@@ -34,14 +34,14 @@ _LEVELS: Final = ((2.0, 30, 2.7), (3.5, 46, 4.6), (5.0, 64, 6.6))
 
 
 def _gather(company: Company, count: int, density: float, seed: int, first_s: float, leaves_s: float) -> list[Player]:
-    """`count` people come within six seconds, stand at `density`, and go within six."""
+    """`count` people come within six seconds, stand at `density`, and go within four."""
     random = np.random.default_rng((seed, 5))
     spots = scattered(random, count, density) + np.array(_MIDDLE_M)
     feet = _CAMERA.picture(spots)
     players = []
     for number, (x, y) in enumerate(feet[np.argsort(feet[:, 1])]):
         who = recoloured(_person(company, number % len(_PEOPLE)), random)
-        at_s, goes_s = first_s + 6.0 * number / count, leaves_s + 6.0 * (count - number) / count
+        at_s, goes_s = first_s + 6.0 * number / count, leaves_s + 4.0 * (count - number) / count
         side = 820.0 if number % 3 else -40.0
         door = (side, 372.0) if side > 0 else (side, 240.0)
         points = [door, (float(x), float(y)), door]
