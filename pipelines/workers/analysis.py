@@ -149,9 +149,9 @@ class AnalysisWorker:
             self._step(task, found)
         return True
 
-    def settle(self) -> bool:
-        """Wait a moment for the detector, if it has something in hand; False when it has not."""
-        self._looking.wait(_IDLE_S)
+    def settle(self, longest_s: float = _IDLE_S) -> bool:
+        """Wait for the detector, if it has something in hand, at most so long; False when it has not."""
+        self._looking.wait(longest_s)
         return self._looking.flies
 
     def _idle(self, stop: StopEvent) -> None:
