@@ -33,6 +33,13 @@ class Piece(NamedTuple):
     part: Part
 
 
+class Cut(NamedTuple):
+    """A piece as it will lie on a canvas: `scaled` (h, w, 3) shows `part` of a picture."""
+
+    part: Part
+    scaled: Pixels
+
+
 @dataclass(frozen=True, slots=True)
 class _Spot:
     """Where a piece lies: canvas number, left, top, width and height on it."""
@@ -62,8 +69,19 @@ class Sheets:
         return taken
 
 
+def cut(piece: Piece, input_px: tuple[int, int]) -> Cut:
+    """Scale a piece for a detector whose input is `input_px` (height, width). Best at once, while the picture is at hand."""
+    height, width = scaled_px(piece, input_px)
+    left, top, right, bottom = piece.part
+    # Copied first: reading rows that lie far apart, as scaling does, takes twice as long as copying them.
+    crop = np.ascontiguousarray(piece.pixels[top:bottom, left:right])
+    # As in `Letterbox`: below half size plain linear sampling would skip pixels.
+    method = cv2.INTER_AREA if 2 * width < right - left else cv2.INTER_LINEAR
+    return Cut(piece.part, np.asarray(cv2.resize(crop, (width, height), interpolation=method), np.uint8))
+
+
 def detect(
-    detector: Detector, input_px: tuple[int, int], pieces: Sequence[Piece], sheets: Sheets | None = None
+    detector: Detector, input_px: tuple[int, int], pieces: Sequence[Piece | Cut], sheets: Sheets | None = None
 ) -> list[Detections]:
     """What `detector` finds in each piece, boxes in pixels of the whole picture. `input_px` (height, width) is its input;
     `sheets` are the caller's own, for one call at a time.
@@ -71,21 +89,16 @@ def detect(
     Raises:
         DetectorError: it failed.
     """
-    spots, heights = arrange([scaled_px(piece, input_px) for piece in pieces], input_px)
+    cuts = [piece if isinstance(piece, Cut) else cut(piece, input_px) for piece in pieces]
+    spots, heights = arrange([(one.scaled.shape[0], one.scaled.shape[1]) for one in cuts], input_px)
     canvases = (sheets or Sheets()).take(heights, input_px)
     on_canvas: list[list[int]] = [[] for _ in canvases]
-    for index, (piece, spot) in enumerate(zip(pieces, spots, strict=True)):
-        left, top, right, bottom = piece.part
-        # Copied first: reading rows that lie far apart, as scaling does, takes twice as long as copying them.
-        crop = np.ascontiguousarray(piece.pixels[top:bottom, left:right])
-        place = canvases[spot.canvas][spot.top : spot.top + spot.height, spot.left : spot.left + spot.width]
-        # As in `Letterbox`: below half size plain linear sampling would skip pixels.
-        method = cv2.INTER_AREA if 2 * spot.width < right - left else cv2.INTER_LINEAR
-        cv2.resize(crop, (spot.width, spot.height), dst=place, interpolation=method)
+    for index, (one, spot) in enumerate(zip(cuts, spots, strict=True)):
+        canvases[spot.canvas][spot.top : spot.top + spot.height, spot.left : spot.left + spot.width] = one.scaled
         on_canvas[spot.canvas].append(index)
     back: dict[int, Detections] = {}
     for found, indices in zip(detector.detect(canvases), on_canvas, strict=True):
-        mine = _back(found, [pieces[index].part for index in indices], [spots[index] for index in indices])
+        mine = _back(found, [cuts[index].part for index in indices], [spots[index] for index in indices])
         back.update(zip(indices, mine, strict=True))
     return [back[index] for index in range(len(pieces))]
 

@@ -238,7 +238,8 @@ class AnalysisWorker:
             if frame is None:
                 continue
             with self._metrics.stage("gate"):
-                task = Task(camera, frame, camera.plan(frame))
+                look = camera.plan(frame)
+            task = self._looking.task(camera, frame, look)
             self._fairness.charge(camera_id, task.pictures, open_case=camera.has_open_case)
             if task.look.parts:
                 self._looking.add(task, self._clock.monotonic_s())
