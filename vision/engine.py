@@ -241,6 +241,13 @@ class Engine:
         self._camera, self._behaviours, self._kinds = camera, fresh._behaviours, fresh._kinds
         return Step(tuple(outcome.incidents), tuple(outcome.pictures), None, outcome.changed)
 
+    @property
+    def has_cases(self) -> bool:
+        """Whether any case runs."""
+        return bool(self._health is not None and self._health.cases()) or any(
+            behaviour.cases() for behaviour in self._behaviours.values()
+        )
+
     def cases(self) -> frozenset[str]:
         """Incident ids of every case that runs. What was kept for another (a picture, say) will not be needed again."""
         faults: frozenset[str] = frozenset() if self._health is None else self._health.cases()

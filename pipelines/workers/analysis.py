@@ -75,11 +75,13 @@ class AnalysisWorker:
         self._renewal = Renewal(leases, ThreadPoolExecutor(1, "leases") if pool is None else pool)
         self._looking = Looking(detector, loaded.config.detector.input, self._pool, metrics, log)
         self._landed: deque[Landed] = deque()
+        self._observe_age = metrics.stage_duration.labels(stage="age").observe
         self._fairness = Fairness()
         self._governor = Governor(owner)
         self._rate = self._governor.rate
         self._metrics.analysis_rate.set(self._rate)
         self._running: dict[str, CameraAnalysis] = {}
+        self._quick: set[str] = set()
         self._asked: set[str] = set()
         self._analysed_at_s: dict[str, float] = {}
         self._leases_checked_s = float("-inf")
@@ -206,6 +208,7 @@ class AnalysisWorker:
     def _drop(self, camera_id: str, *, removed: bool = False, release: bool = True) -> None:
         self._looking.drop(camera_id)
         self._fairness.forget(camera_id)
+        self._quick.discard(camera_id)
         self._running.pop(camera_id).stop(removed=removed)
         self._analysed_at_s.pop(camera_id, None)
         self._asked.discard(camera_id)
@@ -249,7 +252,8 @@ class AnalysisWorker:
         return False
 
     def _look_ahead(self) -> None:
-        for name, camera in self._running.items():
+        for name in self._quick:
+            camera = self._running[name]
             if camera.has_frame and self._in_hand(name):
                 camera.look_ahead()
 
@@ -260,8 +264,13 @@ class AnalysisWorker:
         camera, frame = task.camera, task.frame
         # How old the picture is when its detections are there: what a guard waits for before any rule's own time.
         age_s = max(0.0, self._clock.now_s() - frame.time_s)
-        self._metrics.stage_duration.labels(stage="age").observe(age_s)
+        self._observe_age(age_s)
         step = camera.analyse(frame, camera.merge(frame, task.look, found))
+        # Of most cameras none ever is: nobody asks each of sixty at every turn.
+        if camera.is_quick:
+            self._quick.add(camera.camera_id)
+        else:
+            self._quick.discard(camera.camera_id)
         self._analysed_at_s[camera.camera_id] = self._clock.monotonic_s()
         self._metrics.frames_analysed.labels(camera=camera.camera_id).inc()
         self._metrics.last_frame_timestamp.labels(camera=camera.camera_id).set(frame.time_s)

@@ -83,7 +83,7 @@ class CameraAnalysis:
     @property
     def has_open_case(self) -> bool:
         """Whether anything runs that its rule may have to tell of: such a camera is served first."""
-        return bool(self._engine.cases())
+        return self._engine.has_cases
 
     @property
     def share(self) -> float:
@@ -146,6 +146,11 @@ class CameraAnalysis:
             return None
         self._pace.pick(frame.time_s)
         return frame
+
+    @property
+    def is_quick(self) -> bool:
+        """Whether pictures come more often than they are analysed: people act on each other."""
+        return self._quick
 
     def look_ahead(self) -> None:
         """While the last frame is with the detector: keep a picture that will only be glanced at, in its turn.
