@@ -51,7 +51,7 @@ def add(commands: Any) -> None:
     crowds.add_argument(
         "--grounds", type=Path, metavar="DIR", help="pictures of empty places, to stage crowds on besides"
     )
-    crowds.add_argument("--pictures", type=int, default=1200, metavar="N", help="staged crowds (default: 1200)")
+    crowds.add_argument("--pictures", type=int, default=1400, metavar="N", help="staged crowds (default: 1400)")
     crowds.add_argument("--out", type=Path, required=True, metavar="FILE.npz", help="write the head there")
     add_config(crowds)
     crowds.set_defaults(run=_crowding)
