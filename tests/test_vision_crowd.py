@@ -12,6 +12,7 @@ import pytest
 
 from pipelines.alerting.facts import Manner, facts_of
 from pipelines.alerting.samples import sample
+from pipelines.crowding.loading import Careful
 from pipelines.crowding.staging import Camera, scattered
 from pipelines.tracks.chunk import Chunk, Kept, Origin, encode
 from pipelines.tracks.folder import write_chunk
@@ -24,7 +25,7 @@ from vision.camera import CameraSpec, RuleSpec
 from vision.crowd import CrowdModel, CrowdReading, Tile, cut
 from vision.crowd_head import CrowdHead
 from vision.crowd_watch import READ_EVERY_S, CrowdWatch
-from vision.detection import Detections, Float32Array
+from vision.detection import Detections, DetectorError, Float32Array
 from vision.engine import Engine
 from vision.frame import Frame, Pixels
 from vision.geometry import FloatArray
@@ -246,6 +247,23 @@ def test_a_reading_of_fewer_than_are_seen_takes_nobody_away() -> None:
     told, _ = play(Engine(replace_limit(camera(), 5), crowds=TellsOf(3)), gathers_and_goes, 15)
     assert told[0].evidence["people"].value == 8
     assert "people_seen" not in told[0].evidence
+
+
+class Fails:
+    """A network that cannot be read."""
+
+    def read(self, picture: Pixels) -> Float32Array:
+        raise DetectorError("model.onnx: broken")
+
+
+def test_a_network_that_fails_is_told_of_once_and_boxes_go_on_counting() -> None:
+    said: list[str] = []
+    reader = Careful(CrowdModel(Fails(), OneForEachDot(), (256, 320)), said.append)
+    told, kept = play(Engine(replace_limit(camera(), 5), crowds=reader), gathers_and_goes, 15)
+    assert [message.phase for message in told if message.phase is not Phase.UPDATED] == [Phase.OPENED]
+    assert told[0].evidence["people"].value == 8
+    assert all(moment.crowd is None for moment in kept)
+    assert said == ["dense crowds are not read any more, only who is seen is counted: model.onnx: broken"]
 
 
 def replace_limit(spec: CameraSpec, people_limit: int) -> CameraSpec:

@@ -37,7 +37,9 @@ _NOBODY: Final = CrowdReading(np.empty((0, 2)), np.empty(0), (0.0, 0.0, 0.0, 0.0
 class CrowdReader(Protocol):
     """Reads a crowd: `vision.crowd.CrowdModel`."""
 
-    def read(self, pixels: Pixels, boxes: FloatArray, horizon: FloatArray | None) -> CrowdReading: ...
+    def read(self, pixels: Pixels, boxes: FloatArray, horizon: FloatArray | None) -> CrowdReading | None:
+        """None: it cannot be read; then those seen are all that is known."""
+        ...
 
 
 def dense(boxes: FloatArray, size_px: tuple[int, int], ground: Ground | None) -> BoolArray:
@@ -93,6 +95,8 @@ class CrowdWatch:
         # Everybody near the crowd is looked at with it: its edge is as often as not where boxes fail.
         near = boxes[_near(boxes, boxes[crowded] if crowded.any() else boxes)]
         reading = self._reader.read(pixels, near, horizon_px(ground, size_px))
+        if reading is None:
+            return None
         masked = np.zeros(len(reading.people), bool)
         for mask in camera.masks:
             masked |= points_in_polygon(np.clip(reading.places, 0, 1 - 1e-9), mask)

@@ -112,7 +112,7 @@ def _crowds(args: argparse.Namespace) -> int:
     from pipelines.config import load
     from pipelines.crowding.footage import kept_groups, shots
     from pipelines.crowding.judging import judge, on_footage, table
-    from pipelines.crowding.loading import any_crowds, watchful_detector
+    from pipelines.crowding.loading import load_model, watchful_detector
     from pipelines.crowding.staging import empty_grounds
     from pipelines.detector import load_detector
     from pipelines.errors import BadInput
@@ -121,9 +121,7 @@ def _crowds(args: argparse.Namespace) -> int:
     if args.each < 1:
         raise BadInput(f"--each {args.each}: at least 1")
     config = load(_config_path(args)).config
-    detector, crowds = load_detector(config), any_crowds(config, _say)
-    if crowds is None:
-        return 1
+    detector, crowds = load_detector(config), load_model(config.data)
     company = staged_company(_say)
     grounds = {"vtest.avi": [company.plate]}
     if args.grounds is not None:

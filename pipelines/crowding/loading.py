@@ -12,9 +12,11 @@ from pipelines.paths import model_dirs
 
 if TYPE_CHECKING:
     from pipelines.config.schema import Config
-    from vision.crowd import CrowdModel, MapReader
+    from vision.crowd import CrowdModel, CrowdReading, MapReader
     from vision.crowd_head import CrowdHead
     from vision.detection import Detector
+    from vision.frame import Pixels
+    from vision.geometry import FloatArray
 
 #: Whose layers are read: in single precision, whichever model the detector itself runs.
 NETWORK: Final = "yolov8n-fp32"
@@ -54,7 +56,37 @@ def load_head(data: Path) -> CrowdHead:
     raise BadInput("the head that counts crowds is not on this machine: train one with `gatewatch train crowding`")
 
 
-def load_crowds(config: Config, warn: Callable[[str], None]) -> CrowdModel | None:
+class Careful:
+    """Reads crowds until the network fails: then `warn` is told once, and no crowd is read any more. Boxes go on counting,
+    as a lower bound; a crowd that cannot be read must not silence the other rules and cameras.
+    """
+
+    def __init__(self, model: CrowdModel, warn: Callable[[str], None]) -> None:
+        self._model: CrowdModel | None = model
+        self._warn = warn
+
+    def read(self, pixels: Pixels, boxes: FloatArray, horizon: FloatArray | None) -> CrowdReading | None:
+        """As `CrowdModel.read`, None once it failed."""
+        from vision.detection import DetectorError
+
+        if self._model is None:
+            return None
+        try:
+            return self._model.read(pixels, boxes, horizon)
+        except DetectorError as error:
+            self._model = None
+            self._warn(f"dense crowds are not read any more, only who is seen is counted: {error}")
+            return None
+
+
+def load_model(data: Path) -> CrowdModel:
+    """The network and the head. Raises BadInput: one is not on this machine, with what to run."""
+    from vision.crowd import CrowdModel
+
+    return CrowdModel(load_reader(data), load_head(data), INPUT_PX)
+
+
+def load_crowds(config: Config, warn: Callable[[str], None]) -> Careful | None:
     """What `Engine` reads crowds with; None when no rule asks for it.
 
     When it cannot be loaded, `warn` is told why and what to do, and None comes back: the rule then counts only who is seen.
@@ -64,12 +96,10 @@ def load_crowds(config: Config, warn: Callable[[str], None]) -> CrowdModel | Non
     return any_crowds(config, warn)
 
 
-def any_crowds(config: Config, warn: Callable[[str], None]) -> CrowdModel | None:
+def any_crowds(config: Config, warn: Callable[[str], None]) -> Careful | None:
     """The same whether a rule asks for it or not."""
-    from vision.crowd import CrowdModel
-
     try:
-        return CrowdModel(load_reader(config.data), load_head(config.data), INPUT_PX)
+        return Careful(load_model(config.data), warn)
     except BadInput as error:
         warn(f"crowding counts only who is seen, too few in a dense crowd: {error}")
         return None
