@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pipelines.analysis_of_file import FileAnalysis
 from pipelines.config.cameras import Camera, Stream
 from pipelines.config.truth import ENDINGS, TruthFile
+from pipelines.crowding.loading import load_crowds
 from pipelines.errors import BadInput
 from pipelines.samples import library
 from vision.evaluation.incidents import Happening, IncidentScore, score_incidents
@@ -27,6 +28,7 @@ _HOURS_PER_DAY: Final = 24.0
 #: A container's length and that of its pictures differ by as much.
 _END_S: Final = 1.0
 
+Say = Callable[[str], None]
 Progress = Callable[[str, float, float | None], None]
 
 
@@ -121,15 +123,15 @@ def _video(file: TruthFile) -> Path:
 
 
 def incidents(
-    footage: Sequence[Footage], kind: str, config: Config, detector: Detector, fps: float, progress: Progress
+    footage: Sequence[Footage], kind: str, config: Config, detector: Detector, fps: float, progress: Progress, warn: Say
 ) -> dict[str, Any]:
     """Plays all of it; the figures in all, by camera and by video. `progress` gets the video's name, the seconds of it that
-    are analysed, and its length.
+    are analysed, and its length; `warn` what could not be loaded and is done without.
 
     Raises:
         BadInput: a video cannot be read, or ends before its truth does.
     """
-    played = [(one, _play(one, kind, config, detector, fps, progress)) for one in footage]
+    played = [(one, _play(one, kind, config, detector, fps, progress, warn)) for one in footage]
     cameras: dict[str, list[IncidentScore]] = {}
     for one, score in played:
         cameras.setdefault(one.camera_id, []).append(score)
@@ -146,14 +148,17 @@ def incidents(
     }
 
 
-def _play(one: Footage, kind: str, config: Config, detector: Detector, fps: float, progress: Progress) -> IncidentScore:
+def _play(
+    one: Footage, kind: str, config: Config, detector: Detector, fps: float, progress: Progress, warn: Say
+) -> IncidentScore:
     truth = one.file.truth
     site = config.model_copy(update={"cameras": {one.camera_id: one.camera}})
     start_s = _START_S if truth.start_s is None else truth.start_s
     try:
         analysis = FileAnalysis(
-            site, one.camera_id, str(one.video), fps=fps, start_s=start_s, now_s=start_s, detector=detector
-        )
+            site, one.camera_id, str(one.video), fps=fps, start_s=start_s, now_s=start_s, detector=detector,
+            crowds=load_crowds(site, warn),
+        )  # fmt: skip
     except (BadInput, ValueError) as error:  # such as a schedule that the site's configuration does not have
         raise BadInput(f"{one.file.path}: {error}") from error
     seconds = 0.0

@@ -120,7 +120,7 @@ def test_what_stays_open_or_closes_too_soon_is_counted(tmp_path: Path, script: S
     film(tmp_path, "a", [car(3, 16)], 24, script, truth((13.0, None)))
     film(tmp_path, "b", [Actor(((0.0, 320.0, 330.0), (99.0, 320.0, 330.0)))], 16, script, truth((10.0, 15.0)))
     footage = footage_of(tmp_path, "illegal_parking", Config())
-    found = incidents(footage, "illegal_parking", Config(), script, FPS, lambda *_: None)
+    found = incidents(footage, "illegal_parking", Config(), script, FPS, lambda *_: None, print)
     assert (found["matched"], found["left_open"], found["closed_early"]) == (2, 1, 1)
 
 

@@ -43,11 +43,15 @@ def with_incidents(
             raise BadInput(f"{data}: none of its {len(files)} truth files has a rule of {kind}")
         raise BadInput(f"{data}: holds no truth file of a video (*.truth.json), and {_OTHERS[subject]}")
     with _progress() as progress:
-        found = incidents(footage, kind, config, load_detector(config), fps, progress)
+        found = incidents(footage, kind, config, load_detector(config), fps, progress, _warn)
     if other is not None:
         return {**other, "incidents": found}
     top = {name: found[name] for name in ("detector", "precision", "recall")}
     return {**top, "incidents": found}
+
+
+def _warn(text: str) -> None:
+    sys.stderr.write(f"gatewatch: {text}\n")
 
 
 @contextmanager
