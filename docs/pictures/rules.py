@@ -65,7 +65,8 @@ def picture(scene: Scene, detector: Detector, crowds: CrowdReader | None, at_s: 
                 foot = round(x * shown.shape[1]), round(y * shown.shape[0])
                 cv2.circle(shown, foot, max(1, round(3 * people_there**0.5)), (0, 200, 255), -1, cv2.LINE_AA)
             said = [str(one.evidence["in_words_en"].value) for one in running if "in_words_en" in one.evidence]
-            clock = "; ".join([f"{scene.name}, {staged.time_s:.1f} s", *said])
+            name = f"{scene.name}, " if not said else ""
+            clock = "; ".join([f"{name}{staged.time_s:.1f} s", *said])
             return draw_scene(shown, engine.camera.zones, step.scene.tracks, running, frame.time_s, clock)
     raise ValueError(f"{scene.name} ends before {at_s} s")
 
