@@ -156,21 +156,22 @@ class Scene:
                 if not self._inside(rule["zone"], (box[0] + box[2]) / 2, box[3]):
                     continue
                 # A clock starts when the vehicle can be seen to stand, and a case ends when its place can be seen to be empty.
-                seen_s = self._in_view_s(start_s, box)
+                seen_s = self._in_view_s(start_s, box, player)
                 opens_s = max(seen_s, from_s) + after_s
-                closes_s = self.duration_s if end_s is None else self._in_view_s(end_s, box)
+                closes_s = self.duration_s if end_s is None else self._in_view_s(end_s, box, player)
                 closes = min(closes_s, to_s) if self.in_force or closes_s < self.duration_s else None
                 if opens_s <= min(to_s, self.duration_s if end_s is None else end_s):
                     what = player.performer
                     found.append(Incident(rule["kind"], rule["zone"], opens_s, closes, what.name, box, what.class_id))
         return found
 
-    def _in_view_s(self, from_s: float, place: tuple[float, float, float, float]) -> float:
-        """The first moment from `from_s` on at which no nearer vehicle hides a place; the end of the scene if there is none."""
+    def _in_view_s(self, from_s: float, place: tuple[float, float, float, float], whose: Player) -> float:
+        """The first moment from `from_s` on at which no nearer vehicle hides the place of `whose`; else the end of the scene."""
         for time_s in (time_s for time_s in self._times() if time_s >= from_s):
             hides = 0.0
             for player in self.players:
-                pose = player.move.at(time_s) if player.performer.class_id in coco.VEHICLES else None
+                may_hide = player is not whose and player.performer.class_id in coco.VEHICLES
+                pose = player.move.at(time_s) if may_hide else None
                 if pose is not None and pose.y_px > place[3]:
                     hides = max(hides, _share_of(place, ground_box(player, pose)))
             if hides <= _HIDDEN:
