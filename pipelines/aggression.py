@@ -22,24 +22,36 @@ HEAD: Final = Path("bullying") / "head.npz"
 
 def load_reader(data: Path) -> FeatureReader:
     """The describer. Raises BadInput when it is not on this machine, with what to run."""
-    from vision.change import STACK_PX
+    from vision.change import PICTURES, STACK_PX
     from vision.detectors.openvino_features import OpenVinoFeatures
 
     model, _ = find_model(DESCRIBER, model_dirs(data), "the possible-bullying score")
     try:
-        return OpenVinoFeatures(model, STACK_PX)
+        return OpenVinoFeatures(model, STACK_PX, PICTURES)
     except ValueError as error:
         raise BadInput(f"{error}; run `gatewatch models build`") from error
 
 
-def load_head(data: Path) -> Head:
-    """The site's own head if there is one, else the one that comes with Gatewatch. Raises BadInput: there is none."""
+def load_head(data: Path, reader: FeatureReader) -> Head:
+    """The site's own head if there is one, else the one that comes with Gatewatch.
+
+    Raises:
+        BadInput: there is none, or it judges something else than what `reader` says.
+    """
+    from vision.aggression import wanted_by
     from vision.aggression_head import Head
 
     for folder in (*model_dirs(data), Path(__file__).resolve().parents[1] / "models"):
-        if (folder / HEAD).is_file():
+        path = folder / HEAD
+        if path.is_file():
             try:
-                return Head.load(folder / HEAD)
+                head = Head.load(path)
+                if len(head.mean) != wanted_by(reader):
+                    raise ValueError(
+                        f"{path}: is a head of an earlier release: it judges {len(head.mean)} numbers of a window, and there are "
+                        f"{wanted_by(reader)}"
+                    )
+                return head
             except ValueError as error:
                 mend = "train it anew with `gatewatch train bullying --out FILE`, or remove it: another comes with Gatewatch"
                 raise BadInput(f"{error}: {mend}") from error
@@ -56,7 +68,8 @@ def load_scorer(config: Config, warn: Callable[[str], None]) -> RegionScorer | N
     from vision.aggression import AggressionModel
 
     try:
-        return AggressionModel(load_reader(config.data), load_head(config.data))
+        reader = load_reader(config.data)
+        return AggressionModel(reader, load_head(config.data, reader))
     except BadInput as error:
         warn(f"possible_bullying sees situations but no blows: {error}")
         return None

@@ -7,13 +7,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pipelines.aggression import HEAD, load_head
 from pipelines.bullying import figures, report
 from pipelines.bullying.clips import Clip, Moment, read_manifest
 from pipelines.bullying.learning import NO_REGION, cross_validate, fit, of_clips, openings_s, splits
 from pipelines.bullying.windows import Windows
 from pipelines.errors import BadInput
-from vision.aggression import LEAST_STACKS, WINDOW_S
+from vision.aggression import LEAST_STACKS, WINDOW_S, embed
 from vision.aggression_head import Head, summary
+from vision.change import PICTURES
+from vision.detection import Float32Array
+from vision.frame import Pixels
 
 
 def manifest(folder: Path, *rows: str) -> Path:
@@ -127,6 +131,30 @@ def test_a_broken_head_is_refused(tmp_path: Path) -> None:
     (tmp_path / "head.npz").write_bytes(b"nothing")
     with pytest.raises(ValueError, match="is no head"):
         Head.load(tmp_path / "head.npz")
+
+
+def test_a_head_of_an_earlier_release_says_what_to_do(tmp_path: Path) -> None:
+    """One that was learnt from fewer pictures of a region would else fail at the first window of a busy noon."""
+
+    class Reader:
+        numbers = 4
+
+        def read(self, pictures: Pixels) -> Float32Array:
+            return np.zeros((PICTURES, self.numbers), np.float32)
+
+    for pictures, fits in ((PICTURES, True), (2, False)):
+        site = tmp_path / f"{pictures}"
+        path = site / "models" / HEAD
+        path.parent.mkdir(parents=True)
+        wide = pictures * Reader.numbers
+        windows = made_up(2.0, wide=wide)
+        fit(windows, np.arange(len(windows.is_fight)), 0).save(path)
+        if fits:
+            head = load_head(site, Reader())
+            assert 0 < head.judge(np.stack([embed(Reader(), np.zeros((64, 64, 4), np.uint8))] * LEAST_STACKS)) < 1
+        else:
+            with pytest.raises(BadInput, match=r"earlier release: it judges 24 numbers.* 48: train it anew"):
+                load_head(site, Reader())
 
 
 def test_figures_on_a_small_table() -> None:

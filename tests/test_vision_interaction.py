@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import cv2
 import numpy as np
 import pytest
 
@@ -207,15 +208,49 @@ def test_pictures_of_another_size_or_of_long_ago_are_no_moments() -> None:
 
 
 def test_change_is_black_where_nothing_moves_and_tells_quick_from_slow() -> None:
-    stack = np.zeros((4, 4, 4), np.uint8)
+    stack = np.zeros((64, 64, 4), np.uint8)
     stack[0, 0] = [0, 10, 10, 10]  # changed before the last 0.2 s: only the slow picture sees it
     stack[1, 1] = [0, 0, 0, 200]
-    quick, slow = change(stack)
+    quick, slow, *_ = change(stack)
     assert quick[0, 0].tolist() == [0, 0, 0]
-    assert slow[0, 0].tolist() == [30, 0, 30]
+    assert slow[0, 0, 0] == slow[0, 0, 2] > 0 == slow[0, 0, 1]
     assert quick[1, 1].tolist() == [0, 255, 255]
     assert (quick[2:] == 0).all()
     assert (slow[2:] == 0).all()
+
+
+def test_the_same_change_is_told_alike_in_a_hazy_picture_and_in_a_clear_one() -> None:
+    """What is half as strong for want of contrast is nearly as bright; noise on an even wall is not made much of."""
+    rng = np.random.default_rng(2)
+    scene, other = (cv2.GaussianBlur(rng.normal(size=(STACK_PX, STACK_PX)), (0, 0), 3) for _ in range(2))
+
+    def told(contrast: float, noise: float = 0.0) -> float:
+        moments = [contrast * seen / scene.std() for seen in (other, other, scene)]
+        levels = [120 + seen + noise * rng.normal(size=seen.shape) for seen in moments]
+        return float(differences(np.clip(np.stack(levels, axis=-1), 0, 255).astype(np.uint8))[..., 1].mean())
+
+    clear, hazy = told(36), told(18)
+    assert 0.6 * clear < hazy <= 1.05 * clear  # without regard to contrast it were half
+    assert told(0, noise=1.5) < 0.15 * clear
+
+
+@pytest.mark.parametrize("contrast", [30, 90])
+def test_movement_is_how_far_it_moved_whatever_its_contrast(contrast: int) -> None:
+    """A textured square of 40 pixels goes 4 pixels to the right within 0.1 s, 8 within 0.2 s, before what stands still."""
+    rng = np.random.default_rng(5)
+    behind, square = (cv2.GaussianBlur(rng.normal(size=(n, n)), (0, 0), 2) for n in (STACK_PX, 40))
+    crops = []
+    for right in (0, 8, 12, 16):
+        seen = behind / behind.std()
+        seen[70:110, 60 + right : 100 + right] = square / square.std()
+        crops.append(np.clip(120 + contrast / 2 * seen, 0, 255).astype(np.uint8))
+    *_, quick, slow = change(np.stack(crops, axis=-1))
+    for picture in (quick, slow):
+        sideways, upright, far = (float(np.median(picture[78:102, 84:108, channel])) for channel in range(3))
+        assert sideways == pytest.approx(32, abs=10)
+        assert upright < 8
+        assert far == pytest.approx(sideways, abs=8)
+        assert np.median(picture[:50]) < 4
 
 
 def test_the_summary_is_the_root_of_mean_spread_and_maximum() -> None:

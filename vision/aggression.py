@@ -1,8 +1,8 @@
 """How much what happens in a region looks like a fight: crops of four moments, a describer of pictures, a small head.
 
-How a crop changed within 0.2 s and within 0.4 s are two pictures in which what stands still is black. A network that was
-trained on photographs describes them (its middle layers: shapes, not things), and a head of ours judges what it said over the
-last seconds.
+How a crop changed and how far what is seen in it moved, quickly and slowly, are four pictures in which what stands still is
+black. A network that was trained on photographs describes them (its middle layers: shapes, not things), and a head of ours
+judges what it said over the last seconds.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from vision.aggression_head import Head
-from vision.change import GAP_S, SLACK_S, Pictures, change
+from vision.aggression_head import STATISTICS, Head
+from vision.change import GAP_S, PICTURES, SLACK_S, Pictures, change
 from vision.detection import Float32Array
 from vision.frame import Pixels
 from vision.interaction import Region, RegionFinder
@@ -30,10 +30,13 @@ _TALLEST_PX: Final = 1080  # taller pictures are halved before they are kept: it
 
 
 class FeatureReader(Protocol):
-    """Something that describes pictures with numbers."""
+    """Something that describes pictures with D = `numbers` numbers each."""
+
+    @property
+    def numbers(self) -> int: ...
 
     def read(self, pictures: Pixels) -> Float32Array:
-        """(2, STACK_PX, STACK_PX, 3) uint8 -> (2, D)."""
+        """(PICTURES, STACK_PX, STACK_PX, 3) uint8 -> (PICTURES, D)."""
         ...
 
 
@@ -75,8 +78,13 @@ class AggressionModel:
         return self._head.judge(np.stack(window))
 
 
+def wanted_by(reader: FeatureReader) -> int:
+    """How many numbers of a window a head must judge that is to fit `reader`."""
+    return STATISTICS * PICTURES * reader.numbers
+
+
 def embed(reader: FeatureReader, stack: Pixels) -> Float32Array:
-    """What `reader` says of how a stack changed, quickly and slowly, joined: (2 D,)."""
+    """What `reader` says of the pictures of how a stack changed, joined: (PICTURES D,)."""
     return np.asarray(reader.read(change(stack)).reshape(-1), np.float32)
 
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from vision.detection import Float32Array
 from vision.geometry import FloatArray
+
+#: How many numbers `summary` makes of each.
+STATISTICS: Final = 3
 
 
 def summary(window: npt.ArrayLike) -> FloatArray:

@@ -95,7 +95,8 @@ def _bullying(args: argparse.Namespace) -> int:
 
     clips = read_manifest(args.data)
     config = load_config(args).config
-    detector, reader, head = plain_detector(config), load_reader(config.data), load_head(config.data)
+    detector, reader = plain_detector(config), load_reader(config.data)
+    head = load_head(config.data, reader)
     with progress_bar(len(clips), "clips") as bar:
         windows = Windows.gather(clips, all_moments(clips, detector, reader, report.JUDGED_S, bar))
     result = report.judged(head, clips, windows, lengths_s(clips))

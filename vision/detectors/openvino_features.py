@@ -38,6 +38,8 @@ class OpenVinoFeatures:
                 f"{model}: OpenVINO cannot read it: {str(error).strip().splitlines()[-1][:200]}"
             ) from error
         self._request = compiled.create_infer_request()
+        #: D: how many numbers it says of a picture.
+        self.numbers = int(compiled.output().get_shape()[1])
 
     def read(self, pictures: Pixels) -> Float32Array:
         """(N, size, size, 3) uint8 -> (N, D) float32; N is the batch given at construction.
