@@ -79,14 +79,13 @@ def _relief(grey: Float32Array) -> Float32Array:
     return np.asarray(np.clip(_CONTRAST / (spread + _FAINT), *_RELIEF), np.float32)
 
 
-def movement(earlier: Pixels, later: Pixels, gain: float) -> Pixels:
+def movement(search: cv2.DISOpticalFlow, earlier: Pixels, later: Pixels, gain: float) -> Pixels:
     """How far what is seen moved between two grey crops (H, W), as the channels of one picture: sideways, up or down, and in
     all; black is at rest. By optical flow (dense inverse search, Kroeger et al., ECCV 2016).
 
     A difference is as strong as the contrast is; movement hardly hangs on it: in the dark it is seen nearly as well.
     """
-    search = cv2.DISOpticalFlow.create(cv2.DISOpticalFlow_PRESET_FAST)
-    moved = search.calc(np.ascontiguousarray(earlier), np.ascontiguousarray(later), None)  # type: ignore[call-overload]  # may be None
+    moved = search.calc(earlier, later, None)  # type: ignore[call-overload]  # it may be None
     sideways, upright = np.abs(moved[..., 0]), np.abs(moved[..., 1])
     far = np.stack([sideways, upright, np.hypot(sideways, upright)], axis=-1)
     return np.asarray(np.minimum(far * gain, 255), np.uint8)
@@ -96,13 +95,14 @@ def change(stack: Pixels) -> Pixels:
     """A stack (H, W, 4) as four pictures (PICTURES, H, W, 3): its quick differences (0.1 s), its slow ones (0.2 s), and its
     movement within 0.1 s and within 0.2 s.
     """
-    now = stack[..., 3]
+    search = cv2.DISOpticalFlow.create(cv2.DISOpticalFlow_PRESET_FAST)
+    fifth, tenth, now = (np.ascontiguousarray(stack[..., index]) for index in (1, 2, 3))
     return np.stack(
         [
             differences(stack[..., 1:]),
             differences(stack[..., [0, 1, 3]]),
-            movement(stack[..., 2], now, _MOVEMENT_GAIN),
-            movement(stack[..., 1], now, _MOVEMENT_GAIN / 2),
+            movement(search, tenth, now, _MOVEMENT_GAIN),
+            movement(search, fifth, now, _MOVEMENT_GAIN / 2),
         ]
     )
 
