@@ -23,12 +23,27 @@ SUFFIXES: Final = (".xml", ".onnx")
 
 @dataclass(slots=True)
 class _Slot:
-    """One inference request with the canvas that it reads; `place` is where its picture lies, None while idle."""
+    """One inference request with the canvas that it reads; `place` is where its picture lies, None while idle.
+
+    It reads the caller's own picture instead (`shown`) where that is as large as the canvas: then nothing need be copied.
+    """
 
     request: Any
     canvas: Pixels
     place: Letterbox | None = None
     index: int = 0
+    shown: Pixels | None = None
+
+    def show(self, picture: Pixels, place: Letterbox) -> None:
+        """The picture must stay as it is until the request is done."""
+        if picture.shape == self.canvas.shape and picture.flags.c_contiguous:
+            self.shown = picture
+            self.request.set_input_tensor(ov.Tensor(picture[None], shared_memory=True))
+            return
+        if self.shown is not None:
+            self.shown = None
+            self.request.set_input_tensor(ov.Tensor(self.canvas[None], shared_memory=True))
+        place.draw(picture, self.canvas)
 
 
 class OpenVinoDetector:
@@ -125,7 +140,7 @@ class OpenVinoDetector:
                     free = [slot for slot in slots if slot.place is None]
                 slot = free[0]
                 place = Letterbox.fit(picture_px, size)
-                place.draw(picture, slot.canvas)
+                slot.show(picture, place)
                 slot.place, slot.index = place, index
                 busy.append(slot)
                 slot.request.start_async()
