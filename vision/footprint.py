@@ -100,14 +100,22 @@ def footprint(box: Box, class_id: int, ground: Ground, kerb_rad: float | None = 
         return None
     size = np.array(SIZES_M.get(class_id, SIZES_M[coco.CAR]))
     turn = _HEADINGS if kerb_rad is None else kerb_rad + _HEADINGS
-    scale = np.ones(len(turn))
+    outline = _outline(turn, size)
+    scale = wanted = np.ones(len(turn))
     centre = np.tile(ground.to_metres([((box[0] + box[2]) / 2, box[3])]), (len(turn), 1))
     for number in range(_ROUNDS):
-        # The last rounds only put it right for the size that is believed.
-        fits = number < _ROUNDS - 2 and not (cut_left or cut_right)
-        scale, centre = _closer(box, ground, size, turn, scale, centre, fits, cut_left, cut_right)
+        seen = ground.to_picture((centre[:, None] + scale[:, None, None] * outline).reshape(-1, 2)).reshape(-1, 5, 2)
+        (left, _), (right, bottom) = seen[:, :4].min(axis=1).T, seen[:, :4].max(axis=1).T
+        if not (cut_left or cut_right) and number < _ROUNDS - 2:
+            scale = wanted = scale * np.clip((box[2] - box[0]) / (right - left), 0.5, 2.0)
         if number == _ROUNDS - 3:
-            wanted, scale = scale, np.clip(scale, _SMALLEST, _LARGEST)
+            scale = np.clip(
+                wanted, _SMALLEST, _LARGEST
+            )  # the last rounds only put it right for a size that is believed
+        shift_x = box[2] - right if cut_left else box[0] - left if cut_right else (box[0] + box[2] - left - right) / 2
+        seen[:, 4, 0] += shift_x
+        seen[:, 4, 1] += box[3] - bottom
+        centre = ground.to_metres(seen[:, 4])
     cost = (np.log(wanted) / _SPREAD) ** 2
     if kerb_rad is not None:
         off = np.abs((turn - kerb_rad + np.pi / 2) % np.pi - np.pi / 2)
@@ -117,7 +125,7 @@ def footprint(box: Box, class_id: int, ground: Ground, kerb_rad: float | None = 
     if not np.isfinite(cost[best]):
         return None
     length, width = size * scale[best]
-    corners = _corners(centre[best : best + 1], turn[best : best + 1], np.array([[length, width]]))[0]
+    corners = centre[best] + scale[best] * outline[best, :4]
     return Footprint(
         corners,
         centre[best],
@@ -128,28 +136,11 @@ def footprint(box: Box, class_id: int, ground: Ground, kerb_rad: float | None = 
     )
 
 
-def _corners(centre: FloatArray, turn: FloatArray, size: FloatArray) -> FloatArray:
-    """(H, 4, 2): corners of rectangles (length, width) around `centre` (H, 2)."""
-    along = np.stack([np.cos(turn), np.sin(turn)], axis=1) * size[:, :1] / 2
-    across = np.stack([-np.sin(turn), np.cos(turn)], axis=1) * size[:, 1:] / 2
-    signs = ((-1, -1), (1, -1), (1, 1), (-1, 1))
-    return np.stack([centre + a * along + b * across for a, b in signs], axis=1)
-
-
-def _closer(
-    box: Box, ground: Ground, size: FloatArray, turn: FloatArray, scale: FloatArray, centre: FloatArray,
-    fits: bool, cut_left: bool, cut_right: bool,
-) -> tuple[FloatArray, FloatArray]:  # fmt: skip
-    """One round of fitting every heading's rectangle to the box: its size (when it `fits`) and its middle."""
-    corners = _corners(centre, turn, scale[:, None] * size)
-    seen = ground.to_picture(corners.reshape(-1, 2)).reshape(-1, 4, 2)
-    left, right, bottom = seen[..., 0].min(axis=1), seen[..., 0].max(axis=1), seen[..., 1].max(axis=1)
-    if fits:
-        scale = scale * np.clip((box[2] - box[0]) / (right - left), 0.5, 2.0)
-    shift_x = box[2] - right if cut_left else box[0] - left if cut_right else (box[0] + box[2] - left - right) / 2
-    middle = ground.to_picture(centre)
-    moved = ground.to_metres(middle + np.stack([np.broadcast_to(shift_x, len(turn)), box[3] - bottom], axis=1))
-    return scale, moved
+def _outline(turn: FloatArray, size: FloatArray) -> FloatArray:
+    """(H, 5, 2): the corners of a rectangle (length, width) around its middle for each direction (H,), and the middle."""
+    ways = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])  # along and across
+    signs = np.array([(-1, -1), (1, -1), (1, 1), (-1, 1), (0, 0)])
+    return np.asarray(np.einsum("cw,w,wxh->hcx", signs, size / 2, ways))
 
 
 def kerb_of(polygon_norm: Sequence[Point], ground: Ground) -> float | None:

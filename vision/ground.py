@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Self
 
 import numpy as np
@@ -67,7 +67,7 @@ def _left_out_m(picture: FloatArray, metres: FloatArray, i: int) -> float | None
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ground:
-    """A plane seen by one camera. `matrix` (3, 3) maps picture points (0..1) to metres.
+    """A plane seen by one camera. `matrix` (3, 3) maps picture points (0..1) to metres, `back` the other way.
 
     `error_m` is what a position in the middle of the given points may be off (root mean square): the error of clicking
     (`CLICK_ERROR_NORM`) carried to the ground, together with how badly each point fits the others where there are more
@@ -77,6 +77,10 @@ class Ground:
     matrix: FloatArray
     error_m: float
     residual_m: float
+    back: FloatArray = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "back", np.linalg.inv(self.matrix))
 
     @classmethod
     def fit(cls, points: Sequence[tuple[Point, Point]]) -> Self:
@@ -106,14 +110,8 @@ class Ground:
 
     def to_picture(self, points_m: npt.ArrayLike) -> FloatArray:
         """(N, 2) picture points of metres (N, 2); NaN for what lies behind the camera."""
-        points = np.asarray(points_m, np.float64).reshape(-1, 2)
-        back = np.linalg.inv(self.matrix)
-        mapped = np.c_[points, np.ones(len(points))] @ back.T
         # Of a point before the camera the third coordinate is the inverse of the one that `to_metres` divides by.
-        third = mapped[:, 2:]
-        out = np.full((len(points), 2), np.nan)
-        np.divide(mapped[:, :2], third, out=out, where=third > 1e-9)
-        return out
+        return _apply(self.back, np.asarray(points_m, np.float64).reshape(-1, 2))
 
     def error_at_m(self, points_norm: npt.ArrayLike) -> FloatArray:
         """(N,) how far each position may be off, in metres; NaN above the horizon."""
@@ -129,9 +127,8 @@ class Ground:
 
 
 def _apply(matrix: FloatArray, points: FloatArray) -> FloatArray:
-    pts = np.atleast_2d(points)
-    mapped = np.c_[pts, np.ones(len(pts))] @ matrix.T
-    third = mapped[:, 2:]
-    out = np.full((len(pts), 2), np.nan)
-    np.divide(mapped[:, :2], third, out=out, where=third > 1e-9)
-    return out if np.ndim(points) == 2 else out[0]
+    mapped = points @ matrix[:, :2].T + matrix[:, 2]
+    third = mapped[..., 2:]
+    out = np.full(mapped[..., :2].shape, np.nan)
+    np.divide(mapped[..., :2], third, out=out, where=third > 1e-9)
+    return out
