@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
@@ -82,6 +83,25 @@ def test_windows_are_those_of_the_run_time() -> None:
     assert windows.lessons[1] == pytest.approx(summary(np.stack(own[15 - length : 15]) + 1))
     assert len(windows.lessons) == 2
     assert windows.weight.sum() == pytest.approx(1.0)
+
+
+def test_a_long_clip_is_judged_in_parts_as_long_as_the_lessons() -> None:
+    """Spread and maximum grow with time: as one piece a long ordinary clip would seem wilder than a short one."""
+    rng = np.random.default_rng(4)
+    steps = 26
+    stacks = [rng.normal(size=2).astype(np.float32) for _ in range(steps)]
+    said = [Moment(0.2 * i, 7, 0, 2, one, None, False) for i, one in enumerate(stacks)]
+    windows = Windows.gather([Clip("a", Path(), True, "s"), Clip("b", Path(), False, "t")], [said, said[:10]])
+    assert windows.of_part.tolist() == [0, 0, 1]
+    assert windows.whole[0] == pytest.approx(summary(np.stack(stacks[:13])))
+    assert windows.whole[1] == pytest.approx(summary(np.stack(stacks[13:])))
+
+    class Sum:
+        def values(self, summarised: Float32Array) -> Float32Array:
+            return summarised.sum(axis=1)
+
+    first, second, other = windows.whole.sum(axis=1)
+    assert of_clips(cast(Head, Sum()), windows) == pytest.approx([(first + second) / 2, other])
 
 
 def test_sources_are_never_split() -> None:

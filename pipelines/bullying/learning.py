@@ -133,10 +133,11 @@ def _components(standard: FloatArray, count: int) -> FloatArray:
 
 
 def of_clips(head: Head, windows: Windows) -> FloatArray:
-    """What a head says of each clip as a whole; `NO_REGION` where no region was found."""
-    if not windows.told.any():
-        return np.full(len(windows.told), NO_REGION)
-    return np.where(windows.told, head.values(windows.whole), NO_REGION)
+    """What a head says of each clip as a whole, the mean of its parts; `NO_REGION` where no region was found."""
+    count = np.bincount(windows.of_part, minlength=len(windows.told))
+    values = head.values(windows.whole) if len(windows.of_part) else np.zeros(0)
+    total = np.bincount(windows.of_part, values, minlength=len(windows.told))
+    return np.where(windows.told, total / np.maximum(count, 1), NO_REGION)
 
 
 def cross_validate(windows: Windows, seeds: Sequence[int]) -> HeldOut:

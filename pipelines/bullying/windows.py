@@ -21,9 +21,10 @@ _LEAST_OF_CLIP: Final = 2
 @dataclass(frozen=True, slots=True, eq=False)
 class Windows:
     """Of N windows: `features` (N, 3 D) their summaries, `clip` the index of their clip, `time_s` their end, `region`,
-    `beyond` the clip's end. Of C clips: `whole` (C, 3 D), the summary of what was said of the place with most change at
-    each moment, zero where `told` is false because no region was found; `is_fight`, `group`. Of M lessons, altered copies
-    included: `lessons` (M, 3 D), `of_clip`, `weight`.
+    `beyond` the clip's end. Of P parts of clips, each about as long as a window: `whole` (P, 3 D), the summary of what was
+    said of the place with most change at each moment, and `of_part`, the index of their clip. Of C clips: `told`, false where
+    no region was found and so no part is; `is_fight`, `group`. Of M lessons, altered copies included: `lessons` (M, 3 D),
+    `of_clip`, `weight`.
     """
 
     features: Float32Array
@@ -32,6 +33,7 @@ class Windows:
     region: Int64Array
     beyond: BoolArray
     whole: Float32Array
+    of_part: Int64Array
     told: BoolArray
     is_fight: BoolArray
     group: npt.NDArray[np.str_]
@@ -47,22 +49,37 @@ class Windows:
         flat = [(index, moment, window) for index, one in enumerate(made) for moment, window in one]
         taught = [(index, lesson) for index, one in enumerate(made) for lesson in _lessons(one)]
         count = np.bincount([index for index, _ in taught], minlength=len(clips))
-        whole = [[m.said for m in one if m.rank == 0 and not m.beyond] for one in said]
-        told = np.array([len(one) >= _LEAST_OF_CLIP for one in whole], bool)
+        parts = [(index, part) for index, one in enumerate(said) for part in _parts(one)]
         return cls(
             _rows([_summary([m.said for m in window]) for _, _, window in flat], wide),
             np.array([i for i, _, _ in flat], np.int64),
             np.array([m.time_s for _, m, _ in flat], np.float64),
             np.array([m.region_id for _, m, _ in flat], np.int64),
             np.array([m.beyond for _, m, _ in flat], bool),
-            _rows([_summary(one) if known else np.zeros(wide) for one, known in zip(whole, told, strict=True)], wide),
-            told,
+            _rows([_summary(part) for _, part in parts], wide),
+            np.array([i for i, _ in parts], np.int64),
+            np.isin(np.arange(len(clips)), [i for i, _ in parts]),
             np.array([c.is_fight for c in clips], bool),
             np.array([c.group for c in clips], np.str_),
             _rows([lesson for _, lesson in taught], wide),
             np.array([i for i, _ in taught], np.int64),
             np.array([1.0 / count[i] for i, _ in taught], np.float64),
         )
+
+
+def _parts(said: Sequence[Moment]) -> list[list[Float32Array]]:
+    """What was said of the place with most change, in parts of equal length. Longer ones than the judge was taught would all
+    seem wilder: spread and maximum grow with time.
+    """
+    seen = sorted((m for m in said if m.rank == 0 and not m.beyond), key=lambda m: m.time_s)
+    if len(seen) < _LEAST_OF_CLIP:
+        return []
+    first_s, span_s = seen[0].time_s, seen[-1].time_s - seen[0].time_s
+    count = max(1, round(span_s / WINDOW_S))
+    parts: list[list[Float32Array]] = [[] for _ in range(count)]
+    for moment in seen:
+        parts[min(count - 1, int((moment.time_s - first_s) / (span_s + 1e-9) * count))].append(moment.said)
+    return [part for part in parts if len(part) >= _LEAST_OF_CLIP]
 
 
 Window = list[Moment]
