@@ -17,7 +17,7 @@ from pipelines.detector import boxes_to_hide, load_detector
 from pipelines.evaluating_staged import camera_of
 from pipelines.media.drawing import draw_scene
 from pipelines.media.hiding import Box, hide
-from pipelines.samples.library import staged_scenes
+from pipelines.samples.library import staged_suite
 from pipelines.samples.staged.scene import START_S, Scene
 from vision import coco
 from vision.crowd import CrowdReading
@@ -32,13 +32,14 @@ HERE = Path(__file__).parent
 PICTURES = (
     ("parking.jpg", "people in front", 30.6),
     ("queue.jpg", "stop and go", 66.0),
+    ("bus.jpg", "bus stays", 133.0),
     ("crowding.jpg", "crowd", 34.0),
     ("dense.jpg", "crowd of 3.5 per m2", 26.0),
 )
 
 
 def main() -> int:
-    scenes = {scene.name: scene for scene in staged_scenes(lambda text: None)}
+    scenes = {scene.name: scene for scene in staged_suite(lambda text: None).scenes}
     detector, crowds = load_detector(Config()), any_crowds(Config(), sys.exit)
     for file, name, at_s in PICTURES:
         cv2.imwrite(str(HERE / file), picture(scenes[name], detector, crowds, at_s), [cv2.IMWRITE_JPEG_QUALITY, 80])
