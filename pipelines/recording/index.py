@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from pipelines.errors import Unavailable
+from pipelines.sqlite import write_ahead
 
 SCHEMA_VERSION: Final = 2
 
@@ -93,7 +94,7 @@ class Index:
             raise Unavailable(f"{path}: no index there; has anything been recorded?")
         try:
             connection = sqlite3.connect(path, timeout=20.0, isolation_level=None)
-            connection.execute("PRAGMA journal_mode=WAL")
+            write_ahead(connection)
             connection.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
             connection.execute("PRAGMA foreign_keys=ON")
             connection.execute("PRAGMA wal_autocheckpoint=400")

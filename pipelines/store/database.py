@@ -22,6 +22,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from pipelines.errors import BadInput, GatewatchError, Unavailable
 from pipelines.logs import mask_urls
+from pipelines.sqlite import write_ahead
 from pipelines.store.turn import Turn
 
 #: How long a writer waits for another process's transaction before it says that the store is away.
@@ -251,8 +252,7 @@ def _said(error: Exception) -> str:
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     # Transactions begin where we say (below), not where the driver guesses.
     connection.isolation_level = None
-    # The journal's mode is a property of the file: asking for it again needs no lock.
-    connection.execute("PRAGMA journal_mode=WAL")
+    write_ahead(connection)
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute("PRAGMA foreign_keys=ON")
     connection.execute("PRAGMA temp_store=MEMORY")
