@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Final, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from vision.detection import Float32Array
 from vision.geometry import FloatArray
+from vision.learnt import load_learnt, save_learnt
 
 #: How many numbers `summary` makes of each.
 STATISTICS: Final = 3
@@ -74,20 +75,9 @@ class Head:
 
     def save(self, path: Path) -> None:
         """Write it, its large arrays in half precision; `load` reads back what was written."""
-        fields = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        for name in ("projection", "support"):
-            fields[name] = fields[name].astype(np.float16)
-        fields["trained_on"] = np.array(self.trained_on, dtype=np.str_)
-        np.savez_compressed(path, **fields)
+        save_learnt(self, path, half=("projection", "support"))
 
     @classmethod
     def load(cls, path: Path) -> Self:
         """Raises: ValueError: the file is missing, is no head, or is one of an earlier release."""
-        try:
-            with np.load(path, allow_pickle=False) as held:
-                arrays: dict[str, Any] = {name: held[name] for name in cls.__dataclass_fields__}
-        except (OSError, KeyError, ValueError) as error:
-            raise ValueError(f"{path}: is no head of the aggression score ({type(error).__name__})") from error
-        trained_on = tuple(str(name) for name in arrays.pop("trained_on"))
-        values: dict[str, Any] = {name: float(a) if a.ndim == 0 else a.astype(np.float32) for name, a in arrays.items()}
-        return cls(**values, trained_on=trained_on)
+        return load_learnt(cls, path, "the aggression score")

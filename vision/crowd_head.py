@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Final, Self
 
 import numpy as np
 
 from vision.detection import Float32Array
+from vision.learnt import load_learnt, save_learnt
 
 #: Nothing larger than this is a head more, in one cell of 8 px: it bounds what an odd picture can do.
 _MOST: Final = 1.5
@@ -38,18 +39,9 @@ class CrowdHead:
 
     def save(self, path: Path) -> None:
         """Write it; `load` reads it back."""
-        fields = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        fields["trained_on"] = np.array(self.trained_on, dtype=np.str_)
-        np.savez_compressed(path, **fields)
+        save_learnt(self, path)
 
     @classmethod
     def load(cls, path: Path) -> Self:
         """Raises: ValueError: the file is missing, is no such head, or is one of another release."""
-        try:
-            with np.load(path, allow_pickle=False) as held:
-                arrays: dict[str, Any] = {name: held[name] for name in cls.__dataclass_fields__}
-        except (OSError, KeyError, ValueError) as error:
-            raise ValueError(f"{path}: is no head of the crowd's count ({type(error).__name__})") from error
-        trained_on = tuple(str(name) for name in arrays.pop("trained_on"))
-        values: dict[str, Any] = {name: float(a) if a.ndim == 0 else a.astype(np.float32) for name, a in arrays.items()}
-        return cls(**values, trained_on=trained_on)
+        return load_learnt(cls, path, "the crowd's count")
