@@ -22,6 +22,7 @@ from typing import Any
 
 import yaml
 
+from pipelines.errors import Unavailable
 from pipelines.media.ffmpeg import find_binary
 from pipelines.recording import ledger
 from pipelines.recording.coverage import Span
@@ -29,6 +30,7 @@ from pipelines.recording.index import Index
 from pipelines.recording.layout import Volume
 from pipelines.recording.verify import Verifier
 from pipelines.samples.cameras import RtspServer
+from pipelines.testing import until
 
 PER_SERVER = 4
 COMPLETENESS_PERCENT, SUM_S, CORE_PERCENT, MIB = 99.9, 1.0, 0.5, 30.0
@@ -82,7 +84,8 @@ def measure(cameras: int, seconds: float, kbits: int) -> dict[str, Any]:
             command = [sys.executable, "-m", "pipelines.cli", "record", "-c", str(root / "site.yaml")]
             process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
             try:
-                time.sleep(20.0)  # until all are connected: the steady state is what is measured
+                # The steady state is what is measured: every camera has a segment on record.
+                until(lambda: _all_record(root / "data" / "recordings", list(names)), 180.0, "a segment of each camera")
                 begin_s, begin_cpu, begin_ffmpeg = time.monotonic(), cpu_s(process.pid), _all(children(process.pid))
                 time.sleep(seconds)
                 took_s = time.monotonic() - begin_s
@@ -105,6 +108,15 @@ def measure(cameras: int, seconds: float, kbits: int) -> dict[str, Any]:
             "ffmpeg_mib_per_camera": round(ffmpeg_memory / cameras, 2),
             **_ledger(Volume.open(root / "data" / "recordings", create=False), list(names)),
         }
+
+
+def _all_record(folder: Path, names: list[str]) -> bool:
+    try:
+        with Index.open(Volume.open(folder, create=False).index) as index:
+            everything = Span(0, round(time.time() * 1000) + 1000)
+            return all(ledger.segments(index, name, everything) for name in names)
+    except Unavailable:  # nothing there yet
+        return False
 
 
 def _all(pids: list[int]) -> float:

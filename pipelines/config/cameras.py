@@ -166,7 +166,7 @@ class Camera(Section):
     """One camera of the site."""
 
     name: str | None = Field(default=None, description="What people call it. Left out: its key.")
-    main: Stream = Field(description="The full stream: it is recorded, and evidence is cut from it.")
+    main: Stream = Field(description="The full stream: it is recorded, and clips are cut from it.")
     sub: Stream | None = Field(
         default=None, description="A smaller stream for analysis. Left out: the main one is analysed."
     )
