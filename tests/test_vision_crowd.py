@@ -287,6 +287,15 @@ def test_the_flatter_the_look_and_the_denser_the_crowd_the_more_are_hidden() -> 
     assert all_people(reading, PLAN, SIZE).tolist() > [9.0]
 
 
+def test_who_stands_where_the_picture_shows_no_ground_is_counted_as_read() -> None:
+    """The ground points say that the horizon is below their feet: who is read there must not end the analysis."""
+    road = Ground.fit([((0.2, 0.7), (4, 20)), ((0.8, 0.7), (12, 20)), ((1.0, 1.0), (12, 0)), ((0.0, 1.0), (4, 0))])
+    far = np.array([[0.49, 0.2], [0.51, 0.2]])
+    assert not np.isfinite(road.to_metres(far)).any()
+    reading = CrowdReading(far, np.array([4.0, 5.0]), (0.0, 0.0, 1.0, 1.0))
+    assert all_people(reading, road, SIZE).tolist() == [4.0, 5.0]
+
+
 def test_a_replay_from_stored_tracks_judges_alike(tmp_path: Path) -> None:
     first, kept = play(Engine(camera(), crowds=TellsOf(30)), gathers_and_goes, 35)
     origin = Origin("gate", "v1", Engine(camera()).snapshot(), {})

@@ -23,12 +23,15 @@ _ROUNDS: Final = 12
 
 def steepness(ground: Ground, place_norm: FloatArray, size_px: tuple[int, int]) -> float:
     """The sine of the angle between the look and the ground at a place (0..1 of the picture of (height, width)): how much shorter
-    a metre away from the camera is in the picture than a metre across.
+    a metre away from the camera is in the picture than a metre across. 1 where the picture shows no ground.
     """
     pixel = np.array([1 / size_px[1], 1 / size_px[0]])
     here, right, down = ground.to_metres(place_norm + np.array([[0, 0], [pixel[0], 0], [0, pixel[1]]]))
-    scales = np.linalg.svd(np.stack([right - here, down - here], axis=1), compute_uv=False)
-    return float(np.clip(scales[1] / scales[0], 0.05, 1.0)) if np.isfinite(scales).all() and scales[0] > 0 else 1.0
+    steps = np.stack([right - here, down - here], axis=1)
+    if not np.isfinite(steps).all():  # on or above the horizon
+        return 1.0
+    scales = np.linalg.svd(steps, compute_uv=False)
+    return float(np.clip(scales[1] / scales[0], 0.05, 1.0)) if scales[0] > 0 else 1.0
 
 
 def all_people(crowd: CrowdReading, ground: Ground | None, size_px: tuple[int, int]) -> FloatArray:
