@@ -266,3 +266,14 @@ def test_along_the_kerb_what_is_beside_the_zone_is_not_in_it() -> None:
     assert np.mean(told[False]) <= 0.04
     assert np.mean(by_box[True]) < 0.7  # what a point is worth
     assert np.mean(by_box[False]) > 0.2
+
+
+def test_what_is_not_known_on_the_ground_is_no_evidence() -> None:
+    """A hair below a horizon that leans: there is a place in metres, and a click beside it is in the sky."""
+    leaning = Ground.fit([((0.1, 0.35), (0, 40)), ((0.9, 0.45), (12, 40)), ((1.0, 1.0), (12, 0)), ((0.0, 1.0), (0, 0))])
+    a, b, c = leaning.matrix[2]
+    horizon = -(a * 0.5 + c) / b
+    foot = np.array([(0.5, horizon + 1e-4)])
+    assert np.isfinite(leaning.to_metres(foot)).all()
+    assert not np.isfinite(leaning.error_at_m(foot)).any()
+    assert Yard(BAY, leaning).evidence((0.45, horizon - 0.05, 0.55, horizon + 1e-4), coco.CAR) == {}

@@ -183,9 +183,9 @@ class Yard:
         stands, share = self._footprint(place, class_id)
         foot = bottom_centres([place])
         (x_m, y_m) = self.ground.to_metres(foot)[0] if stands is None else stands.centre_m
-        if not np.isfinite(x_m):
-            return {}
         off_m = float(self.ground.error_at_m(foot)[0]) if stands is None else stands.error_m
+        if not np.isfinite([x_m, off_m]).all():  # as near to the horizon as clicks are exact, nothing is known either
+            return {}
         told = {
             "ground_x": Quantity(round(float(x_m), 2), "m"),
             "ground_y": Quantity(round(float(y_m), 2), "m"),
