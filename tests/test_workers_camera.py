@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from pipelines.config import load
+from pipelines.config.schema import Config
 from pipelines.errors import GatewatchError
 from pipelines.events.envelope import Event
 from pipelines.testing import FakeClock
 from pipelines.workers.camera import CameraAnalysis
 from pipelines.workers.pictures import PictureStore
-from pipelines.workers.surroundings import Surroundings
+from pipelines.workers.surroundings import Kept, Surroundings
 from vision import coco
+from vision.crowd import CrowdReading
+from vision.crowd_watch import CrowdReader
 from vision.detection import Detections
-from vision.frame import Frame
+from vision.frame import Frame, Pixels
+from vision.geometry import FloatArray
 
 START_S = 1_790_000_000.0
 LOT = """
@@ -60,7 +65,7 @@ class Refusing:
 
 
 class Bench:
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, crowds: Callable[[Config], CrowdReader | None] = lambda _: None) -> None:
         self.folder = folder
         self.publisher = Refusing()
         path = folder / "site.yaml"
@@ -72,6 +77,7 @@ class Bench:
             PictureStore(folder / "pictures"),
             lambda *_: Silent(),
             logging.getLogger("test.camera"),
+            crowds=crowds,
             clock_of=lambda camera_id: {"why": f"asked for {camera_id}"},
         )
         self.camera = CameraAnalysis("gate", self.loaded, around)
@@ -83,13 +89,19 @@ class Bench:
 
     def show(self, from_s: float, to_s: float, *, car: bool) -> None:
         for tenth in range(round(from_s * 5), round(to_s * 5)):
-            pixels, found = self._lot + self._random.integers(0, 4, self._lot.shape, dtype=np.uint8), Detections.empty()
+            frame, found = self.frame(tenth / 5), Detections.empty()
+            pixels = frame.pixels
             if car:
                 pixels[120:200, 100:220] = (235, 235, 240)
                 pixels[130:150, 110:210:9] = 20
                 box = np.array([[100, 120, 220, 200]], np.float32)
                 found = Detections(box, np.array([0.8], np.float32), np.array([coco.CAR]))
-            self.camera.analyse(Frame("gate", "run-1", START_S + tenth / 5, pixels), found)
+            self.camera.analyse(frame, found)
+
+    def frame(self, time_s: float) -> Frame:
+        """The empty lot."""
+        noise = self._random.integers(0, 4, self._lot.shape, dtype=np.uint8)
+        return Frame("gate", "run-1", START_S + time_s, self._lot + noise)
 
     def pictures(self) -> list[str]:
         return sorted(path.name for path in (self.folder / "pictures").rglob("*.jpg"))
@@ -134,3 +146,45 @@ def test_what_neither_bus_nor_spool_takes_is_kept_and_told_in_order_later(bench:
     assert len({event.subject for event in again.publisher.events}) == 1
     again.show(83, 85, car=False)
     assert len(again.publisher.events) == 2, "told once"
+
+
+CROWD = """
+data: {data}
+cameras:
+  gate:
+    main: {{url: "rtsp://127.0.0.1:1/none"}}
+    zones: {{kerb: {{polygon: [[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]]}}}}
+    rules: [{{kind: crowding, zone: kerb, people: 20, for: 2s}}]
+"""
+
+
+class Forty:
+    """Reads forty people in every crowd."""
+
+    def read(self, pixels: Pixels, boxes: FloatArray, horizon: FloatArray | None) -> CrowdReading:
+        return CrowdReading(np.array([[0.5, 0.5]]), np.array([40.0]), (0.0, 0.0, 1.0, 1.0))
+
+
+def test_the_first_rule_that_reads_crowds_may_come_with_a_new_configuration(tmp_path: Path) -> None:
+    """Drawn in the control room, say: nobody starts the worker again."""
+    asked: list[list[str]] = []
+
+    def load_crowds(config: Config) -> Forty | None:
+        kinds = [rule.kind for camera in config.cameras.values() for rule in camera.rules]
+        asked.append(kinds)
+        return Forty() if "crowding" in kinds else None
+
+    path = tmp_path / "site.yaml"
+    path.write_text(LOT.format(data=tmp_path))
+    bench = Bench(tmp_path, Kept(load_crowds, load(path).config))
+    path.write_text(CROWD.format(data=tmp_path))
+    bench.camera.reconfigure(load(path))
+    bench.camera.reconfigure(load(path))
+    for fifth in range(30):
+        boxes = np.array([(100 + 9 * n, 60 + 9 * (n // 3), 116 + 9 * n, 100 + 9 * (n // 3)) for n in range(9)])
+        found = Detections(boxes.astype(np.float32), np.full(9, 0.8, np.float32), np.full(9, coco.PERSON))
+        bench.camera.analyse(bench.frame(fifth / 5), found)
+    assert [event.data["phase"] for event in bench.publisher.events] == ["opened"]
+    assert bench.publisher.events[0].data["evidence"]["people"]["value"] == 40
+    assert asked[0] == ["illegal_parking"]
+    assert asked.count(["crowding"]) == 1, "it is kept"

@@ -64,9 +64,9 @@ class Engine:
             ValueError: a rule names a kind or a zone that does not exist, or two rules have one id.
         """
         self._camera = camera
-        self._scorer = scorer
-        self._watch = None if scorer is None else RegionWatch(scorer)
-        self._crowds = None if crowds is None else CrowdWatch(crowds)
+        self._watch: RegionWatch | None = None
+        self._crowds: CrowdWatch | None = None
+        self.equip(scorer, crowds)
         self._tracker = Tracker()
         self._judge = ViewJudge()
         self._view = ViewState.USABLE
@@ -77,6 +77,13 @@ class Engine:
         self._kinds: dict[str, tuple[str, str]] = {}
         for rule in camera.rules:
             self._add(rule)
+
+    def equip(self, scorer: RegionScorer | None, crowds: CrowdReader | None) -> None:
+        """As for `__init__`, later: what it has already stays."""
+        if self._watch is None and scorer is not None:
+            self._watch = RegionWatch(scorer)
+        if self._crowds is None and crowds is not None:
+            self._crowds = CrowdWatch(crowds)
 
     @property
     def camera(self) -> CameraSpec:

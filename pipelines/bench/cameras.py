@@ -111,14 +111,16 @@ class _Bench:
             def open_reader(camera_id: str, address: str, fps: float, not_before_s: float) -> RtspReader:
                 return self._reader(stored, camera_id, address, fps, not_before_s)
 
+            scorer = load_scorer(self._rules_of(loaded), self._log.warning)
+            crowds = load_crowds(self._rules_of(loaded), self._log.warning)
             around = Surroundings(
                 self._clock,
                 publisher,
                 PictureStore(self._folder / "pictures"),
                 open_reader,
                 self._log,
-                scorer=load_scorer(self._rules_of(loaded), self._log.warning),
-                crowds=load_crowds(self._rules_of(loaded), self._log.warning),
+                scorer=lambda _: scorer,
+                crowds=lambda _: crowds,
                 stage=self._metrics.stage,
             )
             detector = load_detector(self._config)

@@ -188,16 +188,18 @@ def _track_keeping(
     return stack.enter_context(writing(TrackWriter(config.data / "tracks", count, log))).put
 
 
-def _scorer(config: Config, log: logging.Logger) -> RegionScorer | None:
+def _scorer(config: Config, log: logging.Logger) -> Callable[[Config], RegionScorer | None]:
     from pipelines.aggression import load_scorer
+    from pipelines.workers.surroundings import Kept
 
-    return load_scorer(config, log.warning)
+    return Kept(lambda config: load_scorer(config, log.warning), config)
 
 
-def _crowds(config: Config, log: logging.Logger) -> CrowdReader | None:
+def _crowds(config: Config, log: logging.Logger) -> Callable[[Config], CrowdReader | None]:
     from pipelines.crowding.loading import load_crowds
+    from pipelines.workers.surroundings import Kept
 
-    return load_crowds(config, log.warning)
+    return Kept(lambda config: load_crowds(config, log.warning), config)
 
 
 def _reader_factory(metrics: Metrics, clock: Clock, log: logging.Logger) -> ReaderFactory:

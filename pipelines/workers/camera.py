@@ -33,7 +33,7 @@ class CameraAnalysis:
         self._around = around
         self._book = CaseBook(camera_id, loaded, around)
         self._camera = loaded.config.cameras.get(camera_id) or Camera(main=Stream(url=""))
-        self._engine = Engine(self._spec(), around.scorer, around.crowds)
+        self._engine = self._new_engine(self._spec())
         self._reader: Reader | None = None
         self._opened_s = 0.0
         self._stop_reader = StopEvent()
@@ -66,9 +66,13 @@ class CameraAnalysis:
         # First under the rules that were in force then, so that the cases of rules that are gone are closed, not lost.
         camera = Camera.model_validate(saved["camera"])
         spec = camera_spec(Config(cameras={self.camera_id: camera}), self.camera_id)
-        self._engine = Engine(spec, self._around.scorer, self._around.crowds)
+        self._engine = self._new_engine(spec)
         self._engine.restore(saved["engine"])
         self._book.take(self._engine.reconfigure(self._spec(), self._book.last_s), None, self._engine)
+
+    def _new_engine(self, spec: CameraSpec) -> Engine:
+        config = self._loaded.config
+        return Engine(spec, self._around.scorer(config), self._around.crowds(config))
 
     def _spec(self) -> CameraSpec:
         if self.camera_id not in self._loaded.config.cameras:
@@ -212,6 +216,8 @@ class CameraAnalysis:
         before, after = self._camera, loaded.config.cameras[self.camera_id]
         self._loaded, self._camera = loaded, after
         self._book.reconfigure(loaded)
+        # The first rule of its kind may ask for what no rule has asked for so far.
+        self._engine.equip(self._around.scorer(loaded.config), self._around.crowds(loaded.config))
         self._book.take(self._engine.reconfigure(self._spec(), self._book.last_s), None, self._engine)
         if (before.sub or before.main, before.fps) != (after.sub or after.main, after.fps):
             self._close_reader()

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from threading import Event as StopEvent
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 from pipelines.clock import Clock
+from pipelines.config.schema import Config
 from pipelines.events.bus import Publisher
 from pipelines.tracks.chunk import Chunk
 from pipelines.workers.live import LiveView
@@ -57,6 +58,31 @@ def _unmeasured(_stage: str) -> AbstractContextManager[None]:
     return nullcontext()
 
 
+Part = TypeVar("Part")
+
+
+def _needless(_config: Config) -> None:
+    return None
+
+
+class Kept(Generic[Part]):
+    """What some rules need beside the detector: loaded when a configuration first asks for it, and kept from then on."""
+
+    def __init__(self, load: Callable[[Config], Part | None], config: Config) -> None:
+        """`load` gives None for a configuration that does not ask for it, and where it cannot be had, which it tells of: for
+        the first one, `config`, at once.
+        """
+        self._load = load
+        self._asked = config
+        self._part = load(config)
+
+    def __call__(self, config: Config) -> Part | None:
+        """It, or None. However many cameras ask for one configuration, it is tried once."""
+        if self._part is None and config is not self._asked:
+            self._asked, self._part = config, self._load(config)
+        return self._part
+
+
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """What every camera of a worker shares."""
@@ -66,8 +92,9 @@ class Surroundings:
     pictures: PictureStore
     open_reader: ReaderFactory
     log: logging.Logger
-    scorer: RegionScorer | None = None
-    crowds: CrowdReader | None = None
+    #: What the rules of a configuration need beside the detector; None: they do without.
+    scorer: Callable[[Config], RegionScorer | None] = _needless
+    crowds: Callable[[Config], CrowdReader | None] = _needless
     live: LiveView | None = None
     stage: Callable[[str], AbstractContextManager[None]] = _unmeasured
     """Measures the block that it is given a name for: `Metrics.stage` in production."""
