@@ -71,7 +71,9 @@ def dotted(points: list[tuple[int, int]]) -> Pixels:
 def test_a_head_is_what_was_saved(tmp_path: Path) -> None:
     random = np.random.default_rng(1)
     head = CrowdHead(
-        *(random.normal(size=shape).astype(np.float32) for shape in ((6,), (6,), (6, 3), (3,), (3,))),
+        random.normal(size=6).astype(np.float32),
+        random.uniform(0.5, 2, 6).astype(np.float32),
+        *(random.normal(size=shape).astype(np.float32) for shape in ((6, 3), (3,), (3,))),
         -1.0,
         96.0,
         ("a", "b"),

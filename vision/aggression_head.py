@@ -15,6 +15,18 @@ from vision.learnt import load_learnt, save_learnt
 
 #: How many numbers `summary` makes of each.
 STATISTICS: Final = 3
+#: Of K projected numbers, D numbers of a summary, M supports.
+_SHAPES: Final = {
+    "mean": ("D",),
+    "scale": ("D",),
+    "projection": ("K", "D"),
+    "support": ("M", "K"),
+    "weights": ("M",),
+    "offset": (),
+    "gamma": (),
+    "slope": (),
+    "shift": (),
+}
 
 
 def summary(window: npt.ArrayLike) -> FloatArray:
@@ -80,4 +92,4 @@ class Head:
     @classmethod
     def load(cls, path: Path) -> Self:
         """Raises: ValueError: the file is missing, is no head, or is one of an earlier release."""
-        return load_learnt(cls, path, "the aggression score")
+        return load_learnt(cls, path, "the aggression score", _SHAPES, positive=("scale", "gamma"))
