@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from pipelines.config.schema import Config
     from vision.aggression import FeatureReader, RegionScorer
     from vision.aggression_head import Head
+    from vision.detection import Float32Array
+    from vision.frame import Pixels
 
 #: What describes how a region changes.
 DESCRIBER: Final = "efficientnet-lite0-features"
@@ -58,6 +60,33 @@ def load_head(data: Path, reader: FeatureReader) -> Head:
     raise BadInput("the head of the aggression score is not on this machine: train one with `gatewatch train bullying`")
 
 
+class CarefulScorer:
+    """Scores regions until the network fails: then `warn` is told once, and nothing is scored any more. Situations are seen
+    all the same; blows that cannot be judged must not silence the other rules and cameras.
+    """
+
+    def __init__(self, scorer: RegionScorer, warn: Callable[[str], None]) -> None:
+        self._scorer = scorer
+        self._warn = warn
+        self._failed = False
+
+    def embed(self, stack: Pixels) -> Float32Array | None:
+        """As the scorer's, None once it failed."""
+        from vision.detection import DetectorError
+
+        if self._failed:
+            return None
+        try:
+            return self._scorer.embed(stack)
+        except DetectorError as error:
+            self._failed = True
+            self._warn(f"possible_bullying sees situations but no blows any more: {error}")
+            return None
+
+    def judge(self, window: Sequence[Float32Array]) -> float:
+        return self._scorer.judge(window)
+
+
 def load_scorer(config: Config, warn: Callable[[str], None]) -> RegionScorer | None:
     """What `Engine` takes as its scorer; None when no rule asks for it.
 
@@ -69,7 +98,7 @@ def load_scorer(config: Config, warn: Callable[[str], None]) -> RegionScorer | N
 
     try:
         reader = load_reader(config.data)
-        return AggressionModel(reader, load_head(config.data, reader))
+        return CarefulScorer(AggressionModel(reader, load_head(config.data, reader)), warn)
     except BadInput as error:
         warn(f"possible_bullying sees situations but no blows: {error}")
         return None

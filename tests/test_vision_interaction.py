@@ -8,10 +8,11 @@ import cv2
 import numpy as np
 import pytest
 
+from pipelines.aggression import CarefulScorer
 from vision.aggression import LEAST_STACKS, WINDOW_S, RegionWatch
 from vision.aggression_head import summary
 from vision.change import STACK_PX, Pictures, change, cut, differences
-from vision.detection import Float32Array
+from vision.detection import DetectorError, Float32Array
 from vision.frame import Pixels
 from vision.interaction import Region, RegionFinder
 
@@ -101,6 +102,25 @@ def test_a_struggle_is_followed_where_it_is_and_scored_five_times_a_second() -> 
     assert 15 <= len(scorer.stacks) <= 20
     assert scorer.stacks[0].shape == (STACK_PX, STACK_PX, 4)
     assert len(scored.window) == round(WINDOW_S / 0.2) + 1
+
+
+def test_a_describer_that_fails_is_told_of_once_and_the_region_is_followed_without_a_score() -> None:
+    class Fails(CountingScorer):
+        def embed(self, stack: Pixels) -> Float32Array:
+            if len(self.stacks) == 8:
+                raise DetectorError("out of memory")
+            return super().embed(stack)
+
+    said: list[str] = []
+    scorer = Fails()
+    watch = RegionWatch(CarefulScorer(scorer, said.append))
+    play(watch, 14, [person(300), person(350)], 300.0)
+    (scored,) = watch.scored
+    assert (scored.score, scored.scores, scored.window) == (None, (), ()), (
+        "what was judged ten seconds ago is no score of now"
+    )
+    assert len(scorer.stacks) == 8
+    assert said == ["possible_bullying sees situations but no blows any more: out of memory"]
 
 
 def test_no_score_before_there_is_a_window() -> None:

@@ -43,8 +43,10 @@ class FeatureReader(Protocol):
 class RegionScorer(Protocol):
     """Describes stacks and judges windows of what it said of them."""
 
-    def embed(self, stack: Pixels) -> Float32Array:
-        """One stack (STACK_PX, STACK_PX, 4) uint8, oldest moment first -> (D,)."""
+    def embed(self, stack: Pixels) -> Float32Array | None:
+        """One stack (STACK_PX, STACK_PX, 4) uint8, oldest moment first -> (D,). None: it cannot be described; then the region
+        is followed and has no score.
+        """
         ...
 
     def judge(self, window: Sequence[Float32Array]) -> float:
@@ -151,10 +153,12 @@ class RegionWatch:
     def _score(self, region: Region, time_s: float, due: bool, back: float) -> ScoredRegion:
         past = self._past.setdefault(region.region_id, _Past())
         if due:
-            past.embeddings.append((time_s, self._scorer.embed(self._pictures.stack(region))))
-            while time_s - past.embeddings[0][0] > WINDOW_S + 1e-6:
+            described = self._scorer.embed(self._pictures.stack(region))
+            if described is not None:
+                past.embeddings.append((time_s, described))
+            while past.embeddings and time_s - past.embeddings[0][0] > WINDOW_S + 1e-6:
                 past.embeddings.popleft()
-            if len(past.embeddings) >= LEAST_STACKS:
+            if described is not None and len(past.embeddings) >= LEAST_STACKS:
                 past.scores.append((time_s, self._scorer.judge([said for _, said in past.embeddings])))
         while past.scores and time_s - past.scores[0][0] > 10.0:
             past.scores.popleft()
