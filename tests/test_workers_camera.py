@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import threading
 from collections.abc import Callable
@@ -65,7 +66,9 @@ class Refusing:
 
 
 class Bench:
-    def __init__(self, folder: Path, crowds: Callable[[Config], CrowdReader | None] = lambda _: None) -> None:
+    def __init__(
+        self, folder: Path, crowds: Callable[[Config], CrowdReader | None] = lambda _: None, *, started: bool = True
+    ) -> None:
         self.folder = folder
         self.publisher = Refusing()
         path = folder / "site.yaml"
@@ -81,7 +84,8 @@ class Bench:
             clock_of=lambda camera_id: {"why": f"asked for {camera_id}"},
         )
         self.camera = CameraAnalysis("gate", self.loaded, around)
-        self.camera.start()
+        if started:
+            self.camera.start()
         # Ground with some structure, and a sensor with noise: an even or repeated picture would not be believed.
         self._random = np.random.default_rng(5)
         rough = self._random.integers(60, 140, (12, 16, 3), dtype=np.uint8)
@@ -188,3 +192,30 @@ def test_the_first_rule_that_reads_crowds_may_come_with_a_new_configuration(tmp_
     assert bench.publisher.events[0].data["evidence"]["people"]["value"] == 40
     assert asked[0] == ["illegal_parking"]
     assert asked.count(["crowding"]) == 1, "it is kept"
+
+
+@pytest.mark.parametrize("damage", ["another release's engine", "another release's rules", "nothing but a time"])
+def test_a_state_that_no_engine_can_go_on_from_is_set_aside_and_the_camera_is_analysed(
+    tmp_path: Path, damage: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    first = Bench(tmp_path)
+    first.show(0, 3, car=True)
+    first.camera.stop()
+    state = tmp_path / "state" / "gate.json"
+    saved = json.loads(state.read_text())
+    match damage:
+        case "another release's engine":
+            saved["snapshot"]["engine"]["version"] += 1
+        case "another release's rules":
+            saved["snapshot"]["camera"]["rules"][0]["until_noon"] = True
+        case _:
+            saved["snapshot"] = {}
+    state.write_text(json.dumps(saved))
+    second = Bench(tmp_path)
+    assert state.with_suffix(".json.damaged").is_file()
+    assert "the saved cases are lost" in caplog.text
+    second.show(10, 40, car=True)
+    assert [event.data["phase"] for event in second.publisher.events] == ["opened"]
+    state.write_text(json.dumps(saved))
+    Bench(tmp_path, started=False).camera.close_orphan()
+    assert not state.exists()

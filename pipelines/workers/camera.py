@@ -10,6 +10,7 @@ from zlib import crc32
 from pipelines.config import LoadedConfig
 from pipelines.config.build import camera_spec
 from pipelines.config.schema import Camera, Config, Stream
+from pipelines.errors import GatewatchError
 from pipelines.logs import fields
 from pipelines.media.pace import Pace
 from pipelines.tracks.keeper import TrackKeeper
@@ -63,11 +64,15 @@ class CameraAnalysis:
         saved = self._book.open()
         if saved is None:
             return
-        # First under the rules that were in force then, so that the cases of rules that are gone are closed, not lost.
-        camera = Camera.model_validate(saved["camera"])
-        spec = camera_spec(Config(cameras={self.camera_id: camera}), self.camera_id)
-        self._engine = self._new_engine(spec)
-        self._engine.restore(saved["engine"])
+        try:
+            # First under the rules that were in force then, so that the cases of rules that are gone are closed, not lost.
+            camera = Camera.model_validate(saved["camera"])
+            engine = self._new_engine(camera_spec(Config(cameras={self.camera_id: camera}), self.camera_id))
+            engine.restore(saved["engine"])
+        except (GatewatchError, KeyError, TypeError, ValueError) as error:
+            self._book.refuse(error)
+            return
+        self._engine = engine
         self._book.take(self._engine.reconfigure(self._spec(), self._book.last_s), None, self._engine)
 
     def _new_engine(self, spec: CameraSpec) -> Engine:

@@ -54,14 +54,23 @@ class CaseBook:
         try:
             state = self._state.load()
         except StateError as error:
-            self._around.log.error("the saved cases are lost: %s", error, extra=fields(camera=self._camera_id))
+            self._lost(error)
             return None
         if state is None:
             return None
-        self._pictures = state.snapshot["pictures"]
+        self._pictures = state.snapshot.get("pictures", {})
         self.last_s = state.time_s
         self._pending = list(state.unpublished)
         return state.snapshot
+
+    def refuse(self, why: Exception) -> None:
+        """No engine can go on from what `open` gave (another release's, say): the file is set aside, which is logged. Messages
+        that had not gone out still will.
+        """
+        self._lost(self._state.set_aside(why))
+
+    def _lost(self, error: StateError) -> None:
+        self._around.log.error("the saved cases are lost: %s", error, extra=fields(camera=self._camera_id))
 
     def see(self, frame: Frame, detections: Detections, tracks: Sequence[Track]) -> None:
         """This frame was analysed, and this is on it."""

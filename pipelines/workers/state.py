@@ -58,9 +58,13 @@ class StateFile:
                 unpublished=tuple(Event.from_json(json.dumps(event)) for event in raw["unpublished"]),
             )
         except (ValueError, KeyError, TypeError, EnvelopeError) as error:
-            aside = self._path.with_suffix(".json.damaged")
-            self._path.replace(aside)
-            raise StateError(f"{aside}: state of the cases cannot be read ({error}); starting without it") from error
+            raise self.set_aside(error) from error
+
+    def set_aside(self, why: Exception) -> StateError:
+        """Rename the file to `*.damaged`, so that the next start begins afresh; what is to be told of it."""
+        aside = self._path.with_suffix(".json.damaged")
+        self._path.replace(aside)
+        return StateError(f"{aside}: state of the cases cannot be read ({why}); starting without it")
 
     def save(self, state: CameraState, *, durable: bool = True) -> None:
         """Atomic. Raises OSError when the disk refuses."""
