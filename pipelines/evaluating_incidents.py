@@ -14,6 +14,7 @@ from pipelines.config.truth import ENDINGS, TruthFile
 from pipelines.crowding.loading import load_crowds
 from pipelines.errors import BadInput
 from pipelines.samples import library
+from pipelines.samples.staged.scene import START_S
 from vision.evaluation.incidents import Happening, IncidentScore, score_incidents
 from vision.evaluation.poisson import rate_bound
 
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from pipelines.config.schema import Config
     from vision.detection import Detector
 
-#: A file's first picture, where its truth does not say when that was: 21:33:20 on Monday, 21 September 2026 in Shanghai.
-_START_S: Final = 1_790_000_000.0
 _VIDEOS: Final = (".mp4", ".mkv", ".avi", ".mov", ".ts", ".webm")
 _HOURS_PER_DAY: Final = 24.0
 #: A container's length and that of its pictures differ by as much.
@@ -153,7 +152,7 @@ def _play(
 ) -> IncidentScore:
     truth = one.file.truth
     site = config.model_copy(update={"cameras": {one.camera_id: one.camera}})
-    start_s = _START_S if truth.start_s is None else truth.start_s
+    start_s = START_S if truth.start_s is None else truth.start_s
     try:
         analysis = FileAnalysis(
             site, one.camera_id, str(one.video), fps=fps, start_s=start_s, now_s=start_s, detector=detector,

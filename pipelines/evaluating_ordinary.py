@@ -19,6 +19,7 @@ from pipelines.errors import BadInput
 from pipelines.evaluating import drawn_bays
 from pipelines.media.file import open_source
 from pipelines.paths import samples_dir
+from pipelines.samples.staged.scene import START_S
 from pipelines.samples.staged.scenes_people import GROUND
 from vision.crowd_watch import CrowdReader
 from vision.detection import Detector
@@ -27,7 +28,6 @@ from vision.evaluation.poisson import rate_bound
 from vision.frame import Frame
 
 _CAMERA: Final = "ordinary"
-_START_S: Final = 1_790_000_000.0
 _HOURS_PER_DAY: Final = 24.0
 _WHOLE: Final = [[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]]
 #: A car in a bay stands, to a rule, where its box ends: at the edge of the bay or a little before it.
@@ -133,10 +133,10 @@ def _play(source: Source, detector: Detector, crowds: CrowdReader | None) -> dic
     raised: list[dict[str, Any]] = []
     for frame in source.pictures():
         times.append(frame.time_s)
-        moved = Frame(_CAMERA, frame.run_id, _START_S + frame.time_s, frame.pixels)
+        moved = Frame(_CAMERA, frame.run_id, START_S + frame.time_s, frame.pixels)
         for message in engine.step(moved, detector.detect([frame.pixels])[0]).incidents:
             if message.phase.value == "opened":
-                raised.append({"kind": message.kind, "at_s": round(message.time_s - _START_S, 1)})
+                raised.append({"kind": message.kind, "at_s": round(message.time_s - START_S, 1)})
     seconds = times[-1] - times[0] + (times[1] - times[0]) if len(times) > 1 else 0.0
     needs = {str(rule["kind"]): parse_seconds(rule.get("after", rule.get("for"))) for rule in source.rules}
     needs["camera fault"] = 10.0

@@ -5,7 +5,9 @@ message for each thing that is wrong with a truth.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from pipelines.config.truth import TruthFile
 from pipelines.errors import BadInput
 from pipelines.evaluating_incidents import footage_of, incidents
 from pipelines.media.writing import write_video
+from pipelines.samples.staged.scene import START_S
 from vision import coco
 from vision.detection import Detections
 from vision.evaluation.painted import Actor, Stage
@@ -209,3 +212,10 @@ def test_a_truth_longer_than_its_video(tmp_path: Path, script: Script, capsys: p
 def test_nothing_to_measure(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["evaluate", "parking", "--data", str(tmp_path)]) == 2
     assert "holds no truth file of a video (*.truth.json), and no */frames" in capsys.readouterr().err
+
+
+def test_the_documentation_says_when_footage_without_a_date_begins() -> None:
+    text = (Path(__file__).parents[1] / "docs" / "samples.md").read_text(encoding="utf-8")
+    told = re.search(r"^\| `starts` \| (\S+) \|", text, re.MULTILINE)
+    assert told is not None
+    assert datetime.fromisoformat(told[1]).timestamp() == START_S
