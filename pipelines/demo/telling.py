@@ -50,7 +50,7 @@ class Teller:
 
 
 def evidence(values: Mapping[str, Any]) -> str:
-    """The few values that a person wants first: `truck, standing 20 s`."""
+    """The few values that a person wants first: `truck, standing 20 s`, `11 people, peak 12 people`."""
     words: list[str] = []
     for name in _SHOWN:
         if name not in values:
@@ -60,7 +60,9 @@ def evidence(values: Mapping[str, Any]) -> str:
             words.append(value)
         else:
             number = f"{value:.0f}" if float(value).is_integer() or unit == "s" else f"{value:.1f}"
-            words.append(f"{name.replace('_', ' ')} {number} {unit}".strip())
+            # What the unit says already is not said twice.
+            said = " ".join(word for word in name.split("_") if word != unit)
+            words.append(f"{said} {number} {unit}".strip())
     return ", ".join(words)
 
 
