@@ -133,7 +133,8 @@ class AnalysisWorker:
         now_s = self._clock.monotonic_s()
         if now_s - self._leases_checked_s >= _LEASE_EVERY_S and not self._renewal.waits:
             self._leases_checked_s = now_s
-            self._ask_for_leases()
+            self._asked = set(self._wanted())
+            self._renewal.ask(self._asked)
             for camera_id, camera in self._running.items():
                 self._note(camera_id, camera.watch())
         self._check_leases()
@@ -175,11 +176,6 @@ class AnalysisWorker:
 
     def _wanted(self) -> list[str]:
         return [name for name in self._loaded.config.cameras if self._only is None or name in self._only]
-
-    def _ask_for_leases(self) -> None:
-        if not self._renewal.waits:
-            self._asked = set(self._wanted())
-            self._renewal.ask(self._asked)
 
     def _check_leases(self) -> None:
         for camera_id, held in self._renewal.answers().items():
