@@ -127,3 +127,14 @@ def test_a_close_up_at_the_edge_stays_in_the_picture(tmp_path: Path) -> None:
     record = PictureStore(tmp_path).save(request, a_frame(1280, 720), a_place())
     assert record["cut_px"][2:] == [1280, 720]
     assert record["width"] > record["cut_px"][2] - record["cut_px"][0]
+    assert record["width"] == 3 * 256, "a fifth of the picture's width, moved inside and not cut off"
+
+
+def test_the_band_of_a_narrow_picture_is_as_wide_as_its_words() -> None:
+    narrow, wide = stamp(a_frame(160, 120), a_request(), a_place()), stamp(a_frame(640, 120), a_request(), a_place())
+    assert narrow.shape[1] > 200
+    assert wide.shape[1] == 640
+    assert (narrow[:120, 160:] == 24).all(), "nothing beside the frame"
+    words = (narrow[120:] > 150).any(axis=2)
+    assert words[:, 200:].any(), "they go on beyond the frame's edge"
+    assert not words[:, -8:].any(), "and end before the band does"

@@ -27,6 +27,7 @@ from vision.frame import Frame, Pixels
 from vision.incident import PictureRequest
 
 _BAND_LINE_PX: Final = 26
+_MARGIN_PX: Final = 10
 _JPEG_QUALITY: Final = 92
 _EVIDENCE_SIZE_PX: Final = (1280, 720)
 #: The role of a picture that shows only its subject and what is around it: this much of its size on each side, and not less
@@ -117,10 +118,8 @@ def _close_up(
     x1, y1, x2, y2 = (side * size for side, size in zip(box_norm, (frame.width_px, frame.height_px) * 2, strict=True))
     half_x = max((0.5 + _AROUND) * (x2 - x1), _LEAST_PART * frame.width_px / 2)
     half_y = max((0.5 + _AROUND) * (y2 - y1), 0.5 * half_x)
-    middle_x, middle_y = (x1 + x2) / 2, (y1 + y2) / 2
-    left, top = max(0, round(middle_x - half_x)), max(0, round(middle_y - half_y))
-    right, bottom = min(frame.width_px, round(middle_x + half_x)), min(frame.height_px, round(middle_y + half_y))
-    right, bottom = max(right, left + 1), max(bottom, top + 1)
+    left, right = _within((x1 + x2) / 2, half_x, frame.width_px)
+    top, bottom = _within((y1 + y2) / 2, half_y, frame.height_px)
     times = min(_MOST_ENLARGED, -(-_WIDE_PX // (right - left)))
     size = (times * (right - left), times * (bottom - top))
     pixels = np.asarray(cv2.resize(frame.pixels[top:bottom, left:right], size, interpolation=cv2.INTER_CUBIC), np.uint8)
@@ -138,8 +137,17 @@ def _close_up(
     return Frame(frame.camera_id, frame.run_id, frame.time_s, pixels), None if hide is None else moved, told
 
 
+def _within(middle: float, half: float, size_px: int) -> tuple[int, int]:
+    """From and to: `half` on both sides of `middle`, moved into 0..`size_px` where it would reach beyond."""
+    length = max(1, min(size_px, round(2 * half)))
+    first = min(max(0, round(middle - half)), size_px - length)
+    return first, first + length
+
+
 def stamp(frame: Frame, request: PictureRequest, place: Place) -> Pixels:
-    """The frame with the subject outlined and a band of text below; (H + band, W, 3) uint8 BGR, the frame itself unchanged."""
+    """The frame with the subject outlined and a band of text below, which is wider than a frame too narrow for its words;
+    (H + band, W or more, 3) uint8 BGR, the frame itself unchanged.
+    """
     local = frame.captured_at.astimezone(place.timezone)
     lines = [
         f"{place.site}  {place.name} ({place.camera_id})  {request.zone_id}",
@@ -149,15 +157,17 @@ def stamp(frame: Frame, request: PictureRequest, place: Place) -> Pixels:
     ]
     height, width = frame.pixels.shape[:2]
     band_px = _BAND_LINE_PX * len(lines) + 10
-    picture = np.full((height + band_px, width, 3), 24, np.uint8)
-    picture[:height] = frame.pixels
+    face = cv2.FontFace("uni")  # the built-in sans has no Chinese; this one is drawn right by OpenCV 5
+    size_px = max(11, min(18, width // 44))
+    boxes = [cv2.getTextSize((0, 0), line, (_MARGIN_PX, 0), face, size_px, 400) for line in lines]
+    wide = max(width, *(left + across + _MARGIN_PX for left, _, across, _ in boxes))
+    picture = np.full((height + band_px, wide, 3), 24, np.uint8)
+    picture[:height, :width] = frame.pixels
     if request.box_norm is not None:
         x1, y1, x2, y2 = request.box_norm
         corner = (round(x1 * width), round(y1 * height))
         cv2.rectangle(picture, corner, (round(x2 * width), round(y2 * height)), (0, 190, 255), 2)
-    face = cv2.FontFace("uni")  # the built-in sans has no Chinese; this one is drawn right by OpenCV 5
-    size_px = max(11, min(18, width // 44))
     for number, line in enumerate(lines):
-        origin = (10, height + _BAND_LINE_PX * (number + 1) - 4)
+        origin = (_MARGIN_PX, height + _BAND_LINE_PX * (number + 1) - 4)
         cv2.putText(picture, line, origin, (235, 235, 235), face, size_px, 400)
     return picture

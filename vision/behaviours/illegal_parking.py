@@ -147,7 +147,7 @@ class IllegalParking:
         else:
             self._follow_state(case, scene, out)
         if case.episode.is_open and not case.close_up and case.detected_s == time_s:
-            case.close_up = True  # not while somebody stands before it
+            case.close_up = True  # not while the detector does not see it
             out.pictures.append(self._picture(case, "close_up", time_s))
 
     def _waits_in_a_queue(self, case: Case, standing_s: float) -> bool:
