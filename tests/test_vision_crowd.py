@@ -191,6 +191,18 @@ def test_people_who_cover_each_other_for_a_moment_are_no_crowd() -> None:
     assert reader.asked == 0
 
 
+def test_the_crowd_of_before_an_outage_is_none_after_it() -> None:
+    """Such as that of the last picture before the night, when the rule comes into force again."""
+    reader = TellsOf(30)
+    watch = CrowdWatch(reader)
+    for fifth in range(10):
+        watch.step(dotted([]), fifth / 5, people(grid(8, 30)).xyxy_px, camera())
+    asked = reader.asked
+    for fifth in range(10):
+        watch.step(dotted([]), 3600 + fifth / 5, people([(100.0, 100.0)]).xyxy_px, camera())
+    assert 0 < asked == reader.asked
+
+
 def test_who_stands_in_a_mask_is_not_read() -> None:
     hidden = camera(masks=(((0.51, 0.0), (1.0, 0.0), (1.0, 1.0), (0.51, 1.0)),))
     watch = CrowdWatch(TellsOf(30))

@@ -21,6 +21,8 @@ _HOLD_S: Final = 5.0
 #: It is one when so many of so many pictures show it: people who pass each other cover each other for a moment.
 _SHOWN_IN: Final = 3
 _OF: Final = 5
+#: After so long without a picture to judge, what was shown before says nothing (as for the rule itself).
+_GAP_S: Final = 3.0
 _CLOCK_S: Final = 1e-3
 #: How many people on the disc around somebody, counted by boxes, are a crowd (0.85 per square metre) ...
 _DENSE: Final = 6
@@ -72,6 +74,7 @@ class CrowdWatch:
         self._reader = reader
         self._read_s = float("-inf")
         self._dense_s = float("-inf")
+        self._judged_s = float("-inf")
         self._shown: deque[bool] = deque(maxlen=_OF)
 
     def step(self, pixels: Pixels, time_s: float, people_px: npt.ArrayLike, camera: CameraSpec) -> CrowdReading | None:
@@ -84,6 +87,9 @@ class CrowdWatch:
         boxes = np.asarray(people_px, np.float64).reshape(-1, 4)
         size_px, ground = (pixels.shape[0], pixels.shape[1]), camera.ground
         crowded = dense(boxes, size_px, ground)
+        if time_s - self._judged_s > _GAP_S:
+            self._shown.clear()
+        self._judged_s = time_s
         self._shown.append(bool(crowded.any()))
         if sum(self._shown) >= _SHOWN_IN:
             self._dense_s = time_s
