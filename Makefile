@@ -14,11 +14,12 @@ help:
 
 venv: $(VENV)/.installed
 
-$(VENV)/.installed: pyproject.toml
+$(VENV)/.installed: pyproject.toml setup.py $(wildcard vision/native/*.pyx vision/native/*.pxd)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: apt-get install python3 python3-venv"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "python3-venv is missing: apt-get install python3-venv"; exit 1; }
 	@echo "Installing packages into $(VENV) (about a minute) ..."
 	@$(BIN)/pip install -qq --disable-pip-version-check -e '.[dev]' || { echo "The packages could not be installed: is the package registry reachable, and is there 2 GB of disk? Then run make again."; exit 1; }
+	@$(BIN)/python -c 'from vision import native; import sys; sys.exit(not all(native.modules().values()))' || echo "Without a C compiler everything works and costs more processor time: apt-get install gcc python3-dev, rm -r $(VENV), then run make again."
 	@touch $@
 
 setup: venv ## packages, models and sample footage; quick when repeated

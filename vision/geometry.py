@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from vision import native
 from vision.zone import Point
 
 FloatArray = npt.NDArray[np.float64]
@@ -23,8 +24,10 @@ def points_in_polygon(points: npt.ArrayLike, polygon: Sequence[Point]) -> BoolAr
 
     A point on an edge belongs to the polygon to its right or below, so that zones which share an edge share no point.
     """
-    pts = np.asarray(points, np.float64).reshape(-1, 2)
     x1, y1, y2, slope = _edges(tuple(map(tuple, polygon)))
+    if native.boxes is not None:
+        return native.boxes.inside_edges(points, x1, y1, y2, slope)
+    pts = np.asarray(points, np.float64).reshape(-1, 2)
     x, y = pts[:, :1], pts[:, 1:]
     crosses = (y1 > y) != (y2 > y)
     crosses &= x < slope * (y - y1) + x1
@@ -35,7 +38,7 @@ def points_in_polygon(points: npt.ArrayLike, polygon: Sequence[Point]) -> BoolAr
 def _edges(polygon: tuple[tuple[float, ...], ...]) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
     """Of each edge: where it begins (x, y), the y where it ends, and how far x moves per y. A zone is asked for often."""
     poly = np.asarray(polygon, np.float64)
-    x1, y1 = poly[:, 0], poly[:, 1]
+    x1, y1 = poly[:, 0].copy(), poly[:, 1].copy()
     x2, y2 = np.roll(x1, -1), np.roll(y1, -1)
     return x1, y1, y2, (x2 - x1) / np.where(y2 == y1, 1.0, y2 - y1)
 
@@ -49,6 +52,8 @@ def polygon_area(polygon: npt.ArrayLike) -> float:
 
 def areas(boxes: npt.ArrayLike) -> FloatArray:
     """(N,) areas of `boxes` (N, 4); a box turned inside out has none."""
+    if native.boxes is not None:
+        return native.boxes.areas(boxes)
     b = np.asarray(boxes, np.float64).reshape(-1, 4)
     size = np.maximum(b[:, 2:] - b[:, :2], 0.0)
     return np.asarray(size[:, 0] * size[:, 1])
@@ -56,6 +61,8 @@ def areas(boxes: npt.ArrayLike) -> FloatArray:
 
 def intersections(a: npt.ArrayLike, b: npt.ArrayLike) -> FloatArray:
     """(N, M) areas that `a` (N, 4) and `b` (M, 4) share."""
+    if native.boxes is not None:
+        return native.boxes.intersections(a, b)
     first = np.asarray(a, np.float64).reshape(-1, 1, 4)
     second = np.asarray(b, np.float64).reshape(1, -1, 4)
     size = np.minimum(first[..., 2:], second[..., 2:]) - np.maximum(first[..., :2], second[..., :2])
@@ -65,6 +72,8 @@ def intersections(a: npt.ArrayLike, b: npt.ArrayLike) -> FloatArray:
 
 def iou(a: npt.ArrayLike, b: npt.ArrayLike) -> FloatArray:
     """(N, M) intersection over union of `a` (N, 4) with `b` (M, 4); 0 where both are empty."""
+    if native.boxes is not None:
+        return native.boxes.iou(a, b)
     shared, first, second = _shared_and_areas(a, b)
     union = first + second
     union -= shared
@@ -75,6 +84,8 @@ def iou(a: npt.ArrayLike, b: npt.ArrayLike) -> FloatArray:
 
 def overlap_of_smaller(a: npt.ArrayLike, b: npt.ArrayLike) -> FloatArray:
     """(N, M) share of the smaller of the two boxes that lies in the other."""
+    if native.boxes is not None:
+        return native.boxes.overlap_of_smaller(a, b)
     shared, first, second = _shared_and_areas(a, b)
     shared /= np.maximum(np.minimum(first, second), _NOTHING)
     return shared
@@ -95,6 +106,8 @@ def _shared_and_areas(a: npt.ArrayLike, b: npt.ArrayLike) -> tuple[FloatArray, F
 
 def bottom_centres(boxes: npt.ArrayLike) -> FloatArray:
     """(N, 2): where each box stands."""
+    if native.boxes is not None:
+        return native.boxes.bottom_centres(boxes)
     b = np.asarray(boxes, np.float64).reshape(-1, 4)
     return np.stack([(b[:, 0] + b[:, 2]) / 2, b[:, 3]], axis=1)
 

@@ -1,0 +1,25 @@
+"""What pyproject.toml cannot say: the compiled modules of `vision/native`. Everything else is there.
+
+They are optional: without a C compiler the installation goes on, and NumPy does their work.
+"""
+
+from pathlib import Path
+
+import numpy
+from Cython.Build import cythonize
+from setuptools import Extension, setup
+
+ROOT = Path(__file__).parent
+modules = [
+    Extension(
+        f"vision.native.{path.stem}",
+        [str(path.relative_to(ROOT))],
+        include_dirs=[numpy.get_include()],
+        define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],
+        # No fused multiply-add: the results are NumPy's, to the bit.
+        extra_compile_args=["-O3", "-g0", "-ffp-contract=off"],
+        optional=True,
+    )
+    for path in sorted(ROOT.glob("vision/native/*.pyx"))
+]
+setup(ext_modules=cythonize(modules, build_dir="build/cython", language_level=3, quiet=True))

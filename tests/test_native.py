@@ -1,0 +1,91 @@
+"""The compiled modules give what NumPy gives, to the bit."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from vision import geometry, native
+
+#: Whole and half numbers too, so that edges touch and boxes are empty or inside out.
+NUMBERS = st.one_of(st.floats(-2000, 2000), st.sampled_from([0.0, 1.0, 10.0, 10.5, float("nan")]))
+
+
+def boxes(most: int = 8, dtype: type = np.float64) -> st.SearchStrategy[Any]:
+    numbers = st.floats(-2000, 2000, width=32) if dtype is np.float32 else NUMBERS
+    return st.integers(0, most).flatmap(lambda n: arrays.arrays(dtype, (n, 4), elements=numbers))
+
+
+def both(name: str, work: Callable[[], Any]) -> None:
+    """What `work` gives with the compiled module `name`, and without it."""
+    module = getattr(native, name)
+    if module is None:
+        pytest.skip(f"vision.native.{name} was not compiled: no C compiler when Gatewatch was installed")
+    compiled = work()
+    setattr(native, name, None)
+    try:
+        plain = work()
+    finally:
+        setattr(native, name, module)
+    assert type(compiled) is type(plain)
+    np.testing.assert_array_equal(compiled, plain, strict=True)
+
+
+def test_it_is_compiled_where_it_can_be() -> None:
+    headers = Path(sysconfig.get_path("include")) / "Python.h"
+    if shutil.which("cc") is None or not headers.exists():
+        pytest.skip("no C compiler, or no Python headers")
+    wanted = {path.stem for path in Path(native.__file__).parent.glob("*.pyx")}
+    assert set(native.modules()) == wanted
+    assert all(native.modules().values()), "pip install -e . did not compile them"
+
+
+def test_it_can_be_switched_off() -> None:
+    code = "from vision import native; print(any(native.modules().values()))"
+    run = [sys.executable, "-c", code]
+    env = os.environ | {"GATEWATCH_NATIVE": "0"}
+    assert subprocess.run(run, env=env, capture_output=True, text=True, check=True).stdout == "False\n"
+
+
+@given(boxes(), boxes())
+def test_overlaps(a: Any, b: Any) -> None:
+    both("boxes", lambda: geometry.iou(a, b))
+    both("boxes", lambda: geometry.intersections(a, b))
+    both("boxes", lambda: geometry.overlap_of_smaller(a, b))
+
+
+@given(boxes(), boxes(dtype=np.float32))
+def test_single_precision_and_lists_are_taken_too(a: Any, b: Any) -> None:
+    both("boxes", lambda: geometry.iou(a, b))
+    both("boxes", lambda: geometry.iou(b, a.tolist()))
+    both("boxes", lambda: geometry.areas(b[:, ::-1]))
+
+
+@given(boxes())
+def test_each_box(a: Any) -> None:
+    both("boxes", lambda: geometry.areas(a))
+    both("boxes", lambda: geometry.bottom_centres(a))
+
+
+@given(boxes(), st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), min_size=3, max_size=7))
+def test_points_in_a_polygon(points: Any, polygon: list[tuple[float, float]]) -> None:
+    both("boxes", lambda: geometry.points_in_polygon(points[:, :2], polygon))
+    corners = np.array(polygon)
+    both("boxes", lambda: geometry.points_in_polygon(corners, polygon))
+
+
+def test_what_are_no_boxes_is_refused() -> None:
+    with pytest.raises(ValueError):
+        geometry.areas([1.0, 2.0, 3.0])

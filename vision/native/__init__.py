@@ -1,0 +1,22 @@
+"""Small loops over a dozen boxes, compiled: each module does what the NumPy code of its caller does, to the bit.
+
+A module is None where it was not compiled (no C compiler when Gatewatch was installed) and in a process that begins with
+`GATEWATCH_NATIVE=0`. Its callers then go NumPy's way, which gives the same and costs more processor time; the tests hold
+both ways against each other.
+"""
+
+from __future__ import annotations
+
+import os
+
+try:
+    if os.environ.get("GATEWATCH_NATIVE") == "0":
+        raise ImportError
+    from vision.native import boxes
+except ImportError:
+    boxes = None  # type: ignore[assignment]
+
+
+def modules() -> dict[str, bool]:
+    """Which of the modules are compiled and used, by name."""
+    return {"boxes": boxes is not None}

@@ -1,0 +1,107 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
+"""The functions of `vision.geometry` for boxes (N, 4) and points (N, 2), same names, same results."""
+cimport numpy as cnp
+
+from vision.native.given cimport doubles, least, matrix, most, new_matrix, new_vector
+
+cnp.import_array()
+
+cdef double NOTHING = 1e-300
+
+
+cdef inline double shared_by(const double* a, const double* b) noexcept nogil:
+    return most(least(a[2], b[2]) - most(a[0], b[0]), 0.0) * most(least(a[3], b[3]) - most(a[1], b[1]), 0.0)
+
+
+cdef inline double area_of(const double* a) noexcept nogil:
+    return most(a[2] - a[0], 0.0) * most(a[3] - a[1], 0.0)
+
+
+def areas(boxes):
+    cdef cnp.ndarray given = matrix(boxes, 4)
+    cdef Py_ssize_t n, rows = cnp.PyArray_DIM(given, 0)
+    cdef cnp.ndarray result = new_vector(rows, cnp.NPY_FLOAT64)
+    cdef double* at = doubles(given)
+    cdef double* out = doubles(result)
+    for n in range(rows):
+        out[n] = area_of(at + 4 * n)
+    return result
+
+
+def intersections(a, b):
+    cdef cnp.ndarray first = matrix(a, 4), second = matrix(b, 4)
+    cdef Py_ssize_t n, m, rows = cnp.PyArray_DIM(first, 0), columns = cnp.PyArray_DIM(second, 0)
+    cdef cnp.ndarray result = new_matrix(rows, columns)
+    cdef double* p = doubles(first)
+    cdef double* q = doubles(second)
+    cdef double* out = doubles(result)
+    for n in range(rows):
+        for m in range(columns):
+            out[n * columns + m] = shared_by(p + 4 * n, q + 4 * m)
+    return result
+
+
+def iou(a, b):
+    cdef cnp.ndarray first = matrix(a, 4), second = matrix(b, 4)
+    cdef Py_ssize_t n, m, rows = cnp.PyArray_DIM(first, 0), columns = cnp.PyArray_DIM(second, 0)
+    cdef cnp.ndarray result = new_matrix(rows, columns)
+    cdef double* p = doubles(first)
+    cdef double* q = doubles(second)
+    cdef double* out = doubles(result)
+    cdef double area, shared
+    for n in range(rows):
+        area = area_of(p + 4 * n)
+        for m in range(columns):
+            shared = shared_by(p + 4 * n, q + 4 * m)
+            out[n * columns + m] = shared / most(area + area_of(q + 4 * m) - shared, NOTHING)
+    return result
+
+
+def overlap_of_smaller(a, b):
+    cdef cnp.ndarray first = matrix(a, 4), second = matrix(b, 4)
+    cdef Py_ssize_t n, m, rows = cnp.PyArray_DIM(first, 0), columns = cnp.PyArray_DIM(second, 0)
+    cdef cnp.ndarray result = new_matrix(rows, columns)
+    cdef double* p = doubles(first)
+    cdef double* q = doubles(second)
+    cdef double* out = doubles(result)
+    cdef double area
+    for n in range(rows):
+        area = area_of(p + 4 * n)
+        for m in range(columns):
+            out[n * columns + m] = shared_by(p + 4 * n, q + 4 * m) / most(least(area, area_of(q + 4 * m)), NOTHING)
+    return result
+
+
+def bottom_centres(boxes):
+    cdef cnp.ndarray given = matrix(boxes, 4)
+    cdef Py_ssize_t n, rows = cnp.PyArray_DIM(given, 0)
+    cdef cnp.ndarray result = new_matrix(rows, 2)
+    cdef double* at = doubles(given)
+    cdef double* out = doubles(result)
+    for n in range(rows):
+        out[2 * n] = (at[4 * n] + at[4 * n + 2]) / 2
+        out[2 * n + 1] = at[4 * n + 3]
+    return result
+
+
+def inside_edges(points, cnp.ndarray x1, cnp.ndarray y1, cnp.ndarray y2, cnp.ndarray slope):
+    """(N,) bool: which of `points` (N, 2) lie inside the polygon of these edges (float64, C order), by the even-odd rule."""
+    cdef cnp.ndarray given = matrix(points, 2)
+    cdef Py_ssize_t n, edge, rows = cnp.PyArray_DIM(given, 0), edges = cnp.PyArray_DIM(x1, 0)
+    cdef cnp.ndarray result = new_vector(rows, cnp.NPY_BOOL)
+    cdef double* at = doubles(given)
+    cdef double* begin_x = doubles(x1)
+    cdef double* begin_y = doubles(y1)
+    cdef double* end_y = doubles(y2)
+    cdef double* lean = doubles(slope)
+    cdef cnp.npy_bool* out = <cnp.npy_bool*>cnp.PyArray_DATA(result)
+    cdef double x, y
+    cdef bint odd
+    for n in range(rows):
+        x, y = at[2 * n], at[2 * n + 1]
+        odd = False
+        for edge in range(edges):
+            if (begin_y[edge] > y) != (end_y[edge] > y) and x < lean[edge] * (y - begin_y[edge]) + begin_x[edge]:
+                odd = not odd
+        out[n] = odd
+    return result

@@ -1,0 +1,45 @@
+# cython: language_level=3
+"""What is given as arrays, as C sees it. Only for other modules of this package."""
+cimport numpy as cnp
+
+
+cdef inline cnp.ndarray matrix(object given, cnp.npy_intp columns):
+    """`given` as (N, columns) float64 in C order; the array itself when it is that already. NumPy must be initialised."""
+    cdef cnp.ndarray array
+    if cnp.PyArray_CheckExact(given):
+        array = <cnp.ndarray>given
+        if (
+            cnp.PyArray_TYPE(array) == cnp.NPY_FLOAT64
+            and cnp.PyArray_NDIM(array) == 2
+            and cnp.PyArray_DIM(array, 1) == columns
+            and cnp.PyArray_ISCARRAY_RO(array)
+        ):
+            return array
+    array = cnp.PyArray_FROMANY(given, cnp.NPY_FLOAT64, 0, 0, cnp.NPY_ARRAY_CARRAY_RO)
+    return array.reshape(-1, columns)
+
+
+cdef inline cnp.ndarray new_matrix(cnp.npy_intp rows, cnp.npy_intp columns):
+    """(rows, columns) float64, not filled."""
+    cdef cnp.npy_intp shape[2]
+    shape[0], shape[1] = rows, columns
+    return cnp.PyArray_EMPTY(2, shape, cnp.NPY_FLOAT64, 0)
+
+
+cdef inline cnp.ndarray new_vector(cnp.npy_intp length, int kind):
+    """(length,) of the NumPy type `kind`, not filled."""
+    return cnp.PyArray_EMPTY(1, &length, kind, 0)
+
+
+cdef inline double* doubles(cnp.ndarray array):
+    return <double*>cnp.PyArray_DATA(array)
+
+
+cdef inline double least(double a, double b) noexcept nogil:
+    """As NumPy's minimum: what is no number stays none."""
+    return a if a < b or a != a else b
+
+
+cdef inline double most(double a, double b) noexcept nogil:
+    """As NumPy's maximum."""
+    return a if a > b or a != a else b
