@@ -62,12 +62,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     except GatewatchError as error:
         print(f"gatewatch: {error}", file=sys.stderr)  # noqa: T201
         return error.exit_code
+    except _detector_error() as error:
+        mend = "a network that came from `gatewatch models build` is made anew by it where it is damaged"
+        print(f"gatewatch: {error}; {mend}", file=sys.stderr)  # noqa: T201
+        return 1
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
         # The reader of our output went away (`| head`): not an error of ours.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+
+
+def _detector_error() -> type[Exception] | tuple[()]:
+    """`vision.detection.DetectorError`, if what raises it was imported: an error must not cost every command a slow import."""
+    module = sys.modules.get("vision.detection")
+    return () if module is None else module.DetectorError
 
 
 if __name__ == "__main__":

@@ -99,3 +99,21 @@ def test_what_cannot_be_used_is_told_in_one_line(config: Path, short_clip: Path,
         assert "Traceback" not in result.stderr
         assert result.stdout == ""
     assert sorted(path.name for path in tmp_path.glob("*.part")) == []
+
+
+def test_a_network_that_fails_is_told_in_one_line(tmp_path: Path) -> None:
+    from pipelines.media.ffmpeg import find_binary
+
+    clip, model, config = tmp_path / "clip.mp4", tmp_path / "seen.jsonl", tmp_path / "site.yaml"
+    source = ("-f", "lavfi", "-i", "testsrc=d=2:s=320x180:r=5")
+    subprocess.run([find_binary(), "-loglevel", "error", *source, str(clip)], check=True)
+    model.write_text('{"frame": 0, "error": "the processor is on fire"}\n')
+    detector = {"backend": "recorded", "model": str(model)}
+    config.write_text(
+        yaml.safe_dump({"data": str(tmp_path / "data"), "detector": detector, "cameras": {"campus": CAMERA}})
+    )
+    result = run(clip, "--camera", "campus", "-c", config)
+    assert result.returncode == 1
+    assert "the processor is on fire" in result.stderr
+    assert "gatewatch models build" in result.stderr
+    assert "Traceback" not in result.stderr

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pipelines import paths
+from pipelines import aggression, paths
 from pipelines.aggression import DESCRIBER
 from pipelines.config.schema import Config
-from pipelines.crowding.loading import NETWORK
+from pipelines.crowding.loading import NETWORK, load_head
 from pipelines.doctor import machine, programs, site
-from pipelines.doctor.findings import Finding
+from pipelines.doctor.findings import Finding, Level
 
 
 def examine(config: Config) -> Iterator[Finding]:
@@ -23,10 +23,17 @@ def examine(config: Config) -> Iterator[Finding]:
     yield programs.check_ffmpeg(config.ffmpeg)
     model = config.detector
     yield programs.check_model(model.model, model.backend, paths.model_dirs(config.data))
-    if any(rule.kind == "possible_bullying" for camera in config.cameras.values() for rule in camera.rules):
-        yield programs.check_model(DESCRIBER, "possible_bullying", paths.model_dirs(config.data))
-    if any(rule.kind == "crowding" for camera in config.cameras.values() for rule in camera.rules):
+    asked = {rule.kind for camera in config.cameras.values() for rule in camera.rules}
+    if "possible_bullying" in asked:
+        found = programs.check_model(DESCRIBER, "possible_bullying", paths.model_dirs(config.data))
+        yield found
+        if found.level is Level.OK:
+            yield from programs.check_head(
+                "no blows are seen", lambda: aggression.load_head(config.data, aggression.load_reader(config.data))
+            )
+    if "crowding" in asked:
         yield programs.check_model(NETWORK, "counting dense crowds", paths.model_dirs(config.data))
+        yield from programs.check_head("of a dense crowd, only who is seen is counted", lambda: load_head(config.data))
     yield from programs.check_samples(paths.samples_dir())
     yield from site.check_data(config.data)
     yield site.check_disk(config.data, config.recording.reserve_free, records=bool(config.cameras))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
 from pipelines.doctor.findings import Finding, fail, ok, warn
-from pipelines.errors import GatewatchError
+from pipelines.errors import BadInput, GatewatchError
 from pipelines.media.ffmpeg import Ffmpeg
+from pipelines.models.installed import find_model
 
 #: What the recorder, clips, samples and evidence need of ffmpeg, by the list that names it.
 NEEDED: Final = {
@@ -45,12 +46,25 @@ def check_model(name: str, backend: str, folders: Iterable[Path]) -> Finding:
         if Path(name).exists():
             return ok("Model", name)
         return fail("Model", f"{name} is not there", "name another in detector.model, or put the file there")
-    looked = list(folders)
-    for folder in looked:
-        if (folder / name / "model.json").is_file():
-            return ok("Model", f"{name} for {backend} ({folder / name})")
-    places = " or ".join(str(folder) for folder in looked)
-    return fail("Model", f"{name} is not in {places}", "gatewatch models build (or make setup)")
+    looked = tuple(folders)
+    try:
+        file, record = find_model(name, looked)
+    except BadInput:
+        places = " or ".join(str(folder) for folder in looked)
+        return fail("Model", f"{name} is not in {places}", "gatewatch models build (or make setup)")
+    damaged = record.damaged(file.parent)
+    if damaged:
+        said = f"{file.parent / damaged[0]} is damaged: it has other bytes than were built"
+        return fail("Model", said, "gatewatch models build (or make setup), which makes it anew")
+    return ok("Model", f"{name} for {backend} ({file.parent})")
+
+
+def check_head(without: str, load: Callable[[], object]) -> Iterator[Finding]:
+    """Nothing where `load` can load the head of a rule; `without` says what is not done while it cannot."""
+    try:
+        load()
+    except BadInput as error:
+        yield fail("Model", f"{error} ({without})", "remove the file, or train it anew, and start the workers anew")
 
 
 def check_samples(folder: Path) -> Iterator[Finding]:

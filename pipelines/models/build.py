@@ -75,7 +75,7 @@ def _build_one(catalogue: Catalogue, name: str, site: Site, force: bool) -> Inst
     made_from = _made_from(catalogue, recipe, site)
     key = hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()
     present = Installed.read(target)
-    if present is not None and present.inputs_key == key and not force and _whole(target, present):
+    if present is not None and present.inputs_key == key and not force and not present.damaged(target):
         return present
     site.say(f"building {name}" + ("" if present is None else ": what it is made from has changed" * (not force)))
     weights = fetch(catalogue.weights[recipe.weights], weights_folder(site.models), site.clock, site.say)
@@ -158,13 +158,6 @@ def _made_from(catalogue: Catalogue, recipe: Recipe, site: Site) -> dict[str, An
     if recipe.quantisation is not None:
         made_from["sample"] = sha256_of(site.sample(recipe.quantisation.sample))
     return made_from
-
-
-def _whole(folder: Path, record: Installed) -> bool:
-    """Whether every file is there with the bytes that were installed."""
-    return all(
-        (folder / file).is_file() and sha256_of(folder / file) == digest for file, digest in record.files.items()
-    )
 
 
 def _install(made: Path, target: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from pipelines.errors import BadInput
+from pipelines.models.fetch import sha256_of
 
 RECORD: Final = "model.json"
 
@@ -32,6 +33,14 @@ class Installed:
             return cls(**json.loads((folder / RECORD).read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError):
             return None
+
+    def damaged(self, folder: Path) -> list[str]:
+        """Which of its files are missing, or hold other bytes than were built."""
+        return [
+            file
+            for file, digest in self.files.items()
+            if not (folder / file).is_file() or sha256_of(folder / file) != digest
+        ]
 
     def write(self, folder: Path) -> None:
         """Put the record beside the model."""
