@@ -6,9 +6,9 @@ Names carry the prefix `gatewatch_` and base units; labels are only camera, beha
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from itertools import accumulate
 from typing import Final
 
 from prometheus_client import (
@@ -22,11 +22,13 @@ from prometheus_client import (
     generate_latest,
 )
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.metrics_core import CounterMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.utils import floatToGoString
+
+from pipelines.stages import BUCKETS_S, Stage, Stages
 
 _PREFIX: Final = "gatewatch"
-#: A stage takes from half a millisecond (tracking) to seconds (a stuck publisher).
-_STAGE_BUCKETS_S: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 #: From an event's own time to the channel's receipt.
 _DELAY_BUCKETS_S: Final = (0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0)
 #: The limits of the four levels (30 s, 60 s, 5 min, a shift) are bucket edges.
@@ -59,22 +61,37 @@ def read_page(text: str) -> list[Sample]:
     ]
 
 
-class Stage:
-    """One pass through a stage. A class and not a generator: a dozen of them are entered for each picture."""
+class _StagePage:
+    """The stages' numbers as Prometheus wants them, made when it asks: what counts and observes by itself takes a lock for each
+    number, a dozen times a picture.
+    """
 
-    __slots__ = ("_begin_cpu_s", "_begin_s", "_count", "_observe")
+    def __init__(self, stages: Stages) -> None:
+        self._stages = stages
+        self._since_s: dict[str, float] = {}
 
-    def __init__(self, observe: Callable[[float], None], count: Callable[[float], None]) -> None:
-        """`observe` gets the seconds that passed, `count` those of the thread's processor time."""
-        self._observe = observe
-        self._count = count
+    def describe(self) -> list[Metric]:
+        return list(self._families())
 
-    def __enter__(self) -> None:
-        self._begin_s, self._begin_cpu_s = time.perf_counter(), time.thread_time()
+    def collect(self) -> list[Metric]:
+        durations, processor = self._families()
+        for stage, spent in self._stages.total().items():
+            # As the library's own counters do: since when it counts.
+            since_s = self._since_s.setdefault(stage, time.time())
+            edges = [*map(floatToGoString, BUCKETS_S), "+Inf"]
+            buckets = list(zip(edges, map(float, accumulate(spent.counts)), strict=True))
+            durations.add_metric([stage], buckets, spent.wall_s)
+            durations.add_sample(f"{durations.name}_created", {"stage": stage}, since_s)
+            processor.add_metric([stage], spent.cpu_s, since_s)
+        return [durations, processor]
 
-    def __exit__(self, *_: object) -> None:
-        self._count(time.thread_time() - self._begin_cpu_s)
-        self._observe(time.perf_counter() - self._begin_s)
+    def _families(self) -> tuple[HistogramMetricFamily, CounterMetricFamily]:
+        return (
+            HistogramMetricFamily(f"{_PREFIX}_stage_duration_seconds", "Time a stage took.", labels=["stage"]),
+            CounterMetricFamily(
+                f"{_PREFIX}_stage_cpu_seconds", "Processor time a stage took, in its own thread.", labels=["stage"]
+            ),
+        )
 
 
 class Metrics:
@@ -95,9 +112,8 @@ class Metrics:
         # Analysis
         self.frames_analysed = counter("frames_analysed_total", "Frames that went through the rules.", "camera")
         self.frames_dropped = counter("frames_dropped_total", "Frames not analysed.", "camera", "reason")
-        self.stage_duration = histogram("stage_duration_seconds", "Time a stage took.", _STAGE_BUCKETS_S, "stage")
-        self.stage_cpu = counter("stage_cpu_seconds_total", "Processor time a stage took, in its own thread.", "stage")
-        self._stages: dict[str, tuple[Callable[[float], None], Callable[[float], None]]] = {}
+        self.stages = Stages()
+        self.registry.register(_StagePage(self.stages))
         self.analysis_rate = gauge(
             "analysis_rate_ratio", "Share of its usual rate that each camera is analysed at; below 1: overload."
         )
@@ -143,11 +159,7 @@ class Metrics:
         """For a `with`: observe how long the block took as `stage_duration_seconds{stage=name}`, also when it raised, and
         the processor time of the calling thread as `stage_cpu_seconds_total`.
         """
-        parts = self._stages.get(name)
-        if parts is None:
-            parts = (self.stage_duration.labels(stage=name).observe, self.stage_cpu.labels(stage=name).inc)
-            self._stages[name] = parts
-        return Stage(*parts)
+        return self.stages.stage(name)
 
     def exposition(self) -> tuple[bytes, str]:
         """The text that Prometheus scrapes, and its content type."""

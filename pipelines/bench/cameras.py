@@ -121,7 +121,7 @@ class _Bench:
                 self._log,
                 scorer=lambda _: scorer,
                 crowds=lambda _: crowds,
-                stage=self._metrics.stage,
+                laps=self._metrics.stages.laps(),
             )
             detector = load_detector(self._config)
             if isinstance(detector, Preparable):
@@ -175,10 +175,11 @@ class _Bench:
 
     def count(self) -> Count:
         times = os.times()
+        spent = self._metrics.stages.total()
         return Count(
             at_s=self._clock.monotonic_s(),
             frames=len(self.analysed),
-            stages={stage: self._stage_s(stage) for stage in STAGES},
+            stages={stage: spent[stage].cpu_s if stage in spent else 0.0 for stage in STAGES},
             native_s=library_threads_cpu_s(),
             process_s=times.user + times.system,
             bus_s=process_cpu_s(self._bus.pid or 0),
@@ -231,7 +232,7 @@ class _Bench:
             self._drops[reason if kind == "drop" else f"reconnect {reason}"] += 1
 
         more: dict[str, Any] = {"not_before_s": not_before_s, "on_event": on_event}
-        more |= {"fps": fps, "on_cpu": self._metrics.stage_cpu.labels(stage="decode").inc}
+        more |= {"fps": fps, "on_cpu": self._metrics.stages.cpu("decode")}
         number = int(camera_id.rpartition("-")[2])
         if stored is not None and isinstance(self._clock, SteppedClock):
             session = Replay(stored, number * 7, self._stop, self._sent)
@@ -253,6 +254,3 @@ class _Bench:
 
     def _note(self, camera_id: str, time_s: float) -> None:
         self.analysed.add(camera_id, self._clock.now_s() - time_s)
-
-    def _stage_s(self, stage: str) -> float:
-        return self._metrics.registry.get_sample_value("gatewatch_stage_cpu_seconds_total", {"stage": stage}) or 0.0

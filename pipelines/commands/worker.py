@@ -92,7 +92,7 @@ def run(args: argparse.Namespace) -> int:
             scorer=_scorer(config, log),
             crowds=_crowds(config, log),
             live=live,
-            stage=metrics.stage,
+            laps=metrics.stages.laps(),
             clock_of=board,
             keep_tracks=_track_keeping(config, metrics, log, stack),
         )
@@ -222,7 +222,7 @@ def _reader_factory(metrics: Metrics, clock: Clock, log: logging.Logger) -> Read
             clock=clock,
             not_before_s=not_before_s,
             on_event=on_event,
-            on_cpu=metrics.stage_cpu.labels(stage="decode").inc,
+            on_cpu=metrics.stages.cpu("decode"),
         )
 
     return open_reader

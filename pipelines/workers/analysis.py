@@ -75,7 +75,6 @@ class AnalysisWorker:
         self._renewal = Renewal(leases, ThreadPoolExecutor(1, "leases") if pool is None else pool)
         self._looking = Looking(detector, loaded.config.detector.input, self._pool, metrics, log)
         self._landed: deque[Landed] = deque()
-        self._observe_age = metrics.stage_duration.labels(stage="age").observe
         self._fairness = Fairness()
         self._governor = Governor(owner)
         self._rate = self._governor.rate
@@ -84,6 +83,7 @@ class AnalysisWorker:
         self._quick: set[str] = set()
         self._asked: set[str] = set()
         self._analysed_at_s: dict[str, float] = {}
+        self._counted: dict[str, tuple[Callable[[], None], Callable[[float], None]]] = {}
         self._leases_checked_s = float("-inf")
         self._next: LoadedConfig | None = None
         self._next_lock = Lock()
@@ -207,6 +207,7 @@ class AnalysisWorker:
         self._quick.discard(camera_id)
         self._running.pop(camera_id).stop(removed=removed)
         self._analysed_at_s.pop(camera_id, None)
+        self._counted.pop(camera_id, None)
         self._asked.discard(camera_id)
         if release:
             self._renewal.release(camera_id)
@@ -236,9 +237,7 @@ class AnalysisWorker:
             self._governor.count(frame is not None, camera.lost(), 0.0)
             if frame is None:
                 continue
-            with self._metrics.stage("gate"):
-                look = camera.plan(frame)
-            task = self._looking.task(camera, frame, look)
+            task = self._looking.task(camera, frame, camera.plan(frame))
             self._fairness.charge(camera_id, task.pictures, open_case=camera.has_open_case)
             if task.look.parts:
                 self._looking.add(task, self._clock.monotonic_s())
@@ -259,8 +258,7 @@ class AnalysisWorker:
     def _step(self, task: Task, found: Sequence[Detections]) -> None:
         camera, frame = task.camera, task.frame
         # How old the picture is when its detections are there: what a guard waits for before any rule's own time.
-        age_s = max(0.0, self._clock.now_s() - frame.time_s)
-        self._observe_age(age_s)
+        camera.laps.note("age", max(0.0, self._clock.now_s() - frame.time_s))
         step = camera.analyse(frame, camera.merge(frame, task.look, found))
         # Of most cameras none ever is: nobody asks each of sixty at every turn.
         if camera.is_quick:
@@ -268,8 +266,14 @@ class AnalysisWorker:
         else:
             self._quick.discard(camera.camera_id)
         self._analysed_at_s[camera.camera_id] = self._clock.monotonic_s()
-        self._metrics.frames_analysed.labels(camera=camera.camera_id).inc()
-        self._metrics.last_frame_timestamp.labels(camera=camera.camera_id).set(frame.time_s)
+        counted = self._counted.get(camera.camera_id)
+        if counted is None:  # looked up once: the labels cost more than the counting
+            of = {"camera": camera.camera_id}
+            metrics = self._metrics
+            counted = metrics.frames_analysed.labels(**of).inc, metrics.last_frame_timestamp.labels(**of).set
+            self._counted[camera.camera_id] = counted
+        counted[0]()
+        counted[1](frame.time_s)
         self._on_analysed(camera.camera_id, frame.time_s)
         self._note(camera.camera_id, step.incidents)
 

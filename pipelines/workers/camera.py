@@ -26,12 +26,17 @@ from vision.incident import Incident
 
 
 class CameraAnalysis:
-    """Analyses one camera from `start` to `stop`. All calls but the reader's own thread come from the worker's loop."""
+    """Analyses one camera from `start` to `stop`. All calls but the reader's own thread come from the worker's loop.
+
+    Its stages follow on each other, twice for each picture: `take`, `plan` and what is cut; `merge` and `analyse`.
+    """
 
     def __init__(self, camera_id: str, loaded: LoadedConfig, around: Surroundings) -> None:
         self.camera_id = camera_id
         self._loaded = loaded
         self._around = around
+        self.laps = around.laps
+        """Of the worker's loop."""
         self._book = CaseBook(camera_id, loaded, around)
         self._camera = loaded.config.cameras.get(camera_id) or Camera(main=Stream(url=""))
         self._engine = self._new_engine(self._spec())
@@ -121,7 +126,9 @@ class CameraAnalysis:
         """What the detector must look at in this frame."""
         if self._loaded.config.detector.look == "whole":
             return Look(((0, 0, frame.width_px, frame.height_px),), whole=True)
-        return self._attention.plan(frame.pixels, frame.time_s, frame.small)
+        look = self._attention.plan(frame.pixels, frame.time_s, frame.small)
+        self.laps.end("gate")
+        return look
 
     def awaits(self, look: Look) -> bool:
         """Whether this plan still holds: a stream that was opened anew begins with another."""
@@ -129,10 +136,12 @@ class CameraAnalysis:
 
     def merge(self, frame: Frame, look: Look, found: Sequence[Detections]) -> Detections:
         """All that is known of the frame, once its parts were looked at."""
+        self.laps.begin()
         if not self._attention.awaits(look):
             return found[0]
-        with self._around.stage("gate"):
-            return self._attention.merge(look, found, frame.pixels, frame.time_s)
+        merged = self._attention.merge(look, found, frame.pixels, frame.time_s)
+        self.laps.end("gate")
+        return merged
 
     def take(self) -> Frame | None:
         """The newest frame that was not analysed yet, if there is one that the detector shall look at.
@@ -141,16 +150,17 @@ class CameraAnalysis:
         """
         if self._reader is None:
             return None
-        with self._around.stage("decode"):
-            frame = self._reader.take(0.0)
+        self.laps.begin()
+        frame = self._reader.take(0.0)
+        self.laps.end("decode")
         only_a_glance = frame is not None and self._only_a_glance(frame.time_s)
         if only_a_glance and frame is not None:
             self._between.append(frame)
         if self._between:
-            with self._around.stage("rules"):
-                for picture in self._between:
-                    self._engine.glance(picture)
+            for picture in self._between:
+                self._engine.glance(picture)
             self._between.clear()
+            self.laps.end("rules")
         if only_a_glance or frame is None:
             return None
         self._pace.pick(frame.time_s)
@@ -170,8 +180,9 @@ class CameraAnalysis:
             return
         next_s = self._reader.next_time_s
         if next_s is not None and self._only_a_glance(next_s):
-            with self._around.stage("decode"):
-                frame = self._reader.take(0.0)
+            self.laps.begin()
+            frame = self._reader.take(0.0)
+            self.laps.end("decode")
             if frame is not None:
                 self._between.append(frame)
 
@@ -186,13 +197,13 @@ class CameraAnalysis:
         detections = self._rounded
         if self._tracks is not None:
             self._tracks.before(frame.time_s, self._engine, self._loaded.version, lambda: rules_only(self._camera))
-        with self._around.stage("track"):
-            tracked = self._engine.track(frame, detections)
-        with self._around.stage("rules"):
-            step = self._engine.judge(frame, tracked)
+        tracked = self._engine.track(frame, detections)
+        self.laps.end("track")
+        step = self._engine.judge(frame, tracked)
+        self.laps.end("rules")
         if self._tracks is not None:
-            with self._around.stage("keep"):
-                self._tracks.after(step, frame)
+            self._tracks.after(step, frame)
+            self.laps.end("keep")
         self._book.see(frame, detections, () if step.scene is None else step.scene.tracks)
         live = self._around.live
         if live is not None and step.scene is not None and live.wants(self.camera_id):
@@ -201,8 +212,8 @@ class CameraAnalysis:
         if self._reader is not None and (wanted is not None) != self._quick:
             self._quick = wanted is not None
             self._set_rate()
-        with self._around.stage("publish"):
-            self._book.take(step, frame, self._engine)
+        self._book.take(step, frame, self._engine)
+        self.laps.end("publish")
         return step
 
     def watch(self) -> Sequence[Incident]:

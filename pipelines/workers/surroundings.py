@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from threading import Event as StopEvent
 from typing import Any, Generic, Protocol, TypeVar
 
 from pipelines.clock import Clock
 from pipelines.config.schema import Config
 from pipelines.events.bus import Publisher
+from pipelines.stages import Laps
 from pipelines.tracks.chunk import Chunk
 from pipelines.workers.live import LiveView
 from pipelines.workers.pictures import PictureStore
@@ -54,10 +54,6 @@ class Reader(Protocol):
 ReaderFactory = Callable[[str, str, float, float], Reader]
 
 
-def _unmeasured(_stage: str) -> AbstractContextManager[None]:
-    return nullcontext()
-
-
 Part = TypeVar("Part")
 
 
@@ -96,8 +92,8 @@ class Surroundings:
     scorer: Callable[[Config], RegionScorer | None] = _needless
     crowds: Callable[[Config], CrowdReader | None] = _needless
     live: LiveView | None = None
-    stage: Callable[[str], AbstractContextManager[None]] = _unmeasured
-    """Measures the block that it is given a name for: `Metrics.stage` in production."""
+    laps: Laps = field(default_factory=Laps)
+    """Where the time of the worker's own thread is noted, stage by stage: one of `Metrics.stages` in production."""
     #: How far a camera's times can be trusted now, as plain JSON; None: nobody is asked.
     clock_of: Callable[[str], dict[str, Any]] | None = None
     #: Takes what was seen, in chunks; None: tracks are not kept.
