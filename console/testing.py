@@ -170,18 +170,20 @@ def csrf_of(client: TestClient) -> str:
     return found[1]
 
 
-def a_picture(data: Path, incident_id: str, *, hide: list[dict[str, Any]] | None = None) -> dict[str, Any]:
+def a_picture(
+    data: Path, incident_id: str, *, role: str = "limit", hide: list[dict[str, Any]] | None = None
+) -> dict[str, Any]:
     """A JPEG of 64 x 48 noise in the pictures' folder, as a worker leaves it; returns its record."""
     import cv2
     import numpy as np
 
-    pixels = np.random.default_rng(1).integers(0, 255, (48, 64, 3), dtype=np.uint8)
+    pixels = np.random.default_rng(len(role)).integers(0, 255, (48, 64, 3), dtype=np.uint8)
     content = cv2.imencode(".jpg", pixels)[1].tobytes()
-    path = data / "pictures" / "2026-09-21" / incident_id / "limit.jpg"
+    path = data / "pictures" / "2026-09-21" / incident_id / f"{role}.jpg"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
     record: dict[str, Any] = {
-        "role": "limit",
+        "role": role,
         "path": path.relative_to(data / "pictures").as_posix(),
         "sha256": hashlib.sha256(content).hexdigest(),
         "source": "analysed stream",

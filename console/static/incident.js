@@ -7,6 +7,9 @@ import { hour, moment, wallClock } from "./times.js";
 
 const BEFORE_S = 10;
 
+/** The newest picture of the whole place: a close-up says what it is only beside it, and little where plates are hidden. */
+const shownFirst = (pictures) => pictures.findLast((one) => one.role !== "close_up") ?? pictures.at(-1);
+
 export class IncidentView {
   /** `act(name, row)` for a button; `close()` for the way back. */
   constructor(root, act, close) {
@@ -91,8 +94,8 @@ export class IncidentView {
 
   play(found) {
     if (!data.may.watch || !found.clip) {
-      const last = found.pictures.at(-1);
-      if (last) this.picture(last);
+      const first = shownFirst(found.pictures);
+      if (first) this.picture(first);
       else this.stage.replaceChildren(element("p", { class: "dim" }, t("now.no_picture")));
       return;
     }
@@ -117,8 +120,8 @@ export class IncidentView {
     } catch {
       // no recording is a state of its own: the newest picture says more than a black one
     }
-    const last = found.pictures.at(-1);
-    if (this.id === found.incident_id && last) this.picture(last, t("now.no_clip"));
+    const first = shownFirst(found.pictures);
+    if (this.id === found.incident_id && first) this.picture(first, t("now.no_clip"));
   }
 
   picture(picture, why = "") {
