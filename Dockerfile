@@ -5,12 +5,14 @@ ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PYTHONUNBUFFERED=1 \
     PATH=/opt/gatewatch/venv/bin:$PATH
 WORKDIR /opt/gatewatch/app
 RUN python -m venv /opt/gatewatch/venv
-COPY pyproject.toml README* LICENSE ./
+COPY pyproject.toml setup.py README* LICENSE ./
 COPY vision ./vision
 COPY pipelines ./pipelines
 COPY console ./console
-# Editable: sample_streams/ is looked for beside the packages.
-RUN pip install -e ".[samples,onnx,postgres,analysis]"
+# Editable: sample_streams/ is looked for beside the packages. The compiler makes vision/native and is gone again.
+RUN apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev \
+    && pip install -e ".[samples,onnx,postgres,analysis]" \
+    && apt-get purge -y --auto-remove gcc libc6-dev && rm -rf /var/lib/apt/lists/* build
 
 FROM base AS model
 COPY models ./models

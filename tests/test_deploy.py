@@ -93,6 +93,7 @@ def test_the_packages_of_the_distribution_are_all_copied() -> None:
     packages = {pattern.rstrip("*") for pattern in project["tool"]["setuptools"]["packages"]["find"]["include"]}
     copied = {source for line in steps("COPY", 0) for source in line.split()[:-1]}
     assert packages <= copied
+    assert {"pyproject.toml", "setup.py"} <= copied
     extras = {
         extra for line in steps("RUN") for found in re.findall(r"\.\[([a-z,]+)\]", line) for extra in found.split(",")
     }

@@ -128,6 +128,15 @@ def test_missing_and_broken_packages_are_named(tmp_path: Path, monkeypatch: pyte
     assert "broken-thing cannot be imported (libbroken.so.1" in finding.said
 
 
+def test_what_is_not_compiled_is_named() -> None:
+    assert programs.check_compiled({"boxes": True, "other": True}).level is Level.OK
+    finding = programs.check_compiled({"boxes": True, "other": False})
+    assert finding.level is Level.WARN
+    assert "other" in finding.said
+    assert "boxes" not in finding.said
+    assert "gcc" in finding.mend
+
+
 def test_ffmpeg_here_has_what_is_needed() -> None:
     assert programs.check_ffmpeg(None).level is Level.OK
     assert {"mov", "mp4", "rtsp"} <= FFMPEG.features("demuxers")

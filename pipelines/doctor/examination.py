@@ -20,6 +20,7 @@ def examine(config: Config) -> Iterator[Finding]:
     yield machine.check_clock(machine.kernel_clock_synchronised())
     yield machine.check_timezone(config.site.timezone)
     yield machine.check_fonts(config.site.language, programs.opencv_draws_chinese())
+    yield programs.check_compiled(native.modules())
     yield programs.check_ffmpeg(config.ffmpeg)
     model = config.detector
     yield programs.check_model(model.model, model.backend, paths.model_dirs(config.data))

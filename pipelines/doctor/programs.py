@@ -21,6 +21,16 @@ NEEDED: Final = {
 }
 
 
+def check_compiled(modules: Mapping[str, bool]) -> Finding:
+    """`modules`: which parts of `vision.native` are compiled and used."""
+    missing = sorted(name for name, there in modules.items() if not there)
+    if not missing:
+        return ok("Compiled part", f"all {len(modules)} modules of vision/native")
+    mend = "apt-get install gcc python3-dev, then pip install -e . again (and do not set GATEWATCH_NATIVE=0)"
+    said = f"without {', '.join(missing)}: everything works, and a camera costs more processor time"
+    return warn("Compiled part", said, mend)
+
+
 def check_ffmpeg(configured: Path | None) -> Finding:
     mend = (
         "leave the key ffmpeg out to use the one in the package imageio-ffmpeg, or apt-get install ffmpeg and name it"
