@@ -19,7 +19,7 @@ $(VENV)/.installed: pyproject.toml setup.py $(wildcard vision/native/*.pyx visio
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "python3-venv is missing: apt-get install python3-venv"; exit 1; }
 	@echo "Installing packages into $(VENV) (about a minute) ..."
 	@$(BIN)/pip install -qq --disable-pip-version-check -e '.[dev]' || { echo "The packages could not be installed: is the package registry reachable, and is there 2 GB of disk? Then run make again."; exit 1; }
-	@$(BIN)/python -c 'from vision import native; import sys; sys.exit(not all(native.modules().values()))' || echo "Without a C compiler everything works and costs more processor time: apt-get install gcc python3-dev, rm -r $(VENV), then run make again."
+	@$(BIN)/python -c 'from vision import native; import sys; sys.exit(not all(native.modules().values()))' || echo "Without a C compiler everything works and costs more processor time: apt-get install gcc python3-dev, touch setup.py, then run make again."
 	@touch $@
 
 setup: venv ## packages, models and sample footage; quick when repeated

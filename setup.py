@@ -10,6 +10,8 @@ from Cython.Build import cythonize
 from setuptools import Extension, setup
 
 ROOT = Path(__file__).parent
+
+
 modules = [
     Extension(
         f"vision.native.{path.stem}",
@@ -18,8 +20,10 @@ modules = [
         define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],
         # No fused multiply-add: the results are NumPy's, to the bit.
         extra_compile_args=["-O3", "-g0", "-ffp-contract=off"],
-        optional=True,
     )
     for path in sorted(ROOT.glob("vision/native/*.pyx"))
 ]
-setup(ext_modules=cythonize(modules, build_dir="build/cython", language_level=3, quiet=True))
+compiled = cythonize(modules, build_dir="build/cython", language_level=3, quiet=True)
+for module in compiled:
+    module.optional = True  # said to `Extension`, it would be lost on the way
+setup(ext_modules=compiled)

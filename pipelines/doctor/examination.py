@@ -10,6 +10,7 @@ from pipelines.config.schema import Config
 from pipelines.crowding.loading import NETWORK, load_head
 from pipelines.doctor import machine, programs, site
 from pipelines.doctor.findings import Finding, Level
+from vision import native
 
 
 def examine(config: Config) -> Iterator[Finding]:
