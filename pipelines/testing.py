@@ -7,7 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from threading import Event
 from typing import Any
+from unittest import SkipTest
 
+from vision import native
 from vision.incident import Incident, Phase, Quantity
 
 
@@ -36,6 +38,28 @@ class FakeClock:
     def step(self, seconds: float) -> None:
         """Only the wall clock jumps, as when somebody sets it."""
         self._now_s += seconds
+
+
+def both_ways(work: Callable[[], Any], *modules: str) -> tuple[Any, Any]:
+    """What `work` gives with the compiled `modules` of `vision.native` (all, when none is named), and without them.
+
+    Raises:
+        SkipTest: one was not compiled.
+    """
+    was = {name: getattr(native, name) for name in modules or native.modules()}
+    missing = [name for name, module in was.items() if module is None]
+    if missing:
+        raise SkipTest(
+            f"vision.native was not compiled: {', '.join(missing)}; no C compiler when Gatewatch was installed"
+        )
+    compiled = work()
+    try:
+        for name in was:
+            setattr(native, name, None)
+        return compiled, work()
+    finally:
+        for name, module in was.items():
+            setattr(native, name, module)
 
 
 def until(condition: Callable[[], object], within_s: float = 30.0, what: str = "the condition") -> None:

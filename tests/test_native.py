@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
+from pipelines.testing import both_ways
 from vision import geometry, native
 
 #: Whole and half numbers too, so that edges touch and boxes are empty or inside out.
@@ -30,15 +31,7 @@ def boxes(most: int = 8, dtype: type = np.float64) -> st.SearchStrategy[Any]:
 
 def both(name: str, work: Callable[[], Any]) -> None:
     """What `work` gives with the compiled module `name`, and without it."""
-    module = getattr(native, name)
-    if module is None:
-        pytest.skip(f"vision.native.{name} was not compiled: no C compiler when Gatewatch was installed")
-    compiled = work()
-    setattr(native, name, None)
-    try:
-        plain = work()
-    finally:
-        setattr(native, name, module)
+    compiled, plain = both_ways(work, name)
     assert type(compiled) is type(plain)
     np.testing.assert_array_equal(compiled, plain, strict=True)
 

@@ -12,6 +12,7 @@ from collections import Counter
 
 import numpy as np
 
+from vision import native
 from vision.geometry import FloatArray
 
 _Pairs = list[tuple[int, int]]
@@ -19,6 +20,8 @@ _Pairs = list[tuple[int, int]]
 
 def best_pairs(score: FloatArray) -> _Pairs:
     """(row, column) pairs of `score` (N, M) with the greatest sum, in order of rows; only scores above 0 make a pair."""
+    if native.assignment is not None:
+        return native.assignment.best_pairs(score)
     rows, columns = (axis.tolist() for axis in np.nonzero(score > 0))
     of_row, of_column = Counter(rows), Counter(columns)
     pairs: _Pairs = []

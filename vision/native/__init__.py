@@ -16,7 +16,14 @@ try:
 except ImportError:
     boxes = None  # type: ignore[assignment]
 
+try:
+    if os.environ.get("GATEWATCH_NATIVE") == "0":
+        raise ImportError
+    from vision.native import assignment, tracking
+except ImportError:
+    assignment = tracking = None  # type: ignore[assignment]
+
 
 def modules() -> dict[str, bool]:
     """Which of the modules are compiled and used, by name."""
-    return {"boxes": boxes is not None}
+    return {"assignment": assignment is not None, "boxes": boxes is not None, "tracking": tracking is not None}

@@ -19,6 +19,14 @@ cdef inline cnp.ndarray matrix(object given, cnp.npy_intp columns):
     return array.reshape(-1, columns)
 
 
+cdef inline cnp.ndarray vector(object given, int kind, cnp.npy_intp length):
+    """`given` as (length,) of the NumPy type `kind` in C order; ValueError when its shape is another."""
+    cdef cnp.ndarray array = cnp.PyArray_FROMANY(given, kind, 0, 0, cnp.NPY_ARRAY_CARRAY_RO | cnp.NPY_ARRAY_FORCECAST)
+    if cnp.PyArray_NDIM(array) != 1 or cnp.PyArray_DIM(array, 0) != length:
+        raise ValueError(f"expected shape ({length},), got {(<object>array).shape}")
+    return array
+
+
 cdef inline cnp.ndarray new_matrix(cnp.npy_intp rows, cnp.npy_intp columns):
     """(rows, columns) float64, not filled."""
     cdef cnp.npy_intp shape[2]

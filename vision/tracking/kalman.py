@@ -20,6 +20,8 @@ MEASUREMENT: Final = np.array([0.03, 0.035, 0.04, 0.04])
 #: Spread of an unknown velocity at the start, in heights per second. A walker makes about one a second. (These numbers
 #: were chosen on real footage among 148 sets: less trust in the motion and more in the boxes was better throughout.)
 FIRST_VELOCITY: Final = np.array([2.0, 1.2, 0.2, 0.2])
+#: The three, as the compiled part takes them.
+NOISE: Final = np.stack([ACCELERATION, MEASUREMENT, FIRST_VELOCITY])
 
 
 def to_measurements(xyxy: FloatArray) -> FloatArray:
