@@ -6,10 +6,13 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from pipelines.config.build import camera_spec, unwatched
+from pipelines.config.build import InForce, camera_spec, unwatched
 from pipelines.config.explain import rule_kinds
 from pipelines.config.loader import load_text
+from pipelines.config.schedule import Schedule, SchoolCalendar, parse, parse_dates
 from pipelines.config.schema import Config
 from pipelines.errors import BadInput
 from vision import coco
@@ -126,3 +129,30 @@ def test_every_kind_of_rule_is_watched_or_said_not_to_be(monkeypatch: pytest.Mon
         "cameras.gate-north: rule crowding:forecourt is not watched: this version has no crowding"
     ]
     assert [rule.kind for rule in camera_spec(config(), "gate-north").rules] == ["illegal_parking"] * 2
+
+
+@settings(max_examples=60)
+@given(
+    st.sampled_from(("Asia/Shanghai", "Europe/Berlin", "America/St_Johns", "Australia/Lord_Howe", "Asia/Kathmandu")),
+    st.sampled_from(("always", "never", "daily 02:00-03:00", "fri 22:00-06:00", "school_days 06:30-18:30; sun")),
+    st.sampled_from((None, "daily 02:30-02:45", "non_school_days")),
+    # Around midnight, and where clocks are put forward and back, in 2026.
+    st.sampled_from(("2026-03-08", "2026-03-29", "2026-04-05", "2026-10-04", "2026-10-25", "2026-11-01", "2026-09-04")),
+    st.lists(st.one_of(st.floats(-7200, 100_000), st.integers(-120, 1600).map(lambda m: m * 60.0)), max_size=40),
+)
+def test_what_is_in_force_is_kept_for_no_longer_than_it_holds(
+    zone: str, text: str, without: str | None, day: str, after_s: list[float]
+) -> None:
+    clock = ZoneInfo(zone)
+    calendar = SchoolCalendar(terms=(parse_dates("2026-09-01/2027-01-20"),), holidays=(parse_dates("2026-10-25"),))
+    inside, outside = (
+        None if words is None else Schedule(parse(words, {}), clock, calendar) for words in (text, without)
+    )
+    assert inside is not None
+    kept, begin_s = InForce(inside, outside), datetime.fromisoformat(day).replace(tzinfo=clock).timestamp()
+    # Also a clock that goes back; to the microsecond a date is exact.
+    for time_s in (round(begin_s + after, 6) for after in after_s):
+        expected = inside.active(time_s) and not (outside is not None and outside.active(time_s))
+        assert kept(time_s) is expected, datetime.fromtimestamp(time_s, clock)
+    assert kept == InForce(inside, outside)
+    assert kept != InForce(inside, inside)

@@ -11,6 +11,7 @@ from typing import Final, NamedTuple, Self
 import cv2
 import numpy as np
 
+from vision import native
 from vision.detection import Int64Array
 from vision.frame import Pixels
 from vision.geometry import BoolArray, Box, FloatArray
@@ -110,25 +111,26 @@ def likeness(reference: Looks, now: Looks, visible: BoolArray | None = None) -> 
     another that is also dark below and light above. The best of the shifts within the margin counts.
     """
     weights = _WEIGHTS if visible is None else _WEIGHTS * visible
-    total = float(weights.sum())
+    if native.looks is not None:
+        return Likeness(*native.looks.likeness(reference.cells, now.cells, weights))
+    total = float(_sum(weights.ravel()))
     if total <= 0:
         return Likeness(0.0, 0.0)
     w = (weights / total).ravel()
-    grey_then, grey_now = reference.cells.astype(np.float64) @ GREY, now.cells.astype(np.float64) @ GREY
+    grey_then, grey_now = _grey(reference.cells.astype(np.float64)), _grey(now.cells.astype(np.float64))
     middle = (2 * MARGIN + 1) ** 2 // 2
-    then, windows = _windows(grey_then)[middle], _windows(grey_now)
-    then = then - w @ then
-    windows = windows - (windows @ w)[:, None]
-    spread_then, spread = np.sqrt(w @ (then * then)), np.sqrt((windows * windows) @ w)
+    then, windows = _windows(grey_then)[:, middle], _windows(grey_now)
+    then = then - _sum(then * w)
+    windows = windows - _sum(windows * w[:, None])
+    spread_then, spread = np.sqrt(_sum(then * then * w)), np.sqrt(_sum(windows * windows * w[:, None]))
     flat = (spread < _FLAT) | (spread_then < _FLAT)
-    brightness = np.where(flat, 0.0, windows @ (w * then) / np.maximum(spread * spread_then, 1e-9))
+    brightness = np.where(flat, 0.0, _sum(windows * (then * w)[:, None]) / np.maximum(spread * spread_then, 1e-9))
     along_x, along_y = (_windows(g) for g in _gradients(grey_now))
-    then_x, then_y = (_windows(g)[middle] for g in _gradients(grey_then))
-    steep = np.sqrt((along_x * along_x + along_y * along_y) @ w)
-    steep_then = np.sqrt(w @ (then_x * then_x + then_y * then_y))
-    gradient = np.where(
-        flat, 0.0, (along_x @ (w * then_x) + along_y @ (w * then_y)) / np.maximum(steep * steep_then, 1e-9)
-    )
+    then_x, then_y = (_windows(g)[:, middle] for g in _gradients(grey_then))
+    steep = np.sqrt(_sum((along_x * along_x + along_y * along_y) * w[:, None]))
+    steep_then = np.sqrt(_sum((then_x * then_x + then_y * then_y) * w))
+    alike = _sum(along_x * (then_x * w)[:, None]) + _sum(along_y * (then_y * w)[:, None])
+    gradient = np.where(flat, 0.0, alike / np.maximum(steep * steep_then, 1e-9))
     score = (brightness + gradient) / 2
     best = int(np.argmax(score))
     structure = float(score[best])
@@ -140,22 +142,27 @@ def likeness(reference: Looks, now: Looks, visible: BoolArray | None = None) -> 
     core_now = now.cells[row : row + CORE, column : column + CORE].astype(np.float64)
     core_then = reference.cells[MARGIN:-MARGIN, MARGIN:-MARGIN].astype(np.float64)
     chroma = np.abs(_chroma(core_now) - _chroma(core_then)).sum(axis=2)
-    return Likeness(structure, float((chroma * weights).sum() / total))
+    return Likeness(structure, float(_sum((chroma * weights).ravel()) / total))
+
+
+def _sum(terms: FloatArray) -> FloatArray:
+    """Of `terms` (N, ...) along the first axis, one added after another: compiled code adds alike, to the bit."""
+    return np.asarray(np.add.accumulate(terms, axis=0)[-1])
 
 
 def _shifts() -> Int64Array:
-    """((2 MARGIN + 1)^2, CORE^2) flat indices of the core at every shift."""
+    """(CORE^2, (2 MARGIN + 1)^2) flat indices of the core at every shift."""
     row, column = np.mgrid[:CORE, :CORE]
     core = (row * SIDE + column).ravel()
     shift_row, shift_column = np.mgrid[: 2 * MARGIN + 1, : 2 * MARGIN + 1]
-    return np.asarray((shift_row * SIDE + shift_column).ravel()[:, None] + core[None, :], np.int64)
+    return np.asarray(core[:, None] + (shift_row * SIDE + shift_column).ravel()[None, :], np.int64)
 
 
 _SHIFTS: Final = _shifts()
 
 
 def _windows(grey: FloatArray) -> FloatArray:
-    """((2 MARGIN + 1)^2, CORE^2): the core at every shift."""
+    """(CORE^2, (2 MARGIN + 1)^2): the core at every shift."""
     return np.asarray(grey.ravel()[_SHIFTS])
 
 
@@ -166,9 +173,14 @@ def _gradients(grey: FloatArray) -> tuple[FloatArray, FloatArray]:
     return along_x, along_y
 
 
+def _grey(bgr: FloatArray) -> FloatArray:
+    """Brightness of (..., 3): the three colours one after another, which a matrix product does not promise."""
+    return np.asarray(GREY[0] * bgr[..., 0] + GREY[1] * bgr[..., 1] + GREY[2] * bgr[..., 2])
+
+
 def _chroma(bgr: FloatArray) -> FloatArray:
     """Blue-yellow and red-green without brightness (as in YCbCr)."""
-    luma = bgr @ GREY
+    luma = _grey(bgr)
     return np.stack([0.564 * (bgr[..., 0] - luma), 0.713 * (bgr[..., 2] - luma)], axis=-1)
 
 

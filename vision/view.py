@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 
 from vision import pose
-from vision.brightness import brightness, thumbnail
+from vision.brightness import brightness, shrunk, thumbnail
 from vision.frame import Pixels
-from vision.sharpness import sharpness
+from vision.sharpness import LEAST_WIDTH_PX, sharpness
 
 _DARK_MEAN: Final = 30.0  # grey levels (video quality diagnosis; see the domain's numbers)
 _BRIGHT_MEAN: Final = 220.0
@@ -118,7 +118,8 @@ class ViewJudge:
         measure = self._measured_s is None or time_s - self._measured_s >= _SHARPNESS_EVERY_S or self._blurred
         look = self._posed_s is None or time_s - self._posed_s >= _POSE_EVERY_S or self._pose is not ViewState.USABLE
         if measure or look:
-            pixels = brightness(pixels)
+            # Halved once for both: to what focus is measured on, which the layout halves on where it can.
+            pixels = shrunk(brightness(pixels), LEAST_WIDTH_PX)
         if measure:
             self._measured_s, self._sharpness = time_s, sharpness(pixels)
             if self._sharpness is not None:

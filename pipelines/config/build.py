@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+import math
+from dataclasses import dataclass, field
+from typing import Any, Final
 
 from pipelines.config.cameras import BullyingRule, Camera, CrowdingRule, ParkingRule, Rule
 from pipelines.config.schedule import Schedule
@@ -16,15 +17,33 @@ from vision.camera import CameraSpec, RuleSpec
 from vision.ground import Ground
 from vision.zone import Zone
 
+_MINUTE_S: Final = 60.0
+
 
 @dataclass(frozen=True, slots=True)
 class InForce:
-    """`RuleSpec.active` of a rule: inside its schedule and outside its exception. Equal when both are equal."""
+    """`RuleSpec.active` of a rule: inside its schedule and outside its exception. Equal when both are equal.
+
+    It is asked several times for each picture, so what holds at the beginning of a minute is kept for that minute: schedules
+    begin and end on whole minutes of the wall clock, and since 1972 clocks everywhere differ from UTC by whole minutes and
+    are put forward and back on whole minutes of it.
+    """
 
     schedule: Schedule
     exception: Schedule | None = None
+    _known: list[tuple[float, bool]] = field(
+        default_factory=lambda: [(math.nan, False)], init=False, repr=False, compare=False
+    )
 
     def __call__(self, time_s: float) -> bool:
+        minute = time_s // _MINUTE_S
+        known, is_in_force = self._known[0]
+        if minute != known:
+            is_in_force = self._at(minute * _MINUTE_S)
+            self._known[0] = (minute, is_in_force)
+        return is_in_force
+
+    def _at(self, time_s: float) -> bool:
         return self.schedule.active(time_s) and not (self.exception is not None and self.exception.active(time_s))
 
 

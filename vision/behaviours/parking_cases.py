@@ -63,21 +63,25 @@ class Cases(list[Case]):
         """What this picture says of each; returns the rows of `vehicles` that belong to none, with since when they are seen
         where they are: one that took another's place is for long enough not to be mistaken.
         """
-        sight = Sight(scene, scene.boxes_norm(), yard)
-        wheels = sight.wheels_in_view(vehicles.boxes)
+        sight = Sight(scene, yard)
+        # Where the wheels are tells nothing without the ground.
+        wheels = None if yard.ground is None else sight.wheels_in_view(vehicles.boxes)
         pairs = match(self, yard, vehicles.boxes, vehicles.track_ids, wheels)
         for row, case in enumerate(self):
-            sight.look_at(case)
+            place = sight.of(case)
             column = pairs.get(row)
             if column is not None:
                 case.vote(int(vehicles.class_ids[column]), float(vehicles.confidence[column]))
-                seen(case, as_box(vehicles.boxes[column]), int(vehicles.track_ids[column]), sight, scene)
+                seen(case, as_box(vehicles.boxes[column]), int(vehicles.track_ids[column]), place, scene)
             else:
-                behind = yard.behind(case.place, case.class_id, vehicles.boxes, wheels)
-                unseen(case, sight, scene, vehicles=vehicles.boxes[~behind])
+                others = vehicles.boxes
+                if wheels is not None:
+                    others = others[~yard.behind(case.place, case.class_id, others, wheels)]
+                unseen(case, place, scene, vehicles=others)
             if scene.view.usable:
                 case.last_look = scene.looks.get(case.key)
-        free = {column: scene.time_s for column in range(len(vehicles.boxes)) if column not in set(pairs.values())}
+        taken = set(pairs.values())
+        free = {column: scene.time_s for column in range(len(vehicles.boxes)) if column not in taken}
         for row, column in pairs.items():
             case = self[row]
             if case.suspect_s >= _SUSPECT_S and case.suspect_since_s is not None:
@@ -89,6 +93,8 @@ class Cases(list[Case]):
     ) -> None:
         """New candidates from the vehicles `free` that belong to no case."""
         sure = [column for column in free if vehicles.confidence[column] >= START_CONFIDENCE]
+        if not sure:
+            return
         inside = yard.inside(vehicles.boxes[sure], vehicles.class_ids[sure])
         for column in [column for column, is_inside in zip(sure, inside, strict=True) if is_inside]:
             confidence, class_id = float(vehicles.confidence[column]), int(vehicles.class_ids[column])
@@ -115,17 +121,15 @@ class Cases(list[Case]):
 
     def end(self, scene: Scene, yard: Yard) -> list[Ended]:
         """Drop what is over; those that did not only drive by are returned."""
-        row_of = {track_id: row for row, track_id in enumerate(scene.detection_track_id.tolist()) if track_id >= 0}
         kept: list[Case] = []
         ended: list[Ended] = []
         for case in self:
             told = case.episode.phase is not None
-            row = row_of.get(case.track_id)
-            seen_away = None if row is None else as_box(scene.boxes_norm()[row])
-            quick = not told or (seen_away is not None and yard.has_left(case.place, case.class_id, seen_away))
             if case.suspect_s >= _SUSPECT_S:
                 ended.append(Ended(case, "replaced", case.left_s(DOUBT_AFTER_S)))
-            elif case.empty_s >= (_EMPTY_LEFT_S if quick else _EMPTY_S):
+            elif case.empty_s >= _EMPTY_S or (
+                case.empty_s >= _EMPTY_LEFT_S and (not told or self._drove_off(case, scene, yard))
+            ):
                 ended.append(Ended(case, "left", case.left_s(DOUBT_AFTER_S)))
             elif (case.state is CaseState.CANDIDATE and scene.time_s - case.present_s > _FORGET_CANDIDATE_S) or (
                 not told and not yard.still_inside(case.place, case.class_id)
@@ -135,3 +139,9 @@ class Cases(list[Case]):
                 kept.append(case)
         self[:] = kept
         return ended
+
+    @staticmethod
+    def _drove_off(case: Case, scene: Scene, yard: Yard) -> bool:
+        """Whether the case's vehicle is seen somewhere else."""
+        rows = np.flatnonzero((scene.detection_track_id == case.track_id) & (scene.detection_track_id >= 0))
+        return len(rows) > 0 and yard.has_left(case.place, case.class_id, as_box(scene.boxes_norm()[rows[-1]]))

@@ -5,11 +5,12 @@ hidden.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from functools import cached_property
+from typing import Final, NamedTuple
 
 import numpy as np
 
-from vision import coco
+from vision import coco, native
 from vision.assignment import best_pairs
 from vision.behaviours.parking_case import MOVED, Case, CaseState
 from vision.behaviours.parking_place import BEHIND, Yard, wheels_in_view
@@ -36,11 +37,18 @@ DOUBT_AFTER_S: Final = 3.0
 
 
 class Sight:
-    """What may stand between the camera and a case's place, and how the place looks past it."""
+    """What may stand between the camera and the places of cases. Worked out when it is asked for: of a vehicle that is detected
+    where it was, it mostly is not.
+    """
 
-    def __init__(self, scene: Scene, boxes_norm: FloatArray, yard: Yard) -> None:
-        self._scene = scene
-        self._yard = yard
+    def __init__(self, scene: Scene, yard: Yard) -> None:
+        self.scene = scene
+        self.yard = yard
+
+    @cached_property
+    def things(self) -> Things:
+        """All that may stand before something else, or be it."""
+        scene = self.scene
         # A person whom the detector misses in this picture still stands where the tracker thinks.
         bridged = [
             row
@@ -48,43 +56,75 @@ class Sight:
             if t.state is TrackState.LOST and scene.time_s - t.last_seen_s <= 1.0 and t.last_seen_s < scene.time_s
         ]
         sure = np.flatnonzero(scene.detections.confidence >= 0.25)
-        self._boxes = boxes_norm[sure]
+        boxes = scene.boxes_norm()[sure]
         if bridged:
-            self._boxes = np.concatenate([self._boxes, scene.track_boxes_norm()[bridged]])
+            boxes = np.concatenate([boxes, scene.track_boxes_norm()[bridged]])
         classes = [*scene.detections.class_id[sure].tolist(), *(scene.tracks[row].class_id for row in bridged)]
-        self._is_seen = np.arange(len(self._boxes)) < len(sure)
-        self._may_be_it = np.array([class_id in coco.VEHICLES for class_id in classes], bool)
-        self._cells = np.ones((1, 1), bool)
-        self.visible = 1.0
-        self.occupied = False
+        is_vehicle = np.array([class_id in coco.VEHICLES for class_id in classes], bool)
+        return Things(boxes, np.arange(len(boxes)) < len(sure), is_vehicle)
 
     def wheels_in_view(self, boxes: FloatArray) -> BoolArray:
         """(N,) of which of `boxes` (N, 4) nobody who is nearer covers where they touch the ground."""
-        return wheels_in_view(boxes, self._boxes)
+        return wheels_in_view(boxes, self.things.boxes)
 
-    def look_at(self, case: Case) -> None:
-        """Work out which cells of the case's place are in view, and whether a vehicle stands there, this one or another."""
-        place = case.place
-        is_it = self._may_be_it & (self._yard.nearness(place, case.class_id, self._boxes) > 0)
-        hides = self._boxes[:, 3] > place[3] - BEHIND * (place[3] - place[1])  # what stands behind hides nothing
-        self._cells = visible_cells(place, self._boxes[hides & ~is_it])
-        self.visible = float(self._cells.mean())
-        level = np.abs(self._boxes[:, 3] - place[3]) <= BEHIND * (place[3] - place[1])
-        self.occupied = bool(
-            (self._may_be_it & self._is_seen & level & (iou([place], self._boxes)[0] >= _SAME_PLACE)).any()
-        )
+    def of(self, case: Case) -> PlaceInSight:
+        return PlaceInSight(self, case)
 
-    def alike(self, case: Case) -> Likeness | None:
-        now = self._scene.looks.get(case.key)
-        return None if now is None or self.visible < _LEAST_VISIBLE else case.compare(now, self._cells)
+
+class Things(NamedTuple):
+    """`boxes` (N, 4) 0..1; which of them were detected in this picture, and which are vehicles, (N,)."""
+
+    boxes: FloatArray
+    is_seen: BoolArray
+    is_vehicle: BoolArray
+
+
+class PlaceInSight:
+    """How much of a case's place is in view as the case stands now, and how it looks past what hides it."""
+
+    def __init__(self, sight: Sight, case: Case) -> None:
+        self._sight = sight
+        self._case = case
+        self._place, self._class_id = case.place, case.class_id
+
+    @cached_property
+    def _cells(self) -> BoolArray:
+        """Which cells of the place nothing hides."""
+        boxes, _, is_vehicle = self._sight.things
+        place = self._place
+        is_it = is_vehicle & (self._sight.yard.nearness(place, self._class_id, boxes) > 0)
+        hides = boxes[:, 3] > place[3] - BEHIND * (place[3] - place[1])  # what stands behind hides nothing
+        return visible_cells(place, boxes[hides & ~is_it])
+
+    @cached_property
+    def visible(self) -> float:
+        """Share of the place that is in view."""
+        return float(self._cells.mean())
+
+    @cached_property
+    def occupied(self) -> bool:
+        """Whether a vehicle stands at the place, this one or another."""
+        boxes, is_seen, is_vehicle = self._sight.things
+        place = self._place
+        level = np.abs(boxes[:, 3] - place[3]) <= BEHIND * (place[3] - place[1])
+        return bool((is_vehicle & is_seen & level & (iou([place], boxes)[0] >= _SAME_PLACE)).any())
+
+    def alike(self) -> Likeness | None:
+        now = self._sight.scene.looks.get(self._case.key)
+        return None if now is None or self.visible < _LEAST_VISIBLE else self._case.compare(now, self._cells)
 
 
 def match(
-    cases: Sequence[Case], yard: Yard, boxes: FloatArray, track_ids: Int64Array, wheels: BoolArray
+    cases: Sequence[Case], yard: Yard, boxes: FloatArray, track_ids: Int64Array, wheels: BoolArray | None
 ) -> dict[int, int]:
     """Case row -> detection column, one to one, by nearness to the case's place; the same track is a hint, no more."""
     if not cases or len(boxes) == 0:
         return {}
+    if native.parking is not None and yard.ground is None:
+        places, tracks = [case.place for case in cases], [case.track_id for case in cases]
+        pairs = native.parking.meet(places, tracks, boxes, track_ids)
+        if pairs is not None:  # else some could be another's
+            return dict(pairs)
     known = track_ids >= 0
     score = np.array(
         [
@@ -95,14 +135,14 @@ def match(
     return dict(best_pairs(score))
 
 
-def seen(case: Case, box: Box, track_id: int, sight: Sight, scene: Scene) -> None:
+def seen(case: Case, box: Box, track_id: int, sight: PlaceInSight, scene: Scene) -> None:
     """A vehicle was detected at the case's place."""
     time_s = scene.time_s
     evidence_s = min(scene.gap_s, _LONGEST_STEP_S)
     case.frames += 1
     if time_s - case.present_s > DOUBT_AFTER_S:
         case.doubted = True
-    alike = sight.alike(case) if case.doubted or case.may_learn(time_s) else None
+    alike = sight.alike() if case.doubted or case.may_learn(time_s) else None
     if case.doubted and alike is not None and sight.visible >= 0.7:
         if alike.structure < _UNLIKE or alike.colour > _OTHER_COLOUR:
             # Not present_s: whose vehicle this is has to be seen first.
@@ -122,9 +162,10 @@ def seen(case: Case, box: Box, track_id: int, sight: Sight, scene: Scene) -> Non
     if case.state is CaseState.CANDIDATE:
         case.arrival = [*case.arrival[-_MOST_ARRIVAL:], (time_s, box)]
     case.settle(box)
-    now = scene.looks.get(case.key)
-    if now is not None and sight.visible >= 0.85 and not case.doubted and case.may_learn(time_s):
-        case.learn(now, alike, time_s)
+    if not case.doubted and case.may_learn(time_s):
+        now = scene.looks.get(case.key)
+        if now is not None and sight.visible >= 0.85:
+            case.learn(now, alike, time_s)
 
 
 def _moving(case: Case, box: Box, time_s: float) -> None:
@@ -142,7 +183,7 @@ def _moving(case: Case, box: Box, time_s: float) -> None:
         case.move(box, case.moved_since_s)
 
 
-def unseen(case: Case, sight: Sight, scene: Scene, vehicles: FloatArray) -> None:
+def unseen(case: Case, sight: PlaceInSight, scene: Scene, vehicles: FloatArray) -> None:
     """No vehicle was detected at the case's place: that alone means nothing. `vehicles` (N, 4) may be it, or hide it."""
     time_s = scene.time_s
     evidence_s = min(scene.gap_s, _LONGEST_STEP_S)
@@ -150,10 +191,10 @@ def unseen(case: Case, sight: Sight, scene: Scene, vehicles: FloatArray) -> None
     if now is None or not scene.view.usable or sight.visible < _LEAST_VISIBLE:
         return
     case.frames += 1
-    alike = sight.alike(case)
+    alike = sight.alike()
     if alike is None:
         return
-    other_colour = sight.occupied and alike.colour > _OTHER_COLOUR
+    other_colour = alike.colour > _OTHER_COLOUR and sight.occupied
     if alike.structure >= _LIKE and not other_colour:
         case.present_s = time_s
         case.empty_s, case.empty_since_s = 0.0, None

@@ -15,7 +15,24 @@ try:
     from vision.native import boxes
 except ImportError:
     boxes = None  # type: ignore[assignment]
-
+try:
+    if os.environ.get("GATEWATCH_NATIVE") == "0":
+        raise ImportError
+    from vision.native import looks
+except ImportError:
+    looks = None  # type: ignore[assignment]
+try:
+    if os.environ.get("GATEWATCH_NATIVE") == "0":
+        raise ImportError
+    from vision.native import parking
+except ImportError:
+    parking = None  # type: ignore[assignment]
+try:
+    if os.environ.get("GATEWATCH_NATIVE") == "0":
+        raise ImportError
+    from vision.native import sharpness
+except ImportError:
+    sharpness = None  # type: ignore[assignment]
 try:
     if os.environ.get("GATEWATCH_NATIVE") == "0":
         raise ImportError
@@ -26,4 +43,11 @@ except ImportError:
 
 def modules() -> dict[str, bool]:
     """Which of the modules are compiled and used, by name."""
-    return {"assignment": assignment is not None, "boxes": boxes is not None, "tracking": tracking is not None}
+    return {
+        "assignment": assignment is not None,
+        "boxes": boxes is not None,
+        "looks": looks is not None,
+        "parking": parking is not None,
+        "sharpness": sharpness is not None,
+        "tracking": tracking is not None,
+    }
