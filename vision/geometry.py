@@ -15,6 +15,7 @@ from vision.zone import Point
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
 Box = tuple[float, float, float, float]
+Edges = tuple[FloatArray, FloatArray, FloatArray, FloatArray]
 #: What is divided by where an area is none.
 _NOTHING: Final = 1e-300
 
@@ -24,7 +25,7 @@ def points_in_polygon(points: npt.ArrayLike, polygon: Sequence[Point]) -> BoolAr
 
     A point on an edge belongs to the polygon to its right or below, so that zones which share an edge share no point.
     """
-    x1, y1, y2, slope = _edges(tuple(map(tuple, polygon)))
+    x1, y1, y2, slope = edges(polygon)
     if native.boxes is not None:
         return native.boxes.inside_edges(points, x1, y1, y2, slope)
     pts = np.asarray(points, np.float64).reshape(-1, 2)
@@ -34,9 +35,14 @@ def points_in_polygon(points: npt.ArrayLike, polygon: Sequence[Point]) -> BoolAr
     return np.asarray(crosses.sum(axis=1) % 2 == 1)
 
 
+def edges(polygon: Sequence[Point]) -> Edges:
+    """Of each edge of `polygon`: where it begins (x, y), the y where it ends, and how far x moves per y; each (N,)."""
+    return _edges(tuple(map(tuple, polygon)))
+
+
+# A zone is asked for often.
 @lru_cache(maxsize=1024)
-def _edges(polygon: tuple[tuple[float, ...], ...]) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-    """Of each edge: where it begins (x, y), the y where it ends, and how far x moves per y. A zone is asked for often."""
+def _edges(polygon: tuple[tuple[float, ...], ...]) -> Edges:
     poly = np.asarray(polygon, np.float64)
     x1, y1 = poly[:, 0].copy(), poly[:, 1].copy()
     x2, y2 = np.roll(x1, -1), np.roll(y1, -1)

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
+import numpy.typing as npt
 
+from vision import native
 from vision.aggression import ScoredRegion
 from vision.crowd import CrowdReading
 from vision.detection import Detections, Int64Array
@@ -57,13 +59,16 @@ class Scene:
     # Several rules ask for them, in every picture.
     @cached_property
     def _boxes_norm(self) -> FloatArray:
-        return self._norm(self.detections.xyxy_px.astype(np.float64))
+        return self._norm(self.detections.xyxy_px)
 
     @cached_property
     def _track_boxes_norm(self) -> FloatArray:
-        return self._norm(np.array([track.xyxy_px for track in self.tracks], np.float64).reshape(-1, 4))
+        return self._norm([track.xyxy_px for track in self.tracks])
 
-    def _norm(self, boxes_px: FloatArray) -> FloatArray:
-        boxes_px /= (self.width_px, self.height_px, self.width_px, self.height_px)
-        boxes_px.flags.writeable = False
-        return boxes_px
+    def _norm(self, boxes_px: npt.ArrayLike) -> FloatArray:
+        if native.detections is not None:
+            return native.detections.norm(boxes_px, self.width_px, self.height_px)
+        boxes = np.asarray(boxes_px, np.float64).reshape(-1, 4)
+        boxes = boxes / (self.width_px, self.height_px, self.width_px, self.height_px)
+        boxes.flags.writeable = False
+        return boxes

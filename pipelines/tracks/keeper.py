@@ -9,6 +9,7 @@ import numpy as np
 
 from pipelines.tracks.chunk import Chunk, Kept, Origin
 from pipelines.tracks.places import ChangedLooks, StandingVehicles
+from vision import native
 from vision.detection import Detections, Int64Array
 from vision.engine import Engine, Step
 from vision.frame import Frame
@@ -69,6 +70,8 @@ class TrackKeeper:
 
 def owners(detections: Detections, scene: Scene) -> Int64Array:
     """(N,) which track took each of the detector's boxes; -1 for none, and for what a mask hides."""
+    if native.detections is not None:
+        return native.detections.owners(detections.xyxy_px, scene.detections.xyxy_px, scene.detection_track_id)
     taken = {
         tuple(box): track_id
         for box, track_id in zip(scene.detections.xyxy_px.tolist(), scene.detection_track_id.tolist(), strict=True)

@@ -36,9 +36,9 @@ except ImportError:
 try:
     if os.environ.get("GATEWATCH_NATIVE") == "0":
         raise ImportError
-    from vision.native import assignment, tracking
+    from vision.native import assignment, detections, tracking
 except ImportError:
-    assignment = tracking = None  # type: ignore[assignment]
+    assignment = detections = tracking = None  # type: ignore[assignment]
 
 
 def modules() -> dict[str, bool]:
@@ -46,6 +46,7 @@ def modules() -> dict[str, bool]:
     return {
         "assignment": assignment is not None,
         "boxes": boxes is not None,
+        "detections": detections is not None,
         "looks": looks is not None,
         "parking": parking is not None,
         "sharpness": sharpness is not None,

@@ -6,16 +6,6 @@ from vision.native.given cimport doubles, least, matrix, most, new_matrix, new_v
 
 cnp.import_array()
 
-cdef double NOTHING = 1e-300
-
-
-cdef inline double shared_by(const double* a, const double* b) noexcept nogil:
-    return most(least(a[2], b[2]) - most(a[0], b[0]), 0.0) * most(least(a[3], b[3]) - most(a[1], b[1]), 0.0)
-
-
-cdef inline double area_of(const double* a) noexcept nogil:
-    return most(a[2] - a[0], 0.0) * most(a[3] - a[1], 0.0)
-
 
 def areas(boxes):
     cdef cnp.ndarray given = matrix(boxes, 4)
@@ -87,7 +77,7 @@ def bottom_centres(boxes):
 def inside_edges(points, cnp.ndarray x1, cnp.ndarray y1, cnp.ndarray y2, cnp.ndarray slope):
     """(N,) bool: which of `points` (N, 2) lie inside the polygon of these edges (float64, C order), by the even-odd rule."""
     cdef cnp.ndarray given = matrix(points, 2)
-    cdef Py_ssize_t n, edge, rows = cnp.PyArray_DIM(given, 0), edges = cnp.PyArray_DIM(x1, 0)
+    cdef Py_ssize_t n, rows = cnp.PyArray_DIM(given, 0), edges = cnp.PyArray_DIM(x1, 0)
     cdef cnp.ndarray result = new_vector(rows, cnp.NPY_BOOL)
     cdef double* at = doubles(given)
     cdef double* begin_x = doubles(x1)
@@ -95,13 +85,6 @@ def inside_edges(points, cnp.ndarray x1, cnp.ndarray y1, cnp.ndarray y2, cnp.nda
     cdef double* end_y = doubles(y2)
     cdef double* lean = doubles(slope)
     cdef cnp.npy_bool* out = <cnp.npy_bool*>cnp.PyArray_DATA(result)
-    cdef double x, y
-    cdef bint odd
     for n in range(rows):
-        x, y = at[2 * n], at[2 * n + 1]
-        odd = False
-        for edge in range(edges):
-            if (begin_y[edge] > y) != (end_y[edge] > y) and x < lean[edge] * (y - begin_y[edge]) + begin_x[edge]:
-                odd = not odd
-        out[n] = odd
+        out[n] = is_inside(at[2 * n], at[2 * n + 1], begin_x, begin_y, end_y, lean, edges)
     return result

@@ -23,6 +23,8 @@ cdef struct Seen:
 
 cdef inline double overlap(const double* a, const double* b) noexcept nogil:
     cdef double shared = most(least(a[2], b[2]) - most(a[0], b[0]), 0.0) * most(least(a[3], b[3]) - most(a[1], b[1]), 0.0)
+    if not shared > 0:
+        return 0.0
     cdef double area_a = (a[2] - a[0]) * (a[3] - a[1]), area_b = (b[2] - b[0]) * (b[3] - b[1])
     return shared / most(area_a + area_b - shared, 1e-9)
 
