@@ -14,6 +14,7 @@ from typing import Final
 import cv2
 import numpy as np
 
+from vision import native
 from vision.brightness import thumbnail
 from vision.detection import BoolArray, Float32Array
 from vision.frame import Pixels
@@ -21,7 +22,7 @@ from vision.frame import Pixels
 Region = tuple[float, float, float, float]
 
 #: From here on a block is white: part of its pixels are at the sensor's end.
-_WHITE: Final = np.float32(215)
+_WHITE: Final = 215.0
 #: Mean deviation of a block, in levels of 255, above which it is no sensor's noise any more.
 _MOST_NOISE: Final = 3.0
 
@@ -67,8 +68,9 @@ class MotionGate:
         self._noise: Float32Array | None = None
         self._shared = self._least_noise
         self._time_s = 0.0
-        self._now: Float32Array | None = None
+        self._now: Pixels | None = None
         self._changed: BoolArray | None = None
+        """What differed in the last picture; written over by the next."""
 
     @property
     def _least_noise(self) -> float:
@@ -81,28 +83,36 @@ class MotionGate:
         Raises:
             ValueError: `time_s` goes back.
         """
-        size = (picture.shape[0], picture.shape[1])
-        blocks = (thumbnail(picture) if small is None else small).astype(np.float32)
-        if self._background is None or self._noise is None or size != self._picture_px:
+        s, size = self._settings, (picture.shape[0], picture.shape[1])
+        blocks = thumbnail(picture) if small is None else small
+        background, noise = self._background, self._noise
+        if background is None or noise is None or size != self._picture_px:
             self._restart(blocks, size, time_s)
             return _everything()
         if time_s < self._time_s:
             raise ValueError(f"time_s goes back from {self._time_s} to {time_s}")
         elapsed_s, self._time_s = time_s - self._time_s, time_s
-        expected = self._background * _common_light(blocks, self._background)
-        # Sensors stop at 255: two values of nearly white are the same.
-        difference = np.minimum(blocks, _WHITE)
-        difference -= np.minimum(expected, _WHITE)
-        np.abs(difference, out=difference)
-        shared = self._shared_noise(difference, elapsed_s)
-        limit = np.maximum(self._noise, np.float32(shared))
-        limit *= np.float32(self._settings.noise_factor)
-        changed: BoolArray = difference > limit
-        share = float(np.count_nonzero(changed)) / changed.size
-        if share > self._settings.whole_share:
+        pace = 1.0 - math.exp(-elapsed_s / s.follow_s)
+        if native.motion is not None:
+            changed = np.empty(blocks.shape, np.bool_) if self._changed is None else self._changed
+            share, self._shared = native.motion.update(
+                blocks,
+                background,
+                noise,
+                changed,
+                self._shared,
+                pace,
+                self._least_noise,
+                _MOST_NOISE,
+                s.noise_factor,
+                s.whole_share,
+                _WHITE,
+            )
+        else:
+            share, changed = self._compare(blocks.astype(np.float32), background, noise, pace)
+        if share > s.whole_share:
             self._restart(blocks, size, time_s)
             return _everything()
-        self._learn(blocks, expected, self._noise, changed, elapsed_s)
         self._now, self._changed = blocks, changed
         regions = self._regions(changed) if share > 0 else ()
         return MotionResult(bool(regions), regions, share, whole=False)
@@ -113,16 +123,37 @@ class MotionGate:
         So a region says "changed since it was last looked at". Without it the background follows by itself, within
         four times `follow_s`. Where nothing changed the background stays the mean of many pictures, which is steadier.
         """
-        if self._background is not None and self._now is not None and self._changed is not None:
+        if self._background is None or self._now is None or self._changed is None:
+            return
+        if native.motion is not None:
+            native.motion.looked(self._background, self._now, self._changed)
+        else:
             np.copyto(self._background, self._now, where=self._changed)
 
-    def _restart(self, blocks: Float32Array, size: tuple[int, int], time_s: float) -> None:
+    def _restart(self, blocks: Pixels, size: tuple[int, int], time_s: float) -> None:
         self._picture_px, self._time_s = size, time_s
-        self._background = blocks
-        self._noise = np.full_like(blocks, self._least_noise)
+        self._background = blocks.astype(np.float32)
+        self._noise = np.full_like(self._background, self._least_noise)
         self._now = self._changed = None
 
-    def _shared_noise(self, difference: Float32Array, elapsed_s: float) -> float:
+    def _compare(
+        self, blocks: Float32Array, background: Float32Array, noise: Float32Array, pace: float
+    ) -> tuple[float, BoolArray]:
+        """The share of the blocks that changed, and which; unless that is the whole, background and noise follow."""
+        expected = background * _common_light(blocks, background)
+        # Sensors stop at 255: two values of nearly white are the same.
+        difference = np.minimum(blocks, np.float32(_WHITE))
+        difference -= np.minimum(expected, np.float32(_WHITE))
+        np.abs(difference, out=difference)
+        limit = np.maximum(noise, np.float32(self._shared_noise(difference, pace)))
+        limit *= np.float32(self._settings.noise_factor)
+        changed: BoolArray = difference > limit
+        share = float(np.count_nonzero(changed)) / changed.size
+        if share <= self._settings.whole_share:
+            self._learn(blocks, expected, noise, changed, np.float32(pace))
+        return share, changed
+
+    def _shared_noise(self, difference: Float32Array, pace: float) -> float:
         """The noise that all blocks have in common: it is there at once, while that of one block is learned.
 
         Taken from the middle of the differences, which what moves does not bend; but never far above what was learned,
@@ -130,14 +161,13 @@ class MotionGate:
         """
         now = max(self._least_noise, _median(difference[::2, ::2]))
         used = min(now, 2 * self._shared + self._least_noise, _MOST_NOISE)
-        self._shared += (1.0 - math.exp(-elapsed_s / self._settings.follow_s)) * (used - self._shared)
+        self._shared += pace * (used - self._shared)
         return used
 
     def _learn(
-        self, blocks: Float32Array, expected: Float32Array, noise: Float32Array, changed: BoolArray, elapsed_s: float
+        self, blocks: Float32Array, expected: Float32Array, noise: Float32Array, changed: BoolArray, pace: np.float32
     ) -> None:
         # What moves enters the background too, four times slower: a car that parked becomes background at last.
-        pace = np.float32(1.0 - math.exp(-elapsed_s / self._settings.follow_s))
         rate = np.where(changed, pace / 4, pace)
         off = blocks - expected
         expected += rate * off
@@ -152,6 +182,8 @@ class MotionGate:
         noise += off
 
     def _regions(self, changed: BoolArray) -> tuple[Region, ...]:
+        if native.regions is not None:
+            return native.regions.boxes(changed, self._settings.least_blocks, self._settings.margin_blocks)
         rows, columns = changed.shape
         blocks = changed.view(np.uint8)
         # One block or two are noise, and specks between two walkers would make one region of both.

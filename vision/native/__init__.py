@@ -18,6 +18,12 @@ except ImportError:
 try:
     if os.environ.get("GATEWATCH_NATIVE") == "0":
         raise ImportError
+    from vision.native import motion, regions
+except ImportError:
+    motion = regions = None  # type: ignore[assignment]
+try:
+    if os.environ.get("GATEWATCH_NATIVE") == "0":
+        raise ImportError
     from vision.native import looks
 except ImportError:
     looks = None  # type: ignore[assignment]
@@ -48,7 +54,9 @@ def modules() -> dict[str, bool]:
         "boxes": boxes is not None,
         "detections": detections is not None,
         "looks": looks is not None,
+        "motion": motion is not None,
         "parking": parking is not None,
+        "regions": regions is not None,
         "sharpness": sharpness is not None,
         "tracking": tracking is not None,
     }
