@@ -1,8 +1,8 @@
 """The janitor: what stands between the record of incidents and the recorded footage, which know nothing of each other.
 
 It hands the recorder's own incidents (a gap, retention in danger) to the bus, marks the footage of every incident to be
-kept longer from the moment it opens, and makes its clip when its end has been recorded. All of it may be done twice
-without harm, so a crash costs nothing.
+kept longer from the moment it opens, makes its clip when its end has been recorded, and has the moments of its pictures cut
+from the recorded main stream. All of it may be done twice without harm, so a crash costs nothing.
 """
 
 from __future__ import annotations
@@ -16,10 +16,12 @@ from pipelines.clock import Clock
 from pipelines.errors import GatewatchError, Unavailable
 from pipelines.events.bus import Publisher
 from pipelines.events.envelope import incident_event
+from pipelines.evidence import MainStills
 from pipelines.logs import fields
 from pipelines.recording import alarms
 from pipelines.recording.clips import Clip
 from pipelines.recording.clockstate import ClockGrade
+from pipelines.recording.stills import Still
 from vision.incident import Incident, Phase, Quantity
 
 _EVERY_S: Final = 5.0
@@ -44,10 +46,12 @@ class RecordedFootage(Protocol):
 
     def make_clip(self, incident_id: str, camera: str, from_s: float, to_s: float) -> Clip: ...
 
+    def still(self, camera: str, at_s: float, decoding: Callable[[], object]) -> Still: ...
+
 
 class Janitor:
     """`open_footage` raises Unavailable while nothing is recorded; `incidents_since(time_s)` gives rows of the record with
-    `incident_id, camera, kind, first_seen_s, opened_s, closed_s`.
+    `incident_id, camera, kind, first_seen_s, opened_s, closed_s`, and what `stills` asks of them; None: no stills are cut.
     """
 
     def __init__(
@@ -58,7 +62,9 @@ class Janitor:
         config_version: str,
         clock: Clock,
         log: logging.Logger,
+        stills: MainStills | None = None,
     ) -> None:
+        self._stills = stills
         self._open_footage = open_footage
         self._incidents_since = incidents_since
         self._publisher = publisher
@@ -81,12 +87,25 @@ class Janitor:
 
     def run_once(self) -> None:
         """One round. Raises Unavailable: footage, record or bus are away."""
-        footage = self._open_footage()
+        try:
+            footage = self._open_footage()
+        except Unavailable:
+            self._cut(None, self._rows())
+            raise
         footage.forward(lambda body: self._publish(footage, body))
-        for row in self._incidents_since(self._clock.now_s() - _LOOK_BACK_S):
-            if row["camera"] not in ("", alarms.NO_CAMERA) and row["kind"] != "recording_gap":
-                self._keep(footage, row)
-                self._clip(footage, row)
+        rows = self._rows()
+        for row in rows:
+            self._keep(footage, row)
+            self._clip(footage, row)
+        self._cut(footage, rows)
+
+    def _rows(self) -> list[dict[str, Any]]:
+        rows = self._incidents_since(self._clock.now_s() - _LOOK_BACK_S)
+        return [row for row in rows if row["camera"] not in ("", alarms.NO_CAMERA) and row["kind"] != "recording_gap"]
+
+    def _cut(self, footage: RecordedFootage | None, rows: list[dict[str, Any]]) -> None:
+        if self._stills is not None:
+            self._stills.run_once(footage, rows)
 
     def _publish(self, footage: RecordedFootage, body: dict[str, Any]) -> None:
         values = {name: value for name, value in body.items() if name not in ("phase", "evidence", "track_ids")}

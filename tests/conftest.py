@@ -11,6 +11,7 @@ import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -41,24 +42,39 @@ class Stream:
     fragments: list[Fragment]
 
 
-@pytest.fixture(scope="session")
-def stream() -> Stream:
-    """Twelve seconds of H.264, 10 pictures a second, as the recorder gets them from ffmpeg."""
-    command = [find_binary(), "-hide_banner", "-loglevel", "error", "-f", "lavfi", "-i"]
-    command += ["testsrc2=size=320x240:rate=10:duration=12", "-c:v", "libx264", "-preset", "ultrafast", "-g", "10"]
-    command += [
-        "-pix_fmt",
-        "yuv420p",
-        "-f",
-        "mp4",
-        "-movflags",
-        "frag_keyframe+empty_moov+default_base_moof+skip_trailer",
-    ]
+def recorded(source: str, *options: str) -> Stream:
+    """A picture source of ffmpeg's as H.264 in fragments, as the recorder gets them, a key frame each ten pictures."""
+    command = [find_binary(), "-hide_banner", "-loglevel", "error", "-f", "lavfi", "-i", source, *options]
+    command += ["-c:v", "libx264", "-preset", "ultrafast", "-g", "10", "-pix_fmt", "yuv420p", "-f", "mp4"]
+    command += ["-movflags", "frag_keyframe+empty_moov+default_base_moof+skip_trailer"]
     data = subprocess.run([*command, "pipe:1"], capture_output=True, check=True).stdout
     parser = StreamParser()
     fragments = parser.feed(data)
     assert parser.init is not None
     return Stream(data, parser.init, fragments)
+
+
+@pytest.fixture(scope="session")
+def stream() -> Stream:
+    """Twelve seconds, 10 pictures a second."""
+    return recorded("testsrc2=size=320x240:rate=10:duration=12")
+
+
+@pytest.fixture(scope="session")
+def counted() -> Callable[[int, int], Stream]:
+    """Eight seconds of a size, 10 pictures a second: the number of each stands in its uppermost ninth, in sixteen white or
+    black fields, the lowest bit to the left; below it each field is of another grey, with fine stripes."""
+
+    @cache
+    def made(width: int, height: int) -> Stream:
+        bits = "if(lt(Y,1),235*mod(floor(N/pow(2,X)),2),60+8*X)"
+        fine = "drawgrid=width=4:height=9999:thickness=2:color=white:replace=0"
+        source = f"color=size=16x9:rate=10:duration=8,geq=lum='{bits}':cb=128:cr=128"
+        below = f"crop=iw:ih*8/9:0:ih/9,{fine}"
+        scaled = f"scale={width}:{height}:flags=neighbor,split[a][b];[b]{below}[c];[a][c]overlay=0:main_h/9"
+        return recorded(f"{source},{scaled}")
+
+    return made
 
 
 class FilledVolume:
@@ -95,6 +111,14 @@ class FilledVolume:
 @pytest.fixture
 def filled(tmp_path: Path, stream: Stream) -> FilledVolume:
     return FilledVolume(tmp_path / "volume", stream)
+
+
+@pytest.fixture
+def large(tmp_path: Path, counted: Callable[[int, int], Stream]) -> FilledVolume:
+    """Eight seconds of `counted` pictures of 1920x1080 at the gate."""
+    volume = FilledVolume(tmp_path / "volume", counted(1920, 1080))
+    volume.add(count=4)
+    return volume
 
 
 def _install(package: str, found: Callable[[], object]) -> str | None:

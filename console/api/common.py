@@ -12,10 +12,13 @@ from console.gate import Caller
 from console.parts import Parts
 from console.problems import MEDIA_TYPE
 from pipelines.store.people import note
+from pipelines.store.stills import with_stills
 
 PREFIX: Final = "/api/v1"
 #: Everything may be refused so; 404 and 409 are declared where they can be.
 _ALWAYS: Final = (400, 401, 403, 413, 422, 429, 500, 503)
+_OF_PICTURE: Final = ("captured_at", "source", "width", "height", "sha256")
+_OF_STILL: Final = ("off_s", "scale", "same_shape", "blurrable", "missing", "detail")
 
 IncidentId = Annotated[str, Path(min_length=1, max_length=64, pattern=r"^[^\x00]*$")]
 AlertId = Annotated[str, Path(min_length=1, max_length=64, pattern=r"^[^\x00]*$")]
@@ -40,18 +43,28 @@ def router(*tags: str) -> APIRouter:
 
 def incident_json(row: Mapping[str, Any]) -> dict[str, Any]:
     """A row of `incidents` with its thread, ready to be given: pictures by their address, not by their path."""
-    pictures = [one for one in row["pictures"] or [] if isinstance(one, dict)]
     return dict(row) | {
         "evidence": row["evidence"] if isinstance(row["evidence"], dict) else {},
-        "pictures": [
-            {name: one.get(name) for name in ("captured_at", "source", "width", "height", "sha256")}
-            | {
-                "role": str(one.get("role", "")),
-                "url": f"{PREFIX}/incidents/{row['incident_id']}/pictures/{number}",
-            }
-            for number, one in enumerate(pictures)
-        ],
+        "pictures": pictures_json(row),
     }
+
+
+def pictures_json(row: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The pictures of a row of `incidents` by their addresses, each with its moment in the recorded main stream."""
+    return [
+        {name: one.get(name) for name in _OF_PICTURE}
+        | {
+            "role": str(one.get("role", "")),
+            "url": (url := f"{PREFIX}/incidents/{row['incident_id']}/pictures/{number}"),
+            "main": None if one["main"] is None else _main_json(one["main"], url),
+        }
+        for number, one in enumerate(with_stills(row))
+    ]
+
+
+def _main_json(still: Mapping[str, Any], url: str) -> dict[str, Any]:
+    found = {name: still.get(name) for name in (*_OF_PICTURE, *_OF_STILL)}
+    return found | {"url": f"{url}/main" if found["missing"] is None else None}
 
 
 def noted(parts: Parts, caller: Caller, action: str, subject: str, detail: Mapping[str, Any]) -> None:

@@ -31,6 +31,7 @@ from pipelines.alerting.channels.base import NoPicture
 from pipelines.alerting.pictures import PictureDesk
 from pipelines.store import changes, queries
 from pipelines.store.queries import AlertFilter
+from pipelines.store.stills import with_stills
 
 api = router("incidents")
 
@@ -89,19 +90,46 @@ def picture_of_incident(
 ) -> Response:
     """The JPEG; blurred for roles that `console.blurred_for` names. Each viewing is in the audit."""
     found = _whole(parts, incident_id)
-    pictures = [one for one in found["pictures"] or [] if isinstance(one, dict)]
+    return _shown(parts, caller, found, _numbered(found, number))
+
+
+@api.get(
+    "/incidents/{incident_id}/pictures/{number}/main",
+    response_class=Response,
+    responses={200: {"content": {"image/jpeg": {}}}, **refusals(404)},
+)
+@allow(Permission.SEE)
+def main_picture_of_incident(
+    parts: TheseParts, caller: ThisCaller, incident_id: IncidentId, number: Annotated[int, Path(ge=0, le=1000)]
+) -> Response:
+    """The same moment from the recorded main stream, as `pictures/{number}` is given."""
+    found = _whole(parts, incident_id)
+    still = _numbered(found, number)["main"]
+    if still is None or still.get("missing") is not None:
+        raise not_found("there is no picture of the recorded main stream")
+    return _shown(parts, caller, found, still)
+
+
+def _numbered(found: dict[str, Any], number: int) -> dict[str, Any]:
+    pictures = with_stills(found)
     if number >= len(pictures):
         raise not_found("the incident has no such picture")
+    return pictures[number]
+
+
+def _shown(parts: TheseParts, caller: ThisCaller, found: dict[str, Any], record: dict[str, Any]) -> Response:
     blur = not parts.unblurred(caller.principal)
     desk = PictureDesk(FilePath(parts.config.data) / "pictures")
-    event = {"data": {"pictures": [pictures[number]]}}
+    event = {"data": {"pictures": [record]}}
     try:
         picture = desk.blurred(event) if blur else desk.original(event)
     except NoPicture as error:
         words = {"unblurrable": "this picture cannot be blurred, so your role does not see it"}
         raise not_found(words.get(error.reason, "the picture is not there (any more)")) from error
-    detail = {"camera": found["camera"], "role": str(pictures[number].get("role", "")), "blurred": blur}
-    viewed(parts, caller, "picture.view", f"incident {incident_id}", detail)
+    detail = {"camera": found["camera"], "role": str(record.get("role", "")), "blurred": blur}
+    if "of" in record:
+        detail["source"] = str(record.get("source"))
+    viewed(parts, caller, "picture.view", f"incident {found['incident_id']}", detail)
     return Response(picture.content, media_type="image/jpeg", headers={"Cache-Control": "private, no-store"})
 
 

@@ -45,8 +45,27 @@ class Thread(Shape):
     closed_by: str | None
 
 
+class MainPicture(Shape):
+    """The moment of a picture as the recorder has it of the main stream. `captured_at` is its own time, `off_s` how far after
+    (negative: before) the picture's that is, `scale` how much larger it is than the analysed one. Where `blurrable` is false,
+    roles that see people blurred are refused it. `missing`: one word for why there is none, with `detail`; `url` is null then."""
+
+    url: str | None
+    captured_at: str | None = None
+    source: str | None = None
+    width: int | None = None
+    height: int | None = None
+    sha256: str | None = None
+    off_s: float | None = None
+    scale: float | None = None
+    same_shape: bool | None = None
+    blurrable: bool | None = None
+    missing: str | None = None
+    detail: str | None = None
+
+
 class Picture(Shape):
-    """`url` gives the JPEG, blurred for roles that the configuration names."""
+    """`url` gives the JPEG, blurred for roles that the configuration names. `main`: null while nothing is known of it."""
 
     role: str
     url: str
@@ -55,6 +74,7 @@ class Picture(Shape):
     width: int | None = None
     height: int | None = None
     sha256: str | None = None
+    main: MainPicture | None = None
 
 
 class Incident(Shape):

@@ -9,12 +9,14 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from console.access import allow
+from console.api.common import pictures_json
 from console.gate import TheseParts, ThisCaller
 from console.pages.login import frame
 from console.parts import Parts
 from pipelines.access.roles import Permission, Principal
 from pipelines.alerting.facts import Manner, facts_of
 from pipelines.config.build import camera_spec
+from pipelines.events.envelope import ANALYSED
 from pipelines.store import threads
 from pipelines.store.people import note
 from pipelines.store.queries import IncidentFilter, list_incidents
@@ -96,9 +98,27 @@ def incident(request: Request, parts: TheseParts, caller: ThisCaller, incident_i
         "thread": None if thread is None else asdict(thread),
         "log": log,
         "before": [{name: row[name] for name in ("incident_id", "kind", "opened_s", "verdict")} for row in before],
-        "pictures": [
-            {"role": picture.get("role", ""), "url": f"/api/v1/incidents/{incident_id}/pictures/{number}"}
-            for number, picture in enumerate(found["pictures"])
-        ],
+        "pictures": [_shown(picture, parts.unblurred(caller.principal)) for picture in pictures_json(found)],
         "clip": f"/api/v1/incidents/{incident_id}/clip",
+    }
+
+
+def _shown(picture: dict[str, Any], unblurred: bool) -> dict[str, Any]:
+    """A picture as the page shows it: the recorded main stream's where that is larger and this person may see it, with
+    whose it is and, where it is the analysed one, why. `other` is the analysed one beside the main one."""
+    main = picture["main"]
+    why = None if main is None else main["missing"]
+    if main is not None and why is None and not (unblurred or main["blurrable"]):
+        why = "not_blurrable"
+    given = main if main is not None and why is None and main["width"] >= (picture["width"] or 0) else None
+    shown = given or picture
+    return {
+        "role": picture["role"],
+        "url": shown["url"],
+        "source": "main" if given is not None else "analysed" if picture["source"] == ANALYSED else "",
+        "width": shown["width"],
+        "height": shown["height"],
+        "off_s": None if given is None else given["off_s"],
+        "why": why,
+        "other": None if given is None else {name: picture[name] for name in ("url", "width", "height")},
     }

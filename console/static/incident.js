@@ -124,9 +124,17 @@ export class IncidentView {
     if (this.id === found.incident_id && first) this.picture(first, t("now.no_clip"));
   }
 
+  /** Large, with whose picture it is; where it is the recorded main stream's, the analysed one is a button away. */
   picture(picture, why = "") {
-    const note = element("p", { class: "note", hidden: !why }, why);
-    this.stage.replaceChildren(element("img", { src: picture.url, alt: t(`role.${picture.role}`) }), note);
+    const image = element("img", { src: picture.url, alt: t(`role.${picture.role}`) });
+    const note = element("p", { class: "note" }, [why, ...whose(picture)].filter(Boolean).join(" · "));
+    if (picture.other) {
+      const other = element("button", { type: "button", class: "quiet" }, t("now.other"));
+      other.addEventListener("click", () => this.picture({ ...picture, ...picture.other, source: "analysed", other: null }));
+      note.append(" ", other);
+    }
+    note.hidden = !note.textContent;
+    this.stage.replaceChildren(image, note);
   }
 
   actions(found) {
@@ -149,6 +157,15 @@ export class IncidentView {
     button("next", "N", t("now.next"));
     return bar;
   }
+}
+
+/** Which stream a picture is from and how large it is, and why it is not the main one. */
+function whose(picture) {
+  const words = [];
+  if (picture.source) words.push(t(`now.source.${picture.source}`, { width: picture.width, height: picture.height }));
+  if (picture.off_s && picture.source === "main") words.push(t("now.off", { off: picture.off_s.toFixed(2) }));
+  if (picture.why) words.push(t(`now.no_main.${picture.why}`));
+  return words;
 }
 
 function entry(time_s, who, text) {

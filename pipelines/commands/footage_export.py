@@ -163,15 +163,28 @@ def _with_pictures(desk: Desk, row: dict[str, Any], notes: list[str]) -> Inciden
     """The pictures that are still what they were when they were taken; of the others, a person is told why not."""
     pictures: list[Path] = []
     folder = (desk.config.data / "pictures").resolve()
-    for record in row["pictures"]:
+    for record in _records(row):
         path = (folder / str(record.get("path", ""))).resolve()
         inside = path.is_relative_to(folder)
         fault = _fault(path, str(record.get("sha256", ""))) if inside else "it does not lie among the pictures"
         if fault is None:
             pictures.append(path)
         else:
-            notes.append(f"picture {record.get('role', '?')} of incident {row['incident_id']} is left out: {fault}")
+            which = f"{record.get('role', '?')} ({record.get('source', '?')})"
+            notes.append(f"picture {which} of incident {row['incident_id']} is left out: {fault}")
     return IncidentFiles(row["incident_id"], row, pictures)
+
+
+def _records(row: dict[str, Any]) -> list[dict[str, Any]]:
+    """Each picture, and after it the same moment from the recorded main stream where it was cut."""
+    from pipelines.store.stills import with_stills
+
+    found: list[dict[str, Any]] = []
+    for picture in with_stills(row):
+        found.append(picture)
+        if picture["main"] is not None and picture["main"].get("missing") is None:
+            found.append(picture["main"])
+    return found
 
 
 def _fault(path: Path, sha256: str) -> str | None:

@@ -12,6 +12,7 @@ from pipelines.commands import incident_actions, incident_history
 from pipelines.commands.incident_filters import add_filters, wanted_by
 from pipelines.commands.options import add_config, load_config
 from pipelines.commands.site import database_of, shown_time, table
+from pipelines.store.stills import with_stills
 
 if TYPE_CHECKING:
     from pipelines.config.schema import Config
@@ -110,6 +111,24 @@ def _as_json(row: dict[str, Any]) -> dict[str, Any]:
     return row | times
 
 
+def _picture(picture: dict[str, Any]) -> list[str]:
+    """The analysed stream's, and the recorded main stream's of the same moment or why there is none."""
+
+    def said(one: dict[str, Any]) -> str:
+        size = f"{one['width']}x{one['height']}" if one.get("width") and one.get("height") else "size not known"
+        return f"{one.get('role', '?')}: {one.get('path', '?')} ({one.get('source', '?')}, {size}"
+
+    main = picture["main"]
+    lines = [said(picture) + ")"]
+    if main is not None and main.get("missing") is None:
+        lines.append(f"{said(main)}, {main['off_s']:+.2f} s)")
+    elif main is not None:
+        lines.append(
+            f"{picture.get('role', '?')}: none of the recorded main stream: {main['missing']} ({main['detail']})"
+        )
+    return lines
+
+
 def _for_people(found: dict[str, Any], zone: str) -> str:
     evidence = ", ".join(f"{name} {item['value']} {item['unit']}".rstrip() for name, item in found["evidence"].items())
     closed = f"{shown_time(found['closed_s'], zone)} ({found['close_reason'] or '?'})" if found["closed_s"] else "open"
@@ -126,7 +145,8 @@ def _for_people(found: dict[str, Any], zone: str) -> str:
     lines.append(f"  clock       {_clock(found['clock'])}")
     if found["clip"] is not None:
         lines.append(f"  clip        {found['clip']['path']}")
-    lines += [f"  picture     {picture.get('role', '?')}: {picture.get('path', '?')}" for picture in found["pictures"]]
+    for picture in with_stills(found):
+        lines += [f"  picture     {line}" for line in _picture(picture)]
     lines += [
         f"  event       {shown_time(event['time_s'], zone)}  {event['type']} (revision {event['revision']})"
         for event in found["events"]

@@ -1,12 +1,17 @@
-"""`gatewatch janitor`: clips and longer keeping for incidents, the recorder's own alarms onto the bus, the history's sums."""
+"""`gatewatch janitor`: clips, large pictures and longer keeping for incidents, the recorder's own alarms onto the bus, the
+history's sums."""
 
 from __future__ import annotations
 
 import argparse
 import logging
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from pipelines.commands.options import add_config, load_config
+
+if TYPE_CHECKING:
+    from pipelines.store.database import Database
 
 
 def add(commands: Any) -> None:
@@ -26,6 +31,7 @@ def run(args: argparse.Namespace) -> int:
     from pipelines.config.timetable import schedule
     from pipelines.events.locate import redis_url
     from pipelines.events.redis_streams import RedisPublisher
+    from pipelines.evidence import MainStills
     from pipelines.history.keeping import HistoryKeeper
     from pipelines.janitor import Janitor
     from pipelines.lifecycle import stop_on_signals
@@ -61,6 +67,7 @@ def run(args: argparse.Namespace) -> int:
         loaded.version,
         clock,
         logging.getLogger("gatewatch.janitor"),
+        MainStills(config.data / "pictures", config, _put(database), clock, logging.getLogger("gatewatch.evidence")),
     )
     keeper = HistoryKeeper(database, clock, logging.getLogger("gatewatch.history"))
     upkeep = TrackUpkeep(config.data / "tracks", config.tracks.keep, clock, logging.getLogger("gatewatch.tracks"))
@@ -83,3 +90,13 @@ def run(args: argparse.Namespace) -> int:
             thread.join(30.0 if name == "history" else 5.0)
         publisher.close()
     return 0
+
+
+def _put(database: Database) -> Callable[[str, Mapping[str, Any]], None]:
+    from pipelines.store import stills
+
+    def put(incident_id: str, still: Mapping[str, Any]) -> None:
+        with database.write() as connection:
+            stills.put(connection, incident_id, still)
+
+    return put

@@ -15,6 +15,8 @@ from vision.incident import Incident
 
 #: Version of `data`'s schema, as in `dataschema`. Raised when a field changes its meaning or goes away.
 SCHEMA_VERSION: Final = 1
+#: `source` of the pictures that a worker keeps of what it analyses.
+ANALYSED: Final = "analysed stream"
 #: Ours have a few kilobytes and five levels.
 _LARGEST_BYTES: Final = 1024**2
 _DEEPEST: Final = 32

@@ -15,6 +15,8 @@ Pixels = npt.NDArray[np.uint8]
 LINGER_S: Final = 0.5
 _BLOCKS: Final = 3
 _MARGIN: Final = 0.15
+#: Of a person's height what is hidden, of a vehicle's where it begins.
+_HEAD: Final = 0.35
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +30,22 @@ class Box:
     y2_px: float
 
 
+def grown(box: Box, sideways_px: float, upwards_px: float) -> Box:
+    """A box of which at least so much more is hidden: to both sides, and above and below what is hidden of it."""
+    x1, x2 = box.x1_px - sideways_px, box.x2_px + sideways_px
+    if box.kind == "person":
+        # Hidden is from above the box down to a part of its height: the box grows downwards so that this part does too.
+        return Box(box.kind, x1, box.y1_px - upwards_px, x2, box.y2_px + upwards_px * (2 / _HEAD - 1))
+    return Box(box.kind, x1, box.y1_px - 2 * upwards_px, x2, box.y2_px + upwards_px)
+
+
 def hidden_region(box: Box, size: tuple[int, int]) -> tuple[int, int, int, int]:
     """(x1, y1, x2, y2) of what is hidden of a box, in whole pixels inside a picture of `size` (height, width)."""
     w, h = box.x2_px - box.x1_px, box.y2_px - box.y1_px
     if box.kind == "person":
-        top, bottom = box.y1_px - _MARGIN * h, box.y1_px + 0.35 * h
+        top, bottom = box.y1_px - _MARGIN * h, box.y1_px + _HEAD * h
     else:
-        top, bottom = box.y1_px + 0.35 * h, box.y2_px + 0.05 * h
+        top, bottom = box.y1_px + _HEAD * h, box.y2_px + 0.05 * h
     x1, x2 = max(0, int(box.x1_px - _MARGIN * w)), min(size[1], int(box.x2_px + _MARGIN * w) + 1)
     return x1, max(0, int(top)), x2, min(size[0], int(bottom) + 1)
 

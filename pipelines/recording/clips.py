@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 import ffmpeg
 
@@ -62,9 +62,10 @@ def cut(binary: Ffmpeg, root: Path, segments: list[Segment], span: Span, target:
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".cut-") as folder:
         pieces: list[Path] = []
         formats: list[bytes] = []
-        for number, run in enumerate(_runs(segments)):
+        for number, run in enumerate(runs_of(segments)):
             joined = Path(folder) / f"{number}-run.mp4"
-            began_ms = _join(root, run, span, joined)
+            with joined.open("wb") as out:
+                began_ms = join(root, run, span, out)
             if began_ms is None:
                 continue
             piece = Path(folder) / f"{number}.mp4"
@@ -85,7 +86,7 @@ def cut(binary: Ffmpeg, root: Path, segments: list[Segment], span: Span, target:
         final.replace(target)
 
 
-def _runs(segments: list[Segment]) -> Iterator[list[Segment]]:
+def runs_of(segments: list[Segment]) -> Iterator[list[Segment]]:
     """Segments of one connection that follow each other without a hole: only there stream time and UTC agree throughout."""
     run: list[Segment] = []
     for segment in segments:
@@ -111,33 +112,33 @@ def fragments(path: Path) -> Iterator[tuple[bytes, Fragment | None]]:
                     yield parser.init.data, None
 
 
-def _join(root: Path, run: list[Segment], span: Span, target: Path) -> int | None:
-    """Put what `span` needs of one connection behind one header; returns the UTC (ms) of its first picture."""
+def join(root: Path, run: list[Segment], span: Span, out: IO[bytes]) -> int | None:
+    """Put what `span` needs of one connection behind one header; returns the UTC (ms) of its first picture, which is the
+    key frame at or before the span. None: no picture lies in it. Raises OSError, NotMp4."""
     began_ms: int | None = None
-    with target.open("wb") as out:
-        for segment in run:
-            held: list[Fragment] = []  # from the last key frame on, as long as the span has not begun
-            first_s: float | None = None
-            for header, fragment in fragments(root / segment.path):
-                if fragment is None:
-                    if segment is run[0]:
-                        out.write(header)
-                    continue
-                if fragment.start_s is None:
-                    if began_ms is not None:
-                        out.write(fragment.data)
-                    continue
-                first_s = fragment.start_s if first_s is None else first_s
-                at_ms = segment.start_ms + round((fragment.start_s - first_s) * 1000)
-                if at_ms >= span.to_ms:
-                    break
+    for segment in run:
+        held: list[Fragment] = []  # from the last key frame on, as long as the span has not begun
+        first_s: float | None = None
+        for header, fragment in fragments(root / segment.path):
+            if fragment is None:
+                if segment is run[0]:
+                    out.write(header)
+                continue
+            if fragment.start_s is None:
                 if began_ms is not None:
                     out.write(fragment.data)
-                    continue
-                held = [fragment] if fragment.key else [*held, fragment]
-                if at_ms + round(fragment.duration_s * 1000) > span.from_ms:
-                    began_ms = segment.start_ms + round(((held[0].start_s or 0.0) - first_s) * 1000)
-                    out.write(b"".join(item.data for item in held))
+                continue
+            first_s = fragment.start_s if first_s is None else first_s
+            at_ms = segment.start_ms + round((fragment.start_s - first_s) * 1000)
+            if at_ms >= span.to_ms:
+                break
+            if began_ms is not None:
+                out.write(fragment.data)
+                continue
+            held = [fragment] if fragment.key else [*held, fragment]
+            if at_ms + round(fragment.duration_s * 1000) > span.from_ms:
+                began_ms = segment.start_ms + round(((held[0].start_s or 0.0) - first_s) * 1000)
+                out.write(b"".join(item.data for item in held))
     return began_ms
 
 

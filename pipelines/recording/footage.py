@@ -12,7 +12,7 @@ from typing import Any
 from pipelines.clock import Clock
 from pipelines.config.schema import Config
 from pipelines.media.ffmpeg import Ffmpeg
-from pipelines.recording import alarms, clips, clocks, holds, ledger, settings
+from pipelines.recording import alarms, clips, clocks, holds, ledger, settings, stills
 from pipelines.recording.clips import Clip
 from pipelines.recording.clockstate import ClockGrade, host_clock
 from pipelines.recording.coverage import Coverage, Span
@@ -20,6 +20,7 @@ from pipelines.recording.index import Index
 from pipelines.recording.journal import Journal
 from pipelines.recording.layout import Volume
 from pipelines.recording.segments import Segment
+from pipelines.recording.stills import Still
 
 
 def _span(from_s: float, to_s: float) -> Span:
@@ -27,22 +28,38 @@ def _span(from_s: float, to_s: float) -> Span:
 
 
 class Footage:
-    """`pre_s` and `post_s` are what a clip shows before and after its incident."""
+    """`pre_s` and `post_s` are what a clip shows before and after its incident; `segment_s` is how long segments grow."""
 
     def __init__(
-        self, volume: Volume, binary: Ffmpeg, clock: Clock, *, pre_s: float = 10.0, post_s: float = 20.0
+        self,
+        volume: Volume,
+        binary: Ffmpeg,
+        clock: Clock,
+        *,
+        pre_s: float = 10.0,
+        post_s: float = 20.0,
+        segment_s: float = 10.0,
     ) -> None:
         self.volume = volume
         self._binary = binary
         self._clock = clock
         self._pre_s = pre_s
         self._post_s = post_s
+        self._segment_ms = round(segment_s * 1000)
 
     @classmethod
     def open(cls, config: Config, clock: Clock) -> Footage:
         """Raises Unavailable: nothing has been recorded there (yet)."""
         volume = settings.open_volume(config, create=False)
-        return cls(volume, Ffmpeg.find(config.ffmpeg), clock, pre_s=config.recording.pre, post_s=config.recording.post)
+        recording = config.recording
+        return cls(
+            volume,
+            Ffmpeg.find(config.ffmpeg),
+            clock,
+            pre_s=recording.pre,
+            post_s=recording.post,
+            segment_s=recording.segment,
+        )
 
     def _now_ms(self) -> int:
         return round(self._clock.now_s() * 1000)
@@ -89,6 +106,13 @@ class Footage:
         """The clip of an incident, if it has been made. Raises Unavailable."""
         with Index.open(self.volume.index) as index:
             return clips.find_clip(index, incident_id)
+
+    def still(self, camera: str, at_s: float, decoding: Callable[[], object] = lambda: None) -> Still:
+        """The recorded picture nearest to a moment. Raises Unavailable: not in a closed segment yet; NoStill: there is none."""
+        at_ms, now_ms, grow_ms = round(at_s * 1000), self._now_ms(), self._segment_ms
+        with Index.open(self.volume.index) as index:
+            root = self.volume.root
+            return stills.nearest(index, root, camera, at_ms, now_ms, segment_ms=grow_ms, decoding=decoding)
 
     def clips(self, camera: str, from_s: float, to_s: float) -> list[Clip]:
         """Clips on that part of the time line. Raises Unavailable."""

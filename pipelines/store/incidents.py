@@ -149,7 +149,7 @@ def add_event(connection: Connection, body: Mapping[str, Any], now_s: float) -> 
 
 def _or_newer(dialect: Dialect, table: Table) -> Insert:
     statement = sqlite.insert(table) if dialect.name == "sqlite" else postgresql.insert(table)
-    kept = {"incident_id", "received_s", "verdict"}
+    kept = {"incident_id", "received_s", "verdict", "stills"}
     return statement.on_conflict_do_update(
         index_elements=[table.c.incident_id],
         set_={column.name: statement.excluded[column.name] for column in table.c if column.name not in kept},

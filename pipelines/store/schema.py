@@ -60,6 +60,8 @@ incidents: Final = Table(
     Column("clock", JSON),
     # The newest verdict, kept here so that a list can filter by it; all of them are in `verdicts`.
     Column("verdict", String(16)),
+    # Of each picture, what the recorded main stream shows of its moment, or why it shows nothing: see `pipelines.store.stills`.
+    Column("stills", JSON),
     Index("incidents_by_time", "opened_s", "incident_id"),
     # Of each place (camera, rule, level) by time: see `pipelines.store.listing`. With what else is often asked of a row.
     Index("incidents_by_place", "camera", "rule", "severity", "opened_s", "incident_id", "verdict", "drill"),

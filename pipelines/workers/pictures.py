@@ -20,6 +20,7 @@ from zoneinfo import ZoneInfo
 import cv2
 import numpy as np
 
+from pipelines.events.envelope import ANALYSED
 from pipelines.files import write_atomically
 from pipelines.media.hiding import Box
 from pipelines.wording import Language, word
@@ -72,26 +73,29 @@ class PictureStore:
         Raises OSError when the disk refuses.
         """
         cut: dict[str, Any] = {}
+        # Where the subject is and on how large a picture: what a picture of the same moment from another stream is cut by.
+        place_of = {
+            "box_norm": None if request.box_norm is None else list(request.box_norm),
+            "frame_px": [frame.width_px, frame.height_px],
+        }
         if request.role == CLOSE_UP and request.box_norm is not None:
-            frame, hide, cut = _close_up(frame, request.box_norm, hide)
+            frame, hide, cut = close_up(frame, request.box_norm, hide)
             request = replace(request, box_norm=None)
         day = datetime.fromtimestamp(request.time_s, UTC).strftime("%Y-%m-%d")
         relative = Path(day) / request.incident_id / f"{request.role}.jpg"
         path = self._folder / relative
         path.parent.mkdir(parents=True, exist_ok=True)
-        encoded, jpeg = cv2.imencode(".jpg", stamp(frame, request, place), [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
-        if not encoded:
-            raise OSError(f"{path}: the picture could not be encoded as JPEG")
-        content = jpeg.tobytes()
+        content = jpeg_of(stamp(frame, request, place))
         record: dict[str, Any] = {
             "role": request.role,
             "camera": place.camera_id,
             "path": relative.as_posix(),
             "sha256": hashlib.sha256(content).hexdigest(),
-            "source": "analysed stream",
+            "source": ANALYSED,
             "width": frame.width_px,
             "height": frame.height_px,
-            "evidence_size": frame.width_px >= _EVIDENCE_SIZE_PX[0] and frame.height_px >= _EVIDENCE_SIZE_PX[1],
+            "evidence_size": large_enough(frame),
+            **place_of,
             **cut,
             "clock": clock,
             "captured_at": frame.captured_at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
@@ -111,7 +115,20 @@ class PictureStore:
                 path.parent.rmdir()
 
 
-def _close_up(
+def large_enough(frame: Frame) -> bool:
+    """Whether a picture of this size is evidence under GA/T 832-2014."""
+    return frame.width_px >= _EVIDENCE_SIZE_PX[0] and frame.height_px >= _EVIDENCE_SIZE_PX[1]
+
+
+def jpeg_of(picture: Pixels) -> bytes:
+    """As every evidence picture is encoded. Raises OSError when it cannot be."""
+    encoded, jpeg = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
+    if not encoded:
+        raise OSError("the picture could not be encoded as JPEG")
+    return jpeg.tobytes()
+
+
+def close_up(
     frame: Frame, box_norm: tuple[float, float, float, float], hide: Sequence[Box] | None
 ) -> tuple[Frame, Sequence[Box] | None, dict[str, Any]]:
     """The surroundings of a box, enlarged; the boxes to hide moved with it; and where in the frame it was cut out."""
@@ -144,16 +161,17 @@ def _within(middle: float, half: float, size_px: int) -> tuple[int, int]:
     return first, first + length
 
 
-def stamp(frame: Frame, request: PictureRequest, place: Place) -> Pixels:
+def stamp(frame: Frame, request: PictureRequest, place: Place, source: str = "analysed") -> Pixels:
     """The frame with the subject outlined and a band of text below, which is wider than a frame too narrow for its words;
-    (H + band, W or more, 3) uint8 BGR, the frame itself unchanged.
+    (H + band, W or more, 3) uint8 BGR, the frame itself unchanged. `source`: whose frame the band says it is, `analysed` or
+    `main`.
     """
     local = frame.captured_at.astimezone(place.timezone)
     lines = [
         f"{place.site}  {place.name} ({place.camera_id})  {request.zone_id}",
         f"{local:%Y-%m-%d %H:%M:%S}.{local.microsecond // 1000:03d} {local:%z}  "
         f"{word(place.language, f'kind.{request.kind}')}  {word(place.language, f'role.{request.role}')}",
-        f"{request.incident_id}  {word(place.language, 'source.analysed')} {frame.width_px}x{frame.height_px}",
+        f"{request.incident_id}  {word(place.language, f'source.{source}')} {frame.width_px}x{frame.height_px}",
     ]
     height, width = frame.pixels.shape[:2]
     band_px = _BAND_LINE_PX * len(lines) + 10

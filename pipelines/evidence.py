@@ -1,0 +1,248 @@
+"""Evidence at full size: beside each picture of an incident, which is the analysed stream's, the same moment as the recorder
+has it of the main stream. Made when the segment is closed, once, by the janitor; the first picture stays as it is.
+
+Kept is `ROLE.main.jpg` with its JSON beside it, before the record says so: a crash in between costs nothing, the file is
+found again. What cannot be had is said in the record, with one word for why.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final, NamedTuple, Protocol
+from zoneinfo import ZoneInfo
+
+from pipelines.clock import Clock
+from pipelines.config.schema import Config
+from pipelines.errors import GatewatchError, Unavailable
+from pipelines.events.envelope import ANALYSED
+from pipelines.files import write_atomically
+from pipelines.logs import fields
+from pipelines.media.hiding import Box, grown
+from pipelines.recording.stills import NoStill, Still
+from pipelines.store.stills import with_stills
+from pipelines.workers.pictures import CLOSE_UP, Place, close_up, jpeg_of, large_enough, stamp
+from vision.frame import Frame
+from vision.incident import PictureRequest
+
+MAIN: Final = "recorded main stream"
+#: Bounded work in one turn: pictures cut (each is decoded from the key frame before it), and pictures asked for.
+_CUTS: Final = 3
+_ASKED: Final = 60
+#: A recorder that starts with the others has its volume by then.
+_ELSEWHERE_S: Final = 120.0
+#: A decoder that took the process with it so often is not tried again.
+_TRIES: Final = 3
+#: Two streams of this much other shape do not show the same: places on one are not places on the other.
+_SHAPE: Final = 0.02
+#: How far the two streams' times may be apart beyond what the still says, and how fast people move, in heights of theirs.
+_APART_S: Final = 0.2
+_HEIGHTS_PER_S: Final = 1.0
+
+
+class RecordedStills(Protocol):
+    """`pipelines.recording.footage.Footage`."""
+
+    def still(self, camera: str, at_s: float, decoding: Callable[[], object]) -> Still: ...
+
+
+class _Missing(GatewatchError):
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason, self.detail = reason, detail
+
+
+class _Picture(NamedTuple):
+    """A picture as the record has it, and where it lies."""
+
+    row: Mapping[str, Any]
+    record: Mapping[str, Any]
+    path: Path
+
+    @property
+    def main(self) -> Path:
+        return self.path.with_name(f"{self.path.stem}.main.jpg")
+
+
+class MainStills:
+    """`folder` is the pictures'; `put(incident_id, still)` keeps one in the record, and may raise Unavailable."""
+
+    def __init__(
+        self,
+        folder: Path,
+        config: Config,
+        put: Callable[[str, Mapping[str, Any]], None],
+        clock: Clock,
+        log: logging.Logger,
+    ) -> None:
+        self._folder = folder.resolve()
+        self._config = config
+        self._put = put
+        self._clock = clock
+        self._log = log
+
+    def run_once(self, footage: RecordedStills | None, rows: Iterable[Mapping[str, Any]]) -> int:
+        """Cut what can be cut now for these rows of the record, newest first, a few of them; returns how many.
+
+        `footage` None: there are no recordings on this machine. Raises Unavailable: the record is away.
+        """
+        cuts = asked = 0
+        for picture in self._due(rows, footage):
+            if cuts >= _CUTS or asked >= _ASKED:
+                break
+            asked += 1
+            try:
+                still = self._known(picture) or self._cut(picture, footage)
+            except Unavailable:
+                continue  # its segment is not closed yet
+            except (_Missing, NoStill) as error:
+                self._say(picture, "no picture of the main stream", reason=error.reason, detail=error.detail)
+                still = {"missing": error.reason, "detail": error.detail}
+            except OSError as error:
+                self._say(picture, f"a picture of the main stream was not kept: {error}")
+                break  # a full disk: the rest is no use either, and all of it is tried again
+            else:
+                cuts += 1
+            about = {"role": picture.record["role"], "of": picture.record["sha256"]}
+            self._put(picture.row["incident_id"], {**still, **about})
+        return cuts
+
+    def _say(self, picture: _Picture, what: str, **more: object) -> None:
+        about = {"incident": picture.row["incident_id"], "role": picture.record["role"]}
+        self._log.warning(what, extra=fields(camera=picture.row["camera"], **about, **more))
+
+    def _due(self, rows: Iterable[Mapping[str, Any]], footage: RecordedStills | None) -> Iterable[_Picture]:
+        for row in rows:
+            for record in with_stills(row):
+                missing = None if record["main"] is None else record["main"].get("missing", "")
+                # Recordings that are elsewhere may come here yet: a volume that was not mounted.
+                open_still = missing is None or (missing == "elsewhere" and footage is not None)
+                if open_still and record.get("source") == ANALYSED and record.get("sha256") and record.get("role"):
+                    yield _Picture(row, record, (self._folder / str(record.get("path"))).resolve())
+
+    def _known(self, picture: _Picture) -> dict[str, Any] | None:
+        """What a process before this one cut, and could not say any more."""
+        beside = _json(picture.main.with_suffix(".json"))
+        if beside.get("of") != picture.record["sha256"] or "sha256" not in beside:
+            return None
+        try:
+            whole = hashlib.sha256(picture.main.read_bytes()).hexdigest() == beside["sha256"]
+        except OSError:
+            return None
+        return _told(beside) if whole else None
+
+    def _cut(self, picture: _Picture, footage: RecordedStills | None) -> dict[str, Any]:
+        at_s = datetime.fromisoformat(str(picture.record["captured_at"])).timestamp()
+        if footage is None:
+            if self._clock.now_s() < at_s + _ELSEWHERE_S:
+                raise Unavailable("no recordings here yet")
+            raise _Missing("elsewhere", "there are no recordings on this machine")
+        if self._folder not in picture.path.parents or not picture.path.is_file():
+            raise _Missing("picture_gone", "the picture is not there (any more)")
+        beside = _json(picture.path.with_suffix(".json"))
+        if beside.get("sha256") != picture.record["sha256"]:
+            raise Unavailable("a later picture is just taking its place")
+        try:
+            still = footage.still(picture.row["camera"], at_s, lambda: self._trying(picture))
+            return self._made(picture, beside, still, at_s)
+        except (GatewatchError, OSError):
+            if "tries" in _json(note := picture.main.with_suffix(".json")):
+                note.unlink(missing_ok=True)
+            raise
+
+    def _trying(self, picture: _Picture) -> None:
+        """Note that a decoder is at work: the note stays when it takes the process with it."""
+        note = picture.main.with_suffix(".json")
+        said = _json(note)
+        tries = int(said.get("tries", 0)) if said.get("of") == picture.record["sha256"] else 0
+        if tries >= _TRIES:
+            raise _Missing("damaged", f"{tries} tries to decode it did not end")
+        content = {"of": picture.record["sha256"], "tries": tries + 1}
+        write_atomically(note, json.dumps(content).encode(), durable=False)
+
+    def _made(self, picture: _Picture, beside: Mapping[str, Any], still: Still, at_s: float) -> dict[str, Any]:
+        """Write it beside the picture; returns its record."""
+        row, role = picture.row, str(picture.record["role"])
+        frame = Frame(row["camera"], "", still.at_ms / 1000, still.pixels)
+        off_s = round(still.at_ms / 1000 - at_s, 3)
+        size_px = beside.get("frame_px") or [beside["width"], beside["height"]]
+        scale = frame.width_px / size_px[0]
+        same_shape = abs(scale * size_px[1] / frame.height_px - 1) <= _SHAPE
+        box = beside.get("box_norm") if same_shape else None
+        boxes = None
+        if same_shape and "hide" in beside:
+            boxes = [_moved(one, beside, frame, off_s) for one in beside["hide"]]
+        cut: dict[str, Any] = {}
+        shown = frame
+        if role == CLOSE_UP:
+            if box is None:
+                raise _Missing("other_shape", f"{size_px[0]}x{size_px[1]} and {frame.width_px}x{frame.height_px}")
+            shown, boxes, cut = close_up(frame, tuple(box), boxes)  # type: ignore[assignment]
+            box = None
+        request = PictureRequest(row["incident_id"], row["kind"], row["zone"], role, at_s, box and tuple(box))
+        content = jpeg_of(stamp(shown, request, self._place(row), "main"))
+        record = {
+            "role": role,
+            "of": picture.record["sha256"],
+            "camera": row["camera"],
+            "path": picture.main.relative_to(self._folder).as_posix(),
+            "sha256": hashlib.sha256(content).hexdigest(),
+            "source": MAIN,
+            "width": shown.width_px,
+            "height": shown.height_px,
+            "evidence_size": large_enough(shown),
+            "frame_px": [frame.width_px, frame.height_px],
+            "scale": round(scale, 4),
+            "same_shape": same_shape,
+            "blurrable": boxes is not None,
+            **cut,
+            "clock": beside.get("clock"),
+            "captured_at": frame.captured_at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "off_s": off_s,
+            "segment": {"path": still.segment.path, "sha256": still.segment.sha256},
+        }
+        write_atomically(picture.main, content, durable=True)
+        kept = record if boxes is None else {**record, "hide": [asdict(one) for one in boxes]}
+        write_atomically(picture.main.with_suffix(".json"), json.dumps(kept, ensure_ascii=False).encode())
+        return record
+
+    def _place(self, row: Mapping[str, Any]) -> Place:
+        site = self._config.site
+        name = str(row["camera_name"] or row["camera"])
+        return Place(site.name, row["camera"], name, ZoneInfo(site.timezone), site.language)
+
+
+def _moved(one: Mapping[str, Any], beside: Mapping[str, Any], frame: Frame, off_s: float) -> Box:
+    """A box to hide of the analysed picture, on the main stream's: in its pixels, and larger by how far somebody walks in the
+    time that may be between the two."""
+    left, top, times = 0, 0, 1
+    if "cut_px" in beside:  # a close-up's boxes lie on the enlarged part
+        (left, top), times = beside["cut_px"][:2], beside["enlarged"]
+    wide, high = beside.get("frame_px") or (beside["width"], beside["height"])
+    x, y = frame.width_px / wide, frame.height_px / high
+    box = Box(
+        str(one["kind"]),
+        (one["x1_px"] / times + left) * x,
+        (one["y1_px"] / times + top) * y,
+        (one["x2_px"] / times + left) * x,
+        (one["y2_px"] / times + top) * y,
+    )
+    walked_px = (abs(off_s) + _APART_S) * _HEIGHTS_PER_S * (box.y2_px - box.y1_px)
+    return grown(box, walked_px, 0.25 * walked_px)
+
+
+def _told(beside: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in beside.items() if name != "hide"}
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -1,0 +1,39 @@
+"""Beside an incident's pictures, which are the analysed stream's: the same moments as the recorded main stream has them.
+
+A still names the picture that it belongs to (`role`, and `of`, that picture's sha256), and is a picture's record itself; or
+it has `missing`, one word for why there is none, and `detail`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Connection, select, update
+
+from pipelines.store.incidents import lock
+from pipelines.store.schema import incidents
+
+
+def put(connection: Connection, incident_id: str, still: Mapping[str, Any]) -> None:
+    """Keep the still of one picture; one of the same role is replaced. Doing it again changes nothing."""
+    lock(connection, [incident_id])
+    mine = incidents.c.incident_id == incident_id
+    known = [one for one in connection.scalar(select(incidents.c.stills).where(mine)) or [] if isinstance(one, dict)]
+    if dict(still) in known:
+        return
+    others = [one for one in known if one.get("role") != still["role"]]
+    connection.execute(update(incidents).where(mine).values(stills=[*others, dict(still)]))
+
+
+def with_stills(row: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The pictures of a row of `incidents`, each with its still as `main`; None: nothing is known of it (yet)."""
+    stills = [one for one in row.get("stills") or [] if isinstance(one, dict)]
+    found = []
+    for picture in row["pictures"] or []:
+        if isinstance(picture, dict):
+            # A later picture of the same role takes the earlier one's place: what was cut for that one is not its own.
+            pair = (picture.get("role"), picture.get("sha256"))
+            still = next((one for one in stills if (one.get("role"), one.get("of")) == pair), None)
+            found.append(picture | {"main": still})
+    return found
