@@ -4,122 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
+from typing import TYPE_CHECKING
 
-import cv2
-import numpy as np
 import pytest
 
-from pipelines.alerting.channels.base import NoPicture
-from pipelines.alerting.pictures import PictureDesk
-from pipelines.config.loader import load_text
 from pipelines.errors import Unavailable
-from pipelines.events.envelope import incident_event
-from pipelines.evidence import MAIN, MainStills
-from pipelines.media.ffmpeg import Ffmpeg
-from pipelines.media.hiding import Box
+from pipelines.evidence import MAIN
 from pipelines.recording import ledger
 from pipelines.recording.coverage import Cause, Gap, Span
-from pipelines.recording.footage import Footage
+from pipelines.recording.holds import Holds
+from pipelines.recording.incidentfiles import delete, pictures_in
+from pipelines.recording.journal import Journal
 from pipelines.recording.stills import FARTHEST_MS
-from pipelines.store import incidents, stills
-from pipelines.store.database import Database, sqlite_url
-from pipelines.store.queries import IncidentFilter, list_incidents
-from pipelines.store.stills import with_stills
-from pipelines.testing import FakeClock, an_incident
-from pipelines.workers.pictures import PictureStore, Place
-from vision.frame import Frame
-from vision.incident import Phase, PictureRequest
+from pipelines.testing_evidence import MORNING_S, Case, number_on
 
 if TYPE_CHECKING:
     from conftest import FilledVolume, Stream
-
-MORNING_S = 1_772_438_400.0
-SUBJECT = (0.25, 0.4, 0.5, 0.7)
-PERSON = Box("person", 300, 100, 340, 200)
-CONFIG = "site: {name: North Primary School, language: en}\ncameras: {gate: {main: {url: rtsp://192.0.2.1/1}}}\n"
-
-
-def number_on(picture: np.ndarray, width: int = 1920, height: int = 1080) -> int:
-    """The counter that `counted` draws, read from the picture."""
-    row = picture[height // 18]
-    return sum(1 << bit for bit in range(16) if row[round((bit + 0.5) * width / 16)].mean() > 128)
-
-
-class Case:
-    """An incident whose worker saw a sub stream of 640x360, a recorder's volume, the record, and a janitor's part of it."""
-
-    def __init__(self, folder: Path, volume: FilledVolume) -> None:
-        self.folder = folder / "pictures"
-        self.volume = volume
-        self.clock = FakeClock(MORNING_S + 8.0)
-        self.footage = Footage(volume.volume, Ffmpeg.find(None), self.clock)
-        self.database = Database(sqlite_url(folder))
-        self.database.migrate()
-        self.stills = self.another()
-        self.records: dict[str, dict[str, dict[str, Any]]] = {}
-        self.broken = False
-
-    def another(self) -> MainStills:
-        """As after a restart."""
-        config = load_text(CONFIG, "site.yaml", {})
-        return MainStills(self.folder, config, self.put, self.clock, logging.getLogger("test.evidence"))
-
-    def put(self, incident_id: str, still: Any) -> None:
-        if self.broken:
-            raise Unavailable("the store is away")
-        with self.database.write() as connection:
-            stills.put(connection, incident_id, still)
-
-    def see(
-        self,
-        at_s: float,
-        role: str = "limit",
-        *,
-        incident_id: str = "case-1",
-        size: tuple[int, int] = (640, 360),
-        box: tuple[float, float, float, float] | None = SUBJECT,
-        hide: list[Box] | None = None,
-    ) -> dict[str, Any]:
-        """What the worker keeps and tells: a picture `at_s` seconds after the recording began, then the incident."""
-        pixels = np.full((size[1], size[0], 3), 90, np.uint8)
-        frame = Frame("gate", "run-1", MORNING_S + at_s, pixels)
-        request = PictureRequest(incident_id, "illegal_parking", "kerb", role, frame.time_s, box)
-        place = Place("North Primary School", "gate", "gate", ZoneInfo("Asia/Shanghai"), "en")
-        record = PictureStore(self.folder).save(request, frame, place, hide=[] if hide is None else hide)
-        self.records.setdefault(incident_id, {})[role] = record
-        self.tell(incident_id)
-        return record
-
-    def tell(self, incident_id: str = "case-1", revision: int | None = None) -> None:
-        records = self.records[incident_id]
-        times = {"first_seen_s": MORNING_S, "opened_s": MORNING_S + 1, "time_s": MORNING_S + 1}
-        told = an_incident(incident_id, revision or len(records), Phase.OPENED, camera_id="gate", **times)
-        event = incident_event(told, "v1", "gate", list(records.values()))
-        with self.database.write() as connection:
-            incidents.apply(connection, [incidents.notice_of(event)], MORNING_S)
-
-    def rows(self) -> list[dict[str, Any]]:
-        with self.database.read() as connection:
-            return list_incidents(connection, IncidentFilter()).rows
-
-    def run(self, footage: Footage | str | None = "mine", janitor: MainStills | None = None) -> int:
-        given = self.footage if isinstance(footage, str) else footage
-        return (janitor or self.stills).run_once(given, self.rows())
-
-    def main(self, role: str = "limit", incident_id: str = "case-1") -> Any:
-        (row,) = [row for row in self.rows() if row["incident_id"] == incident_id]
-        (found,) = [one["main"] for one in with_stills(row) if one["role"] == role]
-        return found
-
-    def picture(self, still: dict[str, Any]) -> np.ndarray:
-        found = cv2.imread(str(self.folder / still["path"]))
-        assert found is not None
-        return found
 
 
 @pytest.fixture
@@ -330,78 +232,6 @@ def test_a_close_up_is_cut_from_the_main_stream_with_the_scale_and_where(case: C
     assert case.picture(still)[: bottom - top][inside] == pytest.approx(part[inside], abs=12)
 
 
-def test_streams_of_another_shape_give_no_close_up_no_outline_and_nothing_to_whoever_sees_people_blurred(
-    case: Case,
-) -> None:
-    case.see(3.0, size=(640, 480), hide=[PERSON])
-    case.see(4.0, "close_up", size=(640, 480), hide=[PERSON])
-    case.run()
-    still = case.main()
-    assert (still["same_shape"], still["blurrable"]) == (False, False)
-    assert (case.picture(still)[:1080, :, 2].astype(int) - case.picture(still)[:1080, :, 0] < 60).all(), "no outline"
-    assert case.main("close_up")["missing"] == "other_shape"
-    desk = PictureDesk(case.folder)
-    with pytest.raises(NoPicture, match="unblurrable"):
-        desk.blurred({"data": {"pictures": [still]}})
-    assert desk.original({"data": {"pictures": [still]}}).content == (case.folder / still["path"]).read_bytes()
-
-
-def contrast(picture: np.ndarray) -> float:
-    return float(np.abs(np.diff(picture.mean(axis=2), axis=1)).mean())
-
-
-@pytest.mark.parametrize("role", ["limit", "close_up"])
-def test_whoever_sees_people_blurred_gets_the_still_with_the_same_people_hidden(case: Case, role: str) -> None:
-    head, plate = Box("person", 200, 130, 230, 200), Box("vehicle", 240, 150, 300, 230)
-    case.see(3.0, role, hide=[head, plate])
-    case.run()
-    still = case.main(role)
-    assert still["blurrable"] is True
-    blurred = PictureDesk(case.folder).blurred({"data": {"pictures": [still]}})
-    assert blurred.blurred
-    shown = cv2.imdecode(np.frombuffer(blurred.content, np.uint8), cv2.IMREAD_COLOR)
-    assert shown is not None
-    original = case.picture(still)
-    by = shown.shape[1] / original.shape[1]
-    left, top = still.get("cut_px", [0, 0])[:2]
-
-    def part(of: np.ndarray, box: tuple[float, float, float, float], times: float) -> np.ndarray:
-        x1, y1, x2, y2 = (3 * side for side in box)
-        rows = slice(round((y1 - top) * times), round((y2 - top) * times))
-        return of[rows, round((x1 - left) * times) : round((x2 - left) * times)]
-
-    for hidden in ((200, 130, 230, 150), (250, 180, 290, 225)):
-        assert contrast(part(original, hidden, 1.0)) > 20
-        assert contrast(part(shown, hidden, by)) < 6
-    seen = (350, 150, 380, 200) if role == "limit" else (330, 240, 345, 270)
-    assert contrast(part(shown, seen, by)) > 10, "where nobody is, nothing is hidden"
-
-
-def test_boxes_grow_with_the_time_between_the_two_pictures(case: Case) -> None:
-    case.see(3.0, "near", hide=[PERSON])
-    case.see(3.05, "far", hide=[PERSON])
-    case.run()
-    boxes = [
-        json.loads((case.folder / case.main(role)["path"]).with_suffix(".json").read_text())["hide"][0]
-        for role in ("near", "far")
-    ]
-    height = 3 * 100
-    assert [3 * 300 - box["x1_px"] for box in boxes] == pytest.approx([0.2 * height, 0.25 * height], abs=1.0)
-    assert [box["x2_px"] - 3 * 340 for box in boxes] == pytest.approx([0.2 * height, 0.25 * height], abs=1.0)
-
-
-def test_a_picture_that_nobody_looked_at_has_a_still_that_is_not_blurred_and_not_given(case: Case) -> None:
-    record = case.see(3.0)
-    path = (case.folder / record["path"]).with_suffix(".json")
-    beside = json.loads(path.read_text())
-    del beside["hide"]
-    path.write_text(json.dumps(beside))
-    case.run()
-    assert case.main()["blurrable"] is False
-    with pytest.raises(NoPicture, match="unblurrable"):
-        PictureDesk(case.folder).blurred({"data": {"pictures": [case.main()]}})
-
-
 def test_one_turn_has_bounded_work(case: Case) -> None:
     for number in range(5):
         case.see(1.0 + number, f"role-{number}")
@@ -418,3 +248,25 @@ def test_pictures_given_by_hand_and_pictures_that_are_gone_are_left_alone(case: 
     (case.folder / gone["path"]).unlink()
     assert case.run() == 0
     assert case.main(incident_id="case-2")["missing"] == "picture_gone"
+
+
+def test_stills_have_their_time_are_held_and_go_as_the_pictures_do(case: Case) -> None:
+    case.see(3.0)
+    case.run()
+    index, volume = case.volume.index, case.volume.volume
+    at_ms, later_ms = round((MORNING_S + 3) * 1000), round((MORNING_S + 100 * 86_400) * 1000)
+    found = {file.path.name: file for file in pictures_in(case.folder, later_ms, index)}
+    assert set(found) == {"limit.jpg", "limit.main.jpg"}
+    still = found["limit.main.jpg"]
+    assert (still.camera, still.incident_id, still.span) == ("gate", "case-1", Span(at_ms, at_ms))
+    assert still.sha256 == case.main()["sha256"]
+    journals = (Journal(volume.journal / "ledger.jsonl"), Journal(volume.journal / "audit.jsonl"))
+    holds = Holds(index, journals[1])
+    span = Span(at_ms - 1, at_ms + 1)
+    hold = holds.place(["gate"], span, reason="r", owner="o", actor="a", now_ms=at_ms).hold
+    assert delete(index, list(found.values()), journals, later_ms) == 0
+    holds.release(hold.hold_id, reason="closed", actor="a", now_ms=at_ms)
+    assert delete(index, list(found.values()), journals, later_ms) == 2
+    assert [path for path in case.folder.rglob("*") if path.is_file()] == []
+    (entry,) = [one for one in journals[0].entries() if one.action == "delete_picture"]
+    assert ["case-1", "limit.main.jpg", at_ms, at_ms, still.sha256] in entry.data["files"]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Iterator
+import logging
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -12,13 +14,16 @@ import numpy as np
 import pytest
 
 from pipelines.cli import main
+from pipelines.config.loader import load
 from pipelines.events.envelope import incident_event
+from pipelines.evidence import MAIN, MainStills
 from pipelines.media.ffmpeg import Ffmpeg
 from pipelines.recording import package_verify
 from pipelines.recording.footage import Footage
-from pipelines.store import incidents
+from pipelines.store import incidents, stills
 from pipelines.store.database import Database, sqlite_url
 from pipelines.store.incidents import notice_of
+from pipelines.store.queries import IncidentFilter, list_incidents
 from pipelines.testing import FakeClock, an_incident
 from pipelines.workers.pictures import PictureStore, Place
 from vision.frame import Frame
@@ -190,3 +195,33 @@ def test_what_cannot_be_exported_is_said_in_one_sentence(site: Site, words: tupl
     assert (code, out) == (2, "")
     assert said in err
     assert err.count("\n") == 1
+
+
+def test_the_recorded_main_streams_pictures_go_out_with_the_first_ones(
+    site: Site, filled: FilledVolume, capsys: pytest.CaptureFixture[str]
+) -> None:
+    site.incident("case-1", 20, 30)
+    config = load(site.config).config
+
+    def put(incident_id: str, still: Mapping[str, Any]) -> None:
+        with site.database.write() as connection:
+            stills.put(connection, incident_id, still)
+
+    clock = FakeClock(MORNING_S + 120)
+    cutting = MainStills(site.folder / "pictures", config, put, clock, logging.getLogger("test"))
+    with site.database.read() as connection:
+        rows = list_incidents(connection, IncidentFilter()).rows
+    assert cutting.run_once(Footage(filled.volume, Ffmpeg.find(), clock), rows) == 1
+    assert main(["incidents", "show", "case-1", "-c", str(site.config)]) == 0
+    shown = capsys.readouterr().out
+    assert "limit.jpg (analysed stream, 160x90)" in shown
+    assert "limit.main.jpg (recorded main stream, 320x240, +0.00 s)" in shown
+    manifest, notes = site.export("--incident", "case-1")
+    assert notes == []
+    assert site.packed() == {"case-1": ["1.jpg", "2.jpg", "incident.json"]}
+    (path,) = (site.folder / "pictures").rglob("limit.main.jpg")
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    assert digest in {one["sha256"] for one in manifest["files"]}
+    (about,) = (site.folder / "out").rglob("incident.json")
+    (still,) = json.loads(about.read_text())["stills"]
+    assert (still["sha256"], still["source"], still["same_shape"]) == (digest, MAIN, False)

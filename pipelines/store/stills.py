@@ -7,12 +7,17 @@ it has `missing`, one word for why there is none, and `detail`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, select, update
 
 from pipelines.store.incidents import lock
 from pipelines.store.schema import incidents
+
+#: Why there is none: nothing was recorded then; nothing of the camera is, on this machine; no recordings are on it; the
+#: recording cannot be decoded or is not what was recorded; a close-up's place cannot be found on a picture of another shape;
+#: the picture itself is gone.
+REASONS: Final = ("gap", "not_recorded", "elsewhere", "damaged", "other_shape", "picture_gone")
 
 
 def put(connection: Connection, incident_id: str, still: Mapping[str, Any]) -> None:
