@@ -41,7 +41,7 @@ class Silent:
     """A camera that gives nothing by itself: the tests hand frames to the analysis."""
 
     fps = 5.0
-    has_frame = False
+    on_frame: Callable[[], None]
     superseded = 0
     last_time_s = 0.0
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor, Future
@@ -17,6 +19,7 @@ from pipelines.config import load
 from pipelines.events.envelope import Event
 from pipelines.metrics import Metrics
 from pipelines.testing import FakeClock
+from pipelines.workers import analysis
 from pipelines.workers.analysis import AnalysisWorker
 from pipelines.workers.camera import CameraAnalysis
 from pipelines.workers.fairness import Fairness
@@ -79,33 +82,31 @@ class Stream:
         self._random = np.random.default_rng(len(name))
         self._next_s = clock.now_s()
         self._newest: float | None = None
+        self.on_frame: Callable[[], None] = lambda: None
 
-    def _come(self) -> None:
+    def come(self) -> None:
+        """What a reader does by itself, in a thread of its own."""
         while self._next_s <= self._clock.now_s():
             self.superseded += self._newest is not None
             self._newest = self._next_s
             self._next_s += 1 / self.fps
-
-    @property
-    def has_frame(self) -> bool:
-        self._come()
-        return self._newest is not None
+            self.on_frame()
 
     @property
     def next_time_s(self) -> float | None:
-        self._come()
+        self.come()
         return self._newest
 
     @property
     def last_time_s(self) -> float:
-        self._come()
+        self.come()
         return self._next_s - 1 / self.fps
 
     def run(self, stop: StopEvent) -> None:
         stop.wait()
 
     def take(self, timeout_s: float) -> Frame | None:
-        self._come()
+        self.come()
         if self._newest is None:
             return None
         time_s, self._newest = self._newest, None
@@ -136,7 +137,7 @@ class Bus:
 class Site:
     """`kinds`: what each camera shows. The machine does one picture in `s_per_picture`."""
 
-    def __init__(self, folder: Path, kinds: dict[str, str], s_per_picture: float) -> None:
+    def __init__(self, folder: Path, kinds: dict[str, str], s_per_picture: float, *, threads: bool = False) -> None:
         path = folder / "site.yaml"
         path.write_text(SITE.format(data=folder) + "".join(CAMERA.format(name=name) for name in kinds))
         self.clock = FakeClock()
@@ -161,7 +162,7 @@ class Site:
             metrics=self.metrics,
             clock=self.clock,
             log=log,
-            pool=Here(),
+            pool=None if threads else Here(),
             on_analysed=lambda name, time_s: self.ages_s[name].append(self.clock.now_s() - time_s),
             on_overload=self.told.append,
         )
@@ -171,6 +172,8 @@ class Site:
         before = {name: len(ages) for name, ages in self.ages_s.items()}
         until_s = self.clock.now_s() + seconds
         while self.clock.now_s() < until_s:
+            for stream in self.streams.values():
+                stream.come()
             if not self.worker.run_once():
                 self.worker._governor.count(0, 0, 0.01)
                 self.clock.advance(0.01)
@@ -262,11 +265,45 @@ def test_one_camera_whose_pictures_break_the_detector_costs_the_others_nothing(t
     assert failed > 10
 
 
+def test_a_picture_wakes_a_loop_that_rests_and_one_with_the_detector_does_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Whoever is not woken sleeps longer than the test waits.
+    monkeypatch.setattr(analysis, "_REST_S", 600.0)
+    site = Site(tmp_path, {"a": "walker", "b": "still"}, 0.0, threads=True)
+    # Two pictures may come at once here, which is no overload.
+    monkeypatch.setattr(site.worker._governor, "judge", lambda *_: [])
+    stop = threading.Event()
+    thread = threading.Thread(target=site.worker.run, args=(stop,), daemon=True)
+    thread.start()
+    analysed = site.ages_s
+    limit_s = time.monotonic() + 60.0
+    while len(site.streams) < 2:
+        assert time.monotonic() < limit_s
+        site.worker._wake.set()  # nobody told of a lease's answer
+        time.sleep(0.002)
+    for turn in range(1, 41):
+        while not site.worker._rests:
+            assert time.monotonic() < limit_s
+            time.sleep(0.001)
+        site.clock.advance(0.3)  # longer than a batch waits for more
+        for stream in site.streams.values():
+            stream.come()
+        while min(len(ages) for ages in analysed.values()) < turn:
+            assert time.monotonic() < limit_s, f"the loop sleeps, turn {turn}: {analysed}"
+            site.clock.advance(0.001)
+            time.sleep(0.001)
+    stop.set()
+    site.worker._wake.set()
+    thread.join(30.0)
+    assert not thread.is_alive()
+
+
 def test_who_lags_is_next_an_open_case_pays_half_and_silence_earns_no_claim() -> None:
     fair = Fairness()
     served: Counter[str] = Counter()
     for _ in range(300):
-        first = fair.order(["tree", "gate", "case"])[0]
+        first = min(["tree", "gate", "case"], key=fair.start)
         served[first] += 1
         fair.charge(first, 1.0 if first == "tree" else 0.25, open_case=first == "case")
     assert served["case"] > 1.8 * served["gate"]
@@ -274,7 +311,7 @@ def test_who_lags_is_next_an_open_case_pays_half_and_silence_earns_no_claim() ->
     assert served["tree"] > 20
     turns = []
     for _ in range(10):
-        first = fair.order(["gate", "late"])[0]
+        first = min(["gate", "late"], key=fair.start)
         turns.append(first)
         fair.charge(first, 0.25, open_case=False)
     assert 3 <= turns.count("late") <= 7, "it does not get all the turns that it did not take"

@@ -23,7 +23,7 @@ from typing import Any, Final
 from pipelines.aggression import load_scorer
 from pipelines.bench.processor import library_threads_cpu_s, process_cpu_s, resident_mb
 from pipelines.bench.stepped import STEP_S, SteppedClock, canvas_cpu_ms
-from pipelines.bench.trial import STAGES, Analysed, Count, Trial, figures
+from pipelines.bench.trial import NOTING, STAGES, Analysed, Count, Trial, figures
 from pipelines.clock import SystemClock
 from pipelines.config import LoadedConfig, load
 from pipelines.config.plain import to_yaml
@@ -83,6 +83,7 @@ class _Bench:
         self._folder = folder
         self._clock = SteppedClock(time.time()) if trial.own_clock else SystemClock()
         self._metrics = Metrics()
+        self._laps = self._metrics.stages.laps()
         self._log = logging.getLogger("gatewatch.bench")
         self._stop = threading.Event()
         self._drops: Counter[str] = Counter()
@@ -92,6 +93,7 @@ class _Bench:
         self.canvas_ms = 0.0
         self._bus = EmbeddedValkey(embedded_folder(folder))
         self._servers: list[RtspServer] = []
+        self._stepped: list[SteppedReader] = []
 
     @contextmanager
     def running(self) -> Iterator[_Bench]:
@@ -121,7 +123,7 @@ class _Bench:
                 self._log,
                 scorer=lambda _: scorer,
                 crowds=lambda _: crowds,
-                laps=self._metrics.stages.laps(),
+                laps=self._laps,
             )
             detector = load_detector(self._config)
             if isinstance(detector, Preparable):
@@ -147,6 +149,8 @@ class _Bench:
                         # Nothing comes while its clock stands still: looking again and again would only be counted.
                         if not worker.run_once() and not worker.settle(1.0):
                             clock.advance(STEP_S)
+                            for reader in self._stepped:
+                                reader.read_on()
 
             self._worker = threading.Thread(target=work, args=(self._stop,), name="worker")
             self._worker.start()
@@ -183,6 +187,8 @@ class _Bench:
             native_s=library_threads_cpu_s(),
             process_s=times.user + times.system,
             bus_s=process_cpu_s(self._bus.pid or 0),
+            # This is the main thread, which only waits and counts.
+            bench_s=time.thread_time() + (spent[NOTING].cpu_s if NOTING in spent else 0.0),
             sending_s=self._sending_s[0] + sum(process_cpu_s(server.pid or 0) for server in self._servers),
             published=int(self._client.xlen(STREAM)),
             drops=self._drops.copy(),
@@ -237,7 +243,9 @@ class _Bench:
         if stored is not None and isinstance(self._clock, SteppedClock):
             session = Replay(stored, number * 7, self._stop, self._sent)
             begin_s = self._clock.monotonic_s() + 0.2 * number / self._trial.cameras
-            return SteppedReader(session, begin_s, self._clock, camera_id, **more)
+            reader = SteppedReader(session, begin_s, self._clock, camera_id, **more)
+            self._stepped.append(reader)
+            return reader
         if stored is not None:
 
             def again(*_: object) -> tuple[Replay, Replay]:
@@ -253,4 +261,6 @@ class _Bench:
         self._sending_s[0] += cpu_s
 
     def _note(self, camera_id: str, time_s: float) -> None:
+        self._laps.begin()
         self.analysed.add(camera_id, self._clock.now_s() - time_s)
+        self._laps.end(NOTING)

@@ -14,6 +14,8 @@ from pipelines.config.schema import Config
 from pipelines.metrics import package_version
 
 STAGES: Final = ("decode", "gate", "detect", "track", "rules", "publish")
+#: What the bench itself does in the worker's thread: no worker does it.
+NOTING: Final = "noting"
 #: What a camera must get: analysed frames a second, and how old a frame may be when its incidents are published.
 WANTED_FPS: Final = 5.0
 OLDEST_P95_S: Final = 1.0
@@ -51,6 +53,7 @@ class Count:
     native_s: float
     process_s: float
     bus_s: float
+    bench_s: float
     sending_s: float
     published: int
     drops: Counter[str]
@@ -93,6 +96,8 @@ def figures(
     sending = (after.sending_s - before.sending_s) * each
     inference = (after.native_s - before.native_s) * each
     total = (after.process_s - before.process_s) * each
+    bench = (after.bench_s - before.bench_s) * each
+    total -= bench
     if not trial.rtsp:  # the pacing is done in the readers' threads, and is no work of a worker
         stages["decode"] -= sending
         total -= sending
@@ -122,6 +127,7 @@ def figures(
         "own_share": round(1 - (stages["decode"] + inference) / total, 4),
         "bus_cpu_s": round((after.bus_s - before.bus_s) * each, 5),
         "sending_cpu_s": round(sending, 5),
+        "bench_cpu_s": round(bench, 5),
         "resident_mb": round(after.resident_mb, 1),
         "resident_growth_mb": round(after.resident_mb - before.resident_mb, 1),
         "canvas_cpu_ms": round(canvas_ms, 2),

@@ -111,7 +111,8 @@ def _table(figures: dict[str, Any]) -> None:
         f"processor       {1000 * total:.2f} ms per camera and second, {figures['own_share']:.0%} of it neither decoding "
         "nor inference",
         *(f"  {name:<14}{1000 * cpu_s:>8.2f} ms" for name, cpu_s in stages.items()),
-        f"apart           bus {1000 * figures['bus_cpu_s']:.2f} ms, sending the streams {1000 * figures['sending_cpu_s']:.2f} ms",
+        f"apart           bus {1000 * figures['bus_cpu_s']:.2f} ms, sending the streams "
+        f"{1000 * figures['sending_cpu_s']:.2f} ms, measuring {1000 * figures['bench_cpu_s']:.2f} ms",
         f"machine         {figures['cores']} cores, load {figures['load_average']:.1f}; a full canvas costs it "
         f"{figures['canvas_cpu_ms']:.1f} ms now; {figures['cores']} cores / {1000 * total:.1f} ms = "
         f"{figures['cores'] / total:.0f} cameras",

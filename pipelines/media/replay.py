@@ -22,7 +22,6 @@ from pipelines.clock import Clock
 from pipelines.errors import BadInput
 from pipelines.media.decoding import open_video
 from pipelines.media.rtsp import RtspReader
-from vision.frame import Frame
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +73,7 @@ class Replay:
         self._stored = stored
         self._first = stored.keys[start % len(stored.keys)]
         self._stop = stop
-        self._on_cpu = on_cpu
+        self.on_cpu = on_cpu
         self._later_s = later_s
         self._number = 0
         context: Any = av.CodecContext.create(stored.codec, "r")
@@ -90,7 +89,7 @@ class Replay:
             if self._stop.wait(max(0.0, begin_s + self.due_s - time.monotonic())):
                 return
             packet = self.next()
-            self._on_cpu(time.thread_time() - cpu_s)
+            self.on_cpu(time.thread_time() - cpu_s)
             yield packet
 
     @property
@@ -114,8 +113,8 @@ class Replay:
 
 
 class SteppedReader(RtspReader):
-    """Reads a replay in the caller's thread, whenever it is asked, as far as `clock` has come: for a clock that stands
-    still while its user works. Nothing is ever late then.
+    """Reads a replay in the caller's thread, as far as `clock` has come whenever it is told to: for a clock that stands still
+    while its user works. Nothing is ever late then.
     """
 
     def __init__(self, session: Replay, begin_s: float, clock: Clock, camera_id: str, **more: Any) -> None:
@@ -127,25 +126,19 @@ class SteppedReader(RtspReader):
         self._time.start_run()
 
     def run(self, stop: threading.Event) -> None:
-        """Nothing to do: `has_frame` reads."""
+        """Nothing to do: `read_on` reads."""
 
-    @property
-    def has_frame(self) -> bool:
-        if self._next_s <= self._clock.monotonic_s():
-            self._read_on()
-        return self._slot is not None
-
-    @property
-    def next_time_s(self) -> float | None:
-        return super().next_time_s if self.has_frame else None
-
-    def take(self, timeout_s: float) -> Frame | None:
-        return super().take(timeout_s) if self.has_frame else None
-
-    def _read_on(self) -> None:
+    def read_on(self) -> None:
+        """All that is due. What making the packets took is in `on_cpu` of the reader and of the session, as in real time."""
+        if self._next_s > self._clock.monotonic_s():
+            return
         cpu_s = time.thread_time()
         while (due_s := self._begin_s + self._session.due_s) <= self._clock.monotonic_s():
-            for picture in self._decode(self._session, self._session.next()):
+            packet = self._session.next()
+            sent_s = time.thread_time()
+            for picture in self._decode(self._session, packet):
                 self._offer(picture, self.camera_id, due_s)
+            began_s, cpu_s = cpu_s, time.thread_time()
+            self._session.on_cpu(sent_s - began_s)
+            self._on_cpu(cpu_s - began_s)
         self._next_s = due_s
-        self._on_cpu(time.thread_time() - cpu_s)

@@ -63,6 +63,10 @@ def _uncounted(_cpu_s: float) -> None:
     pass
 
 
+def _untold() -> None:
+    pass
+
+
 class RtspReader:
     """One camera. `run` works in a thread of its own, `take` is called from one other.
 
@@ -97,6 +101,8 @@ class RtspReader:
         self.camera_id = camera_id
         self.sessions = 0
         """Connections that were opened."""
+        self.on_frame = _untold
+        """Called in `run`'s thread when a picture waits to be taken; may be set before it runs, and must be quick."""
         self.last_error = ""
         """What the last session ended with, in words, without credentials."""
         self.superseded = 0
@@ -126,11 +132,6 @@ class RtspReader:
         if value <= 0:
             raise ValueError(f"fps must be above 0, got {value}")
         self._pace.fps = value
-
-    @property
-    def has_frame(self) -> bool:
-        """Whether a picture waits to be taken."""
-        return self._slot is not None
 
     @property
     def next_time_s(self) -> float | None:
@@ -277,6 +278,7 @@ class RtspReader:
                 superseded = self._slot is not None
                 self._slot = _Picked(picture, run_id, stamp.time_s, stamp.edge_s)
                 self._fresh.notify()
+            self.on_frame()
             if superseded:
                 self.superseded += 1
                 self._on_event("drop", "superseded")

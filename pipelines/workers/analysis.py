@@ -6,6 +6,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
+from functools import partial
 from threading import Event as StopEvent
 from threading import Lock, Thread
 from typing import Final
@@ -20,10 +21,17 @@ from pipelines.workers.fairness import Fairness
 from pipelines.workers.looking import Landed, Looking, Task
 from pipelines.workers.overload import Governor
 from pipelines.workers.renewal import Leases, Renewal
+from pipelines.workers.tally import Tally
+from pipelines.workers.turns import Turns
 from vision.detection import Detections, Detector
-from vision.incident import Incident, Phase
+from vision.incident import Incident
 
-_IDLE_S: Final = 0.01
+#: Pictures that come within this time are one reason to wake up: of sixty cameras there are three hundred a second.
+_GATHER_S: Final = 0.01
+#: When no picture comes either: how long a stop, or a lease, may wait.
+_REST_S: Final = 0.1
+#: How often what is no picture is looked after: the configuration, leases, the rate.
+_UPKEEP_EVERY_S: Final = 0.05
 _LEASE_EVERY_S: Final = 2.0
 
 
@@ -73,18 +81,21 @@ class AnalysisWorker:
         self._on_overload = on_overload
         self._pool = ThreadPoolExecutor(1, "detect") if pool is None else pool
         self._renewal = Renewal(leases, ThreadPoolExecutor(1, "leases") if pool is None else pool)
-        self._looking = Looking(detector, loaded.config.detector.input, self._pool, metrics, log)
+        self._wake = StopEvent()
+        self._looking = Looking(detector, loaded.config.detector.input, self._pool, metrics, log, self._wake)
         self._landed: deque[Landed] = deque()
         self._fairness = Fairness()
+        self._turns = Turns(self._fairness)
+        self._rests = False
+        """Whether a picture that comes is to wake the loop."""
         self._governor = Governor(owner)
         self._rate = self._governor.rate
         self._metrics.analysis_rate.set(self._rate)
         self._running: dict[str, CameraAnalysis] = {}
         self._quick: set[str] = set()
         self._asked: set[str] = set()
-        self._analysed_at_s: dict[str, float] = {}
-        self._counted: dict[str, tuple[Callable[[], None], Callable[[float], None]]] = {}
-        self._leases_checked_s = float("-inf")
+        self._tally = Tally(metrics, clock, log)
+        self._leases_checked_s = self._kept_up_s = float("-inf")
         self._next: LoadedConfig | None = None
         self._next_lock = Lock()
 
@@ -100,8 +111,7 @@ class AnalysisWorker:
 
     def unwatched(self, longest_s: float) -> list[str]:
         """Cameras of ours without an analysed frame for longer than `longest_s` (or since they were opened)."""
-        now_s = self._clock.monotonic_s()
-        return sorted(camera for camera, at_s in self._analysed_at_s.copy().items() if now_s - at_s > longest_s)
+        return self._tally.unwatched(longest_s)
 
     def reload(self, loaded: LoadedConfig) -> None:
         """Take this configuration at the next turn. May be called from any thread."""
@@ -116,7 +126,7 @@ class AnalysisWorker:
                 if preparing.is_alive():
                     self._governor.begins()
                 if not self.run_once():
-                    self._idle(stop)
+                    self._idle()
         finally:
             self._pool.shutdown(wait=True, cancel_futures=True)
             for incident in self._governor.end(self._clock.now_s()):
@@ -129,16 +139,9 @@ class AnalysisWorker:
 
     def run_once(self) -> bool:
         """One frame a step further; False when there is nothing to do but wait."""
-        self._take_configuration()
         now_s = self._clock.monotonic_s()
-        if now_s - self._leases_checked_s >= _LEASE_EVERY_S and not self._renewal.waits:
-            self._leases_checked_s = now_s
-            self._asked = set(self._wanted())
-            self._renewal.ask(self._asked)
-            for camera_id, camera in self._running.items():
-                self._note(camera_id, camera.watch())
-        self._check_leases()
-        self._govern(now_s)
+        if now_s - self._kept_up_s >= _UPKEEP_EVERY_S or self._next is not None:
+            self._keep_up(now_s)
         # The detector first: while it works on one batch, the frames of the last are judged and the next ones planned.
         self._landed += self._looking.swap(now_s)
         self._look_ahead()
@@ -147,21 +150,53 @@ class AnalysisWorker:
         if not self._landed:
             return False
         task, found = self._landed.popleft()
-        here = self._running.get(task.camera.camera_id) is task.camera
-        if found is not None and here and task.camera.awaits(task.look):
-            self._step(task, found)
+        camera = task.camera
+        if self._running.get(camera.camera_id) is camera:
+            if found is not None and camera.awaits(task.look):
+                self._step(task, found)
+            self._turns.free(camera.camera_id)
         return True
 
-    def settle(self, longest_s: float = _IDLE_S) -> bool:
-        """Wait for the detector, if it has something in hand, at most so long; False when it has not."""
-        self._looking.wait(longest_s)
-        return self._looking.flies
+    def _keep_up(self, now_s: float) -> None:
+        self._kept_up_s = now_s
+        self._take_configuration()
+        if now_s - self._leases_checked_s >= _LEASE_EVERY_S and not self._renewal.waits:
+            self._leases_checked_s = now_s
+            self._asked = set(self._wanted())
+            self._renewal.ask(self._asked)
+            for camera_id, camera in self._running.items():
+                self._tally.incidents(camera_id, camera.watch())
+        self._check_leases()
+        self._govern(now_s)
 
-    def _idle(self, stop: StopEvent) -> None:
+    def settle(self, longest_s: float) -> bool:
+        """Wait for the detector, if it has something in hand, at most so long; False when it has not."""
+        if not self._looking.flies:
+            return False
+        self._wake.clear()
+        if not self._looking.is_done:
+            self._wake.wait(longest_s)
+        return True
+
+    def _idle(self) -> None:
         began_s = self._clock.monotonic_s()
-        if not self.settle():
-            self._clock.wait(stop, _IDLE_S)
+        self._wake.clear()
+        if not self._looking.is_done and not self._wake.wait(_GATHER_S) and not self._has_news:
+            self._rests = True
+            if not self._has_news:
+                self._wake.wait(min(_REST_S, self._looking.starts_in_s(self._clock.monotonic_s())))
+            self._rests = False
         self._governor.count(0, 0, self._clock.monotonic_s() - began_s)
+
+    @property
+    def _has_news(self) -> bool:
+        return self._turns.has_news and self._looking.has_room
+
+    def _tell(self, camera_id: str) -> None:
+        """In the reader's thread."""
+        self._turns.tell(camera_id)
+        if self._rests:
+            self._wake.set()
 
     def _govern(self, now_s: float) -> None:
         for incident in self._governor.judge(now_s, self._clock.now_s()):
@@ -191,6 +226,7 @@ class AnalysisWorker:
         try:
             camera = self._open_camera(camera_id, self._loaded)
             camera.share = self._rate
+            camera.on_frame = partial(self._tell, camera_id)
             camera.start()
         except (GatewatchError, ValueError) as error:
             # One camera that cannot be started costs the others nothing; it is tried again with the next lease.
@@ -198,16 +234,14 @@ class AnalysisWorker:
             return
         self._running[camera_id] = camera
         self._governor.begins()
-        self._analysed_at_s[camera_id] = self._clock.monotonic_s()
-        self._log.info("analysing", extra=fields(camera=camera_id))
+        self._tally.opened(camera_id)
 
     def _drop(self, camera_id: str, *, removed: bool = False, release: bool = True) -> None:
         self._looking.drop(camera_id)
-        self._fairness.forget(camera_id)
+        self._turns.forget(camera_id)
         self._quick.discard(camera_id)
         self._running.pop(camera_id).stop(removed=removed)
-        self._analysed_at_s.pop(camera_id, None)
-        self._counted.pop(camera_id, None)
+        self._tally.forget(camera_id)
         self._asked.discard(camera_id)
         if release:
             self._renewal.release(camera_id)
@@ -230,9 +264,10 @@ class AnalysisWorker:
 
     def _take_next(self) -> bool:
         """Take the newest frame of the camera that is to be served next; False when none has one."""
-        ready = [name for name, camera in self._running.items() if camera.has_frame and not self._in_hand(name)]
-        for camera_id in self._fairness.order(ready):
-            camera = self._running[camera_id]
+        while (camera_id := self._turns.next()) is not None:
+            camera = self._running.get(camera_id)
+            if camera is None:
+                continue  # dropped meanwhile
             frame = camera.take()
             self._governor.count(frame is not None, camera.lost(), 0.0)
             if frame is None:
@@ -240,6 +275,7 @@ class AnalysisWorker:
             task = self._looking.task(camera, frame, camera.plan(frame))
             self._fairness.charge(camera_id, task.pictures, open_case=camera.has_open_case)
             if task.look.parts:
+                self._turns.hold(camera_id)
                 self._looking.add(task, self._clock.monotonic_s())
             else:
                 self._step(task, ())
@@ -247,13 +283,9 @@ class AnalysisWorker:
         return False
 
     def _look_ahead(self) -> None:
-        for name in self._quick:
-            camera = self._running[name]
-            if camera.has_frame and self._in_hand(name):
-                camera.look_ahead()
-
-    def _in_hand(self, camera_id: str) -> bool:
-        return self._looking.holds(camera_id) or any(task.camera.camera_id == camera_id for task, _ in self._landed)
+        for camera_id in self._quick:
+            if self._turns.is_behind(camera_id):
+                self._running[camera_id].look_ahead()
 
     def _step(self, task: Task, found: Sequence[Detections]) -> None:
         camera, frame = task.camera, task.frame
@@ -265,25 +297,6 @@ class AnalysisWorker:
             self._quick.add(camera.camera_id)
         else:
             self._quick.discard(camera.camera_id)
-        self._analysed_at_s[camera.camera_id] = self._clock.monotonic_s()
-        counted = self._counted.get(camera.camera_id)
-        if counted is None:  # looked up once: the labels cost more than the counting
-            of = {"camera": camera.camera_id}
-            metrics = self._metrics
-            counted = metrics.frames_analysed.labels(**of).inc, metrics.last_frame_timestamp.labels(**of).set
-            self._counted[camera.camera_id] = counted
-        counted[0]()
-        counted[1](frame.time_s)
+        self._tally.analysed(camera.camera_id, frame.time_s)
         self._on_analysed(camera.camera_id, frame.time_s)
-        self._note(camera.camera_id, step.incidents)
-
-    def _note(self, camera_id: str, incidents: Sequence[Incident]) -> None:
-        for incident in incidents:
-            if incident.phase == Phase.OPENED:
-                self._metrics.incidents.labels(camera=camera_id, behaviour=incident.kind).inc()
-            self._log.info(
-                "%s %s",
-                incident.kind,
-                incident.phase.value,
-                extra=fields(camera=camera_id, zone=incident.zone_id, incident=incident.incident_id),
-            )
+        self._tally.incidents(camera.camera_id, step.incidents)

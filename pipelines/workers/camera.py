@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from threading import Event as StopEvent
 from threading import Thread
 from zlib import crc32
@@ -25,6 +25,10 @@ from vision.frame import Frame
 from vision.incident import Incident
 
 
+def _untold() -> None:
+    pass
+
+
 class CameraAnalysis:
     """Analyses one camera from `start` to `stop`. All calls but the reader's own thread come from the worker's loop.
 
@@ -37,6 +41,8 @@ class CameraAnalysis:
         self._around = around
         self.laps = around.laps
         """Of the worker's loop."""
+        self.on_frame: Callable[[], None] = _untold
+        """Called in the reader's thread when a picture waits for `take`; to be set before `start`."""
         self._book = CaseBook(camera_id, loaded, around)
         self._camera = loaded.config.cameras.get(camera_id) or Camera(main=Stream(url=""))
         self._engine = self._new_engine(self._spec())
@@ -88,11 +94,6 @@ class CameraAnalysis:
         if self.camera_id not in self._loaded.config.cameras:
             return CameraSpec(self.camera_id, zones={}, rules=())
         return camera_spec(self._loaded.config, self.camera_id)
-
-    @property
-    def has_frame(self) -> bool:
-        """Whether `take` would give one now."""
-        return self._reader is not None and self._reader.has_frame
 
     @property
     def has_open_case(self) -> bool:
@@ -261,6 +262,7 @@ class CameraAnalysis:
         self._attention, self._lost = self._fresh_attention(), 0
         self._pace, self._between = Pace(self._share * self._camera.fps), []
         self._reader = self._around.open_reader(self.camera_id, url, self._share * self._camera.fps, self._book.last_s)
+        self._reader.on_frame = self.on_frame
         self._thread = Thread(
             target=self._reader.run, args=(self._stop_reader,), name=f"read-{self.camera_id}", daemon=True
         )

@@ -6,7 +6,6 @@ camera on which everything moves pays with its own turns. A camera with an open 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Final
 
 #: What a frame costs beside the detector, in shares of a whole picture: one that needs no look is not free.
@@ -21,15 +20,14 @@ class Fairness:
         self._virtual: dict[str, float] = {}
         self._now = 0.0
 
-    def order(self, camera_ids: Iterable[str]) -> list[str]:
-        """Those cameras, the one to be served first in front; of equals, as given."""
+    def start(self, camera_id: str) -> float:
+        """The virtual time of a picture of this camera that comes now: the lowest is to be served first."""
         # Who was silent for long does not come back with a claim on all the turns that it did not take.
-        return sorted(camera_ids, key=lambda camera_id: max(self._now, self._virtual.get(camera_id, 0.0)))
+        return max(self._now, self._virtual.get(camera_id, 0.0))
 
     def charge(self, camera_id: str, pictures: float, *, open_case: bool) -> None:
         """A frame was taken of which `pictures` (0..1) must be looked at."""
-        start = max(self._now, self._virtual.get(camera_id, 0.0))
-        self._now = start
+        start = self._now = self.start(camera_id)
         self._virtual[camera_id] = start + (_LEAST_COST + pictures) * (_OPEN_CASE_PAYS if open_case else 1.0)
 
     def forget(self, camera_id: str) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Sequence
-from concurrent.futures import Executor, Future, wait
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from threading import Event as StopEvent
-from typing import Final
+from typing import Any, Final
 
 from pipelines.logs import fields
 from pipelines.metrics import Metrics
@@ -23,20 +24,15 @@ BATCH_PICTURES: Final = 3.0
 LINGER_S: Final = 0.1
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Task:
-    """A frame with what must be looked at in it, and that cut out of it."""
+    """A frame with what must be looked at in it, and that cut out of it. `pictures`: how much of a picture that is, 0..1."""
 
     camera: CameraAnalysis
     frame: Frame
     look: Look
     cuts: Sequence[mosaic.Cut]
-
-    @property
-    def pictures(self) -> float:
-        """How much of a picture that is, 0..1."""
-        area = sum((right - left) * (bottom - top) for left, top, right, bottom in self.look.parts)
-        return area / (self.frame.width_px * self.frame.height_px)
+    pictures: float
 
 
 #: A task and what was found in each of its parts; None when the detector failed on it.
@@ -53,21 +49,21 @@ class Looking:
         pool: Executor,
         metrics: Metrics,
         log: logging.Logger,
-        batch_pictures: float = BATCH_PICTURES,
+        wake: StopEvent,
     ) -> None:
-        """`input_px` (height, width) is the detector's; `pool` runs one job at a time."""
+        """`input_px` (height, width) is the detector's; `pool` runs one job at a time; `wake` is set when a batch is done."""
         self._detector = detector
         self._input_px = input_px
         self._pool = pool
         self._metrics = metrics
         self._log = log
-        self._batch = batch_pictures
+        self._wake = wake
         self._sheets = mosaic.Sheets()
         self._waiting: list[Task] = []
         self._gathered = 0.0
         self._since_s = 0.0
         self._flying: Future[list[Landed]] | None = None
-        self._held: set[str] = set()
+        self._done = False
 
     def prepare(self, stop: StopEvent) -> None:
         """In a thread of its own: let the detector make itself cheaper for canvases that are not full."""
@@ -82,21 +78,29 @@ class Looking:
         processor's cache, a tenth of a second later it is not.
         """
         cuts = [mosaic.cut(mosaic.Piece(frame.pixels, part), self._input_px) for part in look.parts]
+        area = sum((right - left) * (bottom - top) for left, top, right, bottom in look.parts)
+        task = Task(camera, frame, look, cuts, area / (frame.width_px * frame.height_px))
         camera.laps.end("detect")
-        return Task(camera, frame, look, cuts)
+        return task
 
     @property
     def has_room(self) -> bool:
         """Whether the batch that gathers takes more."""
-        return self._gathered < self._batch
+        return self._gathered < BATCH_PICTURES
 
     @property
     def flies(self) -> bool:
+        """Whether the detector has a batch, or is done with one that was not asked for yet."""
         return self._flying is not None
 
-    def holds(self, camera_id: str) -> bool:
-        """Whether a frame of this camera is on its way: one camera's frames must not overtake each other."""
-        return camera_id in self._held
+    @property
+    def is_done(self) -> bool:
+        """Whether `swap` would give something."""
+        return self._done
+
+    def starts_in_s(self, now_s: float) -> float:
+        """When the batch that gathers has waited long enough; infinite where only the detector is waited for."""
+        return max(0.0, self._since_s + LINGER_S - now_s) if self._waiting and self._flying is None else math.inf
 
     def add(self, task: Task, now_s: float) -> None:
         """`now_s` is monotonic, as for `swap`."""
@@ -104,29 +108,27 @@ class Looking:
             self._since_s = now_s
         self._waiting.append(task)
         self._gathered += task.pictures
-        self._held.add(task.camera.camera_id)
 
-    def swap(self, now_s: float) -> list[Landed]:
+    def swap(self, now_s: float) -> Sequence[Landed]:
         """What is done, if it is; the next batch starts in its place once it is full, or has waited."""
-        landed: list[Landed] = []
-        if self._flying is not None and self._flying.done():
-            landed, self._flying = self._flying.result(), None
-            self._held -= {task.camera.camera_id for task, _ in landed}
+        landed: Sequence[Landed] = ()
+        if self._done and self._flying is not None:
+            landed, self._flying, self._done = self._flying.result(), None, False
         if self._flying is None and self._waiting and (not self.has_room or now_s - self._since_s >= LINGER_S):
             batch, self._waiting, self._gathered = self._waiting, [], 0.0
             self._flying = self._pool.submit(self._look, batch)
+            self._flying.add_done_callback(self._land)
         return landed
 
-    def wait(self, timeout_s: float) -> None:
-        """Until the batch is done, at most so long."""
-        if self._flying is not None:
-            wait([self._flying], timeout_s)
+    def _land(self, _: Future[Any]) -> None:
+        # Asking the future at every turn, or waiting for it, would cost several times this.
+        self._done = True
+        self._wake.set()
 
     def drop(self, camera_id: str) -> None:
         """The camera is no longer analysed: what waits of it is not looked at."""
         self._waiting = [task for task in self._waiting if task.camera.camera_id != camera_id]
         self._gathered = sum(task.pictures for task in self._waiting)
-        self._held.discard(camera_id)
 
     def _look(self, batch: list[Task]) -> list[Landed]:
         """Runs in the pool. A task on which the detector fails is counted, and never taken as empty."""

@@ -24,11 +24,8 @@ class Reader(Protocol):
     """Where frames come from; `pipelines.media.rtsp.RtspReader` in production. `fps` may be set while it runs."""
 
     fps: float
-
-    @property
-    def has_frame(self) -> bool:
-        """Whether `take` would give a picture now."""
-        ...
+    on_frame: Callable[[], None]
+    """Called whenever a picture waits to be taken, in any thread, and must be quick; set before it runs."""
 
     @property
     def next_time_s(self) -> float | None:
