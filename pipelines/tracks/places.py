@@ -41,7 +41,6 @@ _ELSEWHERE_EVERY_S: Final = 1.0
 _AT_REST_S: Final = 2.0
 #: So long a place is looked at after its vehicle is known to be gone: another rule's case wants to see for itself.
 _LINGER_S: Final = 15.0
-_VEHICLES: Final = sorted(coco.VEHICLES)
 _EVERYWHERE: Final = Zone("everywhere", ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0)))
 
 
@@ -159,8 +158,9 @@ class ChangedLooks:
 
 def _there(places: Mapping[str, PlacedLooks], scene: Scene) -> list[bool]:
     """Whether a vehicle is detected at each place."""
-    vehicles = scene.boxes_norm()[np.isin(scene.detections.class_id, _VEHICLES)]
-    if not places or not len(vehicles):
+    rows = [row for row, kind in enumerate(scene.detections.class_id.tolist()) if kind in coco.VEHICLES]
+    if not places or not rows:
         return [False] * len(places)
+    vehicles = scene.boxes_norm()[rows]
     overlap = iou([placed.place for placed in places.values()], vehicles).max(axis=1)
-    return [bool(one >= _THERE_IOU) for one in overlap]
+    return [one >= _THERE_IOU for one in overlap.tolist()]
