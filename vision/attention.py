@@ -13,17 +13,20 @@ from typing import Final
 
 import numpy as np
 
+from vision import native
 from vision.detection import BoolArray, Detections, Float32Array
 from vision.frame import Pixels
 from vision.geometry import FloatArray, iou
 from vision.mosaic import Part
 from vision.motion import MotionGate
-from vision.parts import Rectangle, cover, inside, joined, uncut
+from vision.parts import Rectangle, cover, settled
 
 #: A box that overlaps an earlier one so much is the same thing in its place ...
 _SAME_IOU: Final = 0.3
 #: ... and one whose middle is off by less than this share of its size, the same thing a step further.
 _STEP: Final = 1.0
+#: A place that what is missed overlaps so much need not be looked at for itself: it is missed anew.
+_ANEW_IOU: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,37 +132,50 @@ class Attention:
         if not self.awaits(look):
             raise ValueError("this is not the last plan: what held then may not hold now")
         self._planned, known = None, self._memory
+        if not look.parts:
+            return known.found
         size_px = (pixels.shape[0], pixels.shape[1])
+        looked_at: BoolArray | None = None
         if look.whole:
-            now, looked_at = found[0], np.ones(len(known.found), bool)
+            now = found[0]
         else:
-            looked_at = inside(known.found.xyxy_px, look.parts, size_px)
-            fresh = [uncut(one, part, size_px) for one, part in zip(found, look.parts, strict=True)]
-            now = joined(known.found.where(~looked_at), fresh)
-        self._note_missed(known.found.where(looked_at), now, time_s)
-        if look.parts:
-            self._gate.looked()
+            now, looked_at = settled(known.found, found, look.parts, size_px)
+        self._note_missed(known.found, looked_at, now, time_s)
+        self._gate.looked()
         known.found, known.size_px = now, size_px
         if look.whole:
             first = known.whole_s is None
             known.whole_s = time_s - (self._phase * self._settings.quiet_every_s if first else 0.0)
         return now
 
-    def _note_missed(self, before: Detections, now: Detections, time_s: float) -> None:
-        """What was there and is not found again: it may have gone, or only been missed."""
+    def _note_missed(self, before: Detections, looked_at: BoolArray | None, now: Detections, time_s: float) -> None:
+        """What was there, where it was `looked_at` (None: everywhere), and is not found again: it has gone, or was missed."""
         s, known = self._settings, self._memory
         if not len(before) and not known.missed:
             return
-        sure = before.where(before.confidence >= s.sure).xyxy_px
-        places = np.array([one.box for one in known.missed], np.float32).reshape(-1, 4)
-        overlap = iou(np.concatenate([sure, places]), now.xyxy_px)
-        gone = _without_successor(sure, now.xyxy_px, overlap[: len(sure)])
-        if known.missed:
-            over = overlap[len(sure) :].max(axis=1, initial=0.0) >= _SAME_IOU
-            if len(gone):
-                over |= iou(places, gone).max(axis=1) > 0.5  # it is missed anew
-            known.missed = [one for one, is_over in zip(known.missed, over.tolist(), strict=True) if not is_over]
-        known.missed += [_Missed(box, time_s + s.again_s) for box in gone.tolist()]
+        places = [one.box for one in known.missed]
+        if native.missed is not None:
+            gone, ended = native.missed.missed(
+                before.xyxy_px, before.confidence, looked_at, now.xyxy_px, places, s.sure, _SAME_IOU, _STEP, _ANEW_IOU
+            )
+        else:
+            seen = before if looked_at is None else before.where(looked_at)
+            gone, ended = _missed(seen.where(seen.confidence >= s.sure).xyxy_px, now.xyxy_px, places)
+        if places:
+            known.missed = [one for one, is_over in zip(known.missed, ended, strict=True) if not is_over]
+        known.missed += [_Missed(box, time_s + s.again_s) for box in gone]
+
+
+def _missed(before: Float32Array, now: Float32Array, places: Sequence[Rectangle]) -> tuple[list[Rectangle], list[bool]]:
+    """Those of `before` (N, 4) that none of `now` (M, 4) continues, and for each of `places` whether the search for it ends."""
+    wanted = np.array(places, np.float32).reshape(-1, 4)
+    overlap = iou(np.concatenate([before, wanted]), now)
+    gone = _without_successor(before, now, overlap[: len(before)])
+    over = overlap[len(before) :].max(axis=1, initial=0.0) >= _SAME_IOU
+    if len(gone) and len(places):
+        over |= iou(wanted, gone).max(axis=1) > _ANEW_IOU
+    boxes: list[Rectangle] = [(x1, y1, x2, y2) for x1, y1, x2, y2 in gone.tolist()]
+    return boxes, over.tolist()
 
 
 def _without_successor(before: Float32Array, now: Float32Array, overlap: FloatArray) -> Float32Array:

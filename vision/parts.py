@@ -8,6 +8,7 @@ from typing import Final
 
 import numpy as np
 
+from vision import native
 from vision.detection import BoolArray, Detections, Float32Array
 from vision.geometry import overlap_of_smaller
 from vision.mosaic import Part
@@ -35,6 +36,9 @@ def cover(
     Two become one where that costs no more to look at; others may overlap. `size_px` is (height, width).
     """
     height, width = size_px
+    edge = _EDGE_PX * width / 768
+    if native.parts is not None:
+        return native.parts.cover(wanted, known, margin_px, least_px, edge, height, width)
     boxes: list[Rectangle] = known.tolist()
     todo = []
     for one in wanted:
@@ -43,7 +47,6 @@ def cover(
             if one[0] < box[2] and box[0] < one[2] and one[1] < box[3] and box[1] < one[3]:
                 whole = _union(whole, box)
         todo.append(_placed(whole, margin_px, least_px, width, height))
-    edge = _EDGE_PX * width / 768
     done: list[Rectangle] = []
     while todo:
         box = todo.pop()
@@ -80,6 +83,21 @@ def _along(low: float, high: float, least: float, limit: float) -> tuple[float, 
         shift = max(0.0, -low) - max(0.0, high - limit)
         low, high = low + shift, high + shift
     return max(0.0, low), min(limit, high)
+
+
+def settled(
+    held: Detections, found: Sequence[Detections], parts: Sequence[Part], size_px: tuple[int, int]
+) -> tuple[Detections, BoolArray]:
+    """What is known once `parts` of a picture (height, width) were looked at: what was `found` in each and is not cut off, and
+    what `held` before and does not lie in one. And which (N,) of `held` do.
+    """
+    if native.parts is not None:
+        near_px = _CUT_PX * size_px[1] / 768
+        boxes, confidence, class_id, looked_at = native.parts.settled(held, found, parts, *size_px, near_px, _SAME)
+        return Detections(boxes, confidence, class_id), looked_at
+    looked_at = inside(held.xyxy_px, parts, size_px)
+    fresh = [uncut(one, part, size_px) for one, part in zip(found, parts, strict=True)]
+    return joined(held.where(~looked_at), fresh), looked_at
 
 
 def inside(boxes: Float32Array, parts: Sequence[Part], size_px: tuple[int, int]) -> BoolArray:

@@ -18,9 +18,9 @@ except ImportError:
 try:
     if os.environ.get("GATEWATCH_NATIVE") == "0":
         raise ImportError
-    from vision.native import motion, regions
+    from vision.native import missed, motion, parts, regions
 except ImportError:
-    motion = regions = None  # type: ignore[assignment]
+    missed = motion = parts = regions = None  # type: ignore[assignment]
 try:
     if os.environ.get("GATEWATCH_NATIVE") == "0":
         raise ImportError
@@ -54,8 +54,10 @@ def modules() -> dict[str, bool]:
         "boxes": boxes is not None,
         "detections": detections is not None,
         "looks": looks is not None,
+        "missed": missed is not None,
         "motion": motion is not None,
         "parking": parking is not None,
+        "parts": parts is not None,
         "regions": regions is not None,
         "sharpness": sharpness is not None,
         "tracking": tracking is not None,
