@@ -6,6 +6,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,16 +14,29 @@ from pipelines.testing import both_ways
 from vision import coco, native
 from vision.behaviours import crowding, illegal_parking
 from vision.behaviours.parking_case import Case
-from vision.behaviours.parking_place import Yard
-from vision.behaviours.parking_sight import match
+from vision.behaviours.parking_cases import Vehicles
+from vision.behaviours.parking_place import Yard, wheels_in_view
+from vision.behaviours.parking_sight import Sight, match
+from vision.behaviours.people import local_density, people_in
 from vision.camera import CameraSpec, RuleSpec
+from vision.crowd_watch import dense
+from vision.detection import Detections
 from vision.engine import Engine
 from vision.episodes import Episode
 from vision.evaluation.painted import Actor, Stage
+from vision.ground import Ground
 from vision.looks import CORE, SIDE, Looks, likeness
+from vision.scene import Scene
 from vision.sharpness import sharpness
+from vision.track import Track, TrackState
+from vision.view import View, ViewState
 from vision.zone import Zone
 
+KERB = Zone("kerb", ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0)))
+GROUND = Ground.fit(
+    [((0.2, 0.3), (0.0, 20.0)), ((0.8, 0.3), (12.0, 20.0)), ((1.0, 1.0), (8.0, 0.0)), ((0.0, 1.0), (2.0, 0.0))]
+)
+SIZE_PX = (640, 480)
 SEEDS = st.integers(0, 2**32 - 1)
 
 
@@ -30,6 +44,45 @@ def same(name: str, work: Any) -> Any:
     compiled, plain = both_ways(work, name)
     assert compiled == plain
     return compiled
+
+
+def same_arrays(name: str, work: Any) -> Any:
+    """As `same`, of an array or a tuple of them."""
+    compiled, plain = both_ways(work, name)
+    pairs = zip(compiled, plain, strict=True) if isinstance(compiled, tuple) else [(compiled, plain)]
+    for a, b in pairs:
+        np.testing.assert_array_equal(a, b, strict=True)
+    return compiled
+
+
+def street(random: np.random.Generator, boxes: int, walkers: int) -> Scene:
+    """Detections around one place, and walkers in all states, at the picture's edges too."""
+    size = np.array([*SIZE_PX, *SIZE_PX])
+    near = np.array([0.3, 0.5, 0.5, 0.7]) + random.choice([0.0, 0.01, 0.08, 0.3]) * random.normal(0, 1, (boxes, 4))
+    corners = random.choice([0.0, 0.2, 0.4, 0.97], (walkers, 2)) + random.uniform(0, 0.03, (walkers, 2))
+    people = np.concatenate([corners, np.minimum(corners + random.uniform(0.03, 0.3, (walkers, 2)), 1.0)], axis=1)
+    tracks = tuple(
+        Track(
+            number,
+            random.choice(list(TrackState)),
+            int(random.choice([coco.PERSON, coco.PERSON, coco.CAR])),
+            tuple(box),
+            (0.0, 0.0),
+            0.0,
+            float(random.choice([10.0, 9.8, 9.5, 8.0])),
+            float(random.uniform(0.2, 0.9)),
+        )
+        for number, box in enumerate((people * size).tolist())
+    )
+    found = Detections(
+        (near * size).astype(np.float32),
+        random.choice([0.1, 0.25, 0.3, 0.9], boxes).astype(np.float32),
+        random.choice([coco.PERSON, coco.CAR, coco.TRUCK, coco.BICYCLE], boxes).astype(np.int64),
+    )
+    ids = random.integers(-1, 5, boxes)
+    return Scene(
+        "gate", 10.0, 0.2, *SIZE_PX, tracks, found, ids, {"kerb": KERB}, GROUND, View(ViewState.USABLE, 99, 30)
+    )
 
 
 @given(SEEDS, st.integers(-3, 3), st.sampled_from([0.0, 5.0, 60.0]), st.floats(0.0, 1.3), st.floats(0.0, 1.0))
@@ -70,11 +123,52 @@ def test_who_stands_at_a_place(seed: int, cases: int, boxes: int, spread: float)
     all_boxes = np.concatenate([corners, corners + random.uniform(0.15, 0.3, (cases + boxes, 2))], axis=1)
     known = [case_at(tuple(row), int(random.integers(-1, 4))) for row in all_boxes[:cases].tolist()]
     tracks = random.integers(-1, 4, boxes)
-    yard = Yard(Zone("kerb", ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0))), None)
+    yard = Yard(KERB, None)
     same("parking", lambda: match(known, yard, all_boxes[cases:], tracks, None))
 
 
-def test_a_street_gives_the_same_incidents_both_ways() -> None:
+@given(SEEDS, st.booleans(), st.integers(0, 7), st.integers(0, 9))
+def test_what_a_picture_says_of_a_place(seed: int, on_ground: bool, boxes: int, walkers: int) -> None:
+    random = np.random.default_rng(seed)
+    scene, place = street(random, boxes, walkers), (0.3, 0.5, 0.5, 0.7)
+    yard = Yard(KERB, GROUND if on_ground else None)
+    vehicles = same_arrays("parking", lambda: Vehicles.of(scene, frozenset({coco.BICYCLE})))
+    sight = same_arrays("parking", lambda: Sight(scene, yard).things)
+    wheels = same_arrays("parking", lambda: wheels_in_view(vehicles[0], sight[0]))
+    theirs = random.random(len(vehicles[0])) < 0.4
+    same_arrays("parking", lambda: yard.nearness(place, coco.CAR, vehicles[0], theirs, wheels))
+    same_arrays("parking", lambda: yard.nearness(place, coco.BUS, sight[0]))
+    same_arrays("parking", lambda: yard.behind(place, coco.CAR, vehicles[0], wheels))
+
+    def in_sight() -> tuple[Any, ...]:
+        seen = Sight(scene, yard).of(case_at(place, 1))
+        return seen.visible, seen.occupied, seen._cells
+
+    same_arrays("parking", in_sight)
+
+
+@given(SEEDS, st.integers(0, 12), st.booleans())
+def test_who_counts_and_how_close_they_stand(seed: int, walkers: int, on_ground: bool) -> None:
+    random = np.random.default_rng(seed)
+    scene, polygon = street(random, 0, walkers), ((0.1, 0.2), (0.9, 0.1), (0.5, 0.5), (0.9, 1.0), (0.0, 1.0))
+    same("people", lambda: people_in(scene, polygon))
+    boxes = np.array([track.xyxy_px for track in scene.tracks]).reshape(-1, 4)
+    same_arrays("people", lambda: dense(boxes, (SIZE_PX[1], SIZE_PX[0]), GROUND if on_ground else None))
+    metres = random.choice([np.nan, 0.0, 1.5, 3.0], (walkers, 2)) + random.normal(0, 0.5, (walkers, 2))
+    same_arrays("people", lambda: local_density(metres))
+    ones = local_density(metres, np.ones(walkers))
+    np.testing.assert_array_equal(local_density(metres), ones)
+
+
+@given(SEEDS, st.integers(0, 9))
+def test_points_on_the_ground(seed: int, count: int) -> None:
+    points = np.random.default_rng(seed).uniform(-0.5, 1.5, (count, 2))
+    same_arrays("ground", lambda: GROUND.to_metres(points))
+    same_arrays("ground", lambda: GROUND.to_picture(points * 20))
+
+
+@pytest.mark.parametrize("ground", [None, GROUND], ids=["boxes", "ground"])
+def test_a_street_gives_the_same_incidents_both_ways(ground: Ground | None) -> None:
     """Vehicles that stop beside each other, are hidden and leave, and people who gather."""
     zone = Zone("view", ((0.0, 0.3), (1.0, 0.3), (1.0, 1.0), (0.0, 1.0)))
     rules = (
@@ -92,7 +186,7 @@ def test_a_street_gives_the_same_incidents_both_ways() -> None:
     ]
 
     def told() -> list[Any]:
-        engine = Engine(CameraSpec("gate", {"view": zone}, rules))
+        engine = Engine(CameraSpec("gate", {"view": zone}, rules, ground=ground))
         steps = [engine.step(*one) for one in Stage(actors).play(45.0)]
         found = [(step.incidents, step.pictures) for step in steps if step.incidents or step.pictures]
         return [*found, engine.snapshot()["rules"]]

@@ -8,6 +8,7 @@ from typing import Final, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from vision import native
 from vision.behaviours.people import PATCH_M2, local_density
 from vision.camera import CameraSpec
 from vision.crowd import CrowdReading
@@ -46,11 +47,14 @@ class CrowdReader(Protocol):
 
 def dense(boxes: FloatArray, size_px: tuple[int, int], ground: Ground | None) -> BoolArray:
     """(N,) which of the people with these `boxes` (N, 4) in pixels are in a crowd. `size_px` is (height, width)."""
-    if len(boxes) < _PACKED:
+    if len(boxes) < (_COVERED_LEAST if ground is None else _PACKED):
         return np.zeros(len(boxes), bool)
-    shared = intersections(boxes, boxes)
-    np.fill_diagonal(shared, 0.0)
-    covered = np.asarray(shared.max(axis=1) > _COVERED * np.maximum(areas(boxes), 1e-12))
+    if native.people is not None:
+        covered = native.people.covered(boxes, _COVERED)
+    else:
+        shared = intersections(boxes, boxes)
+        np.fill_diagonal(shared, 0.0)
+        covered = np.asarray(shared.max(axis=1) > _COVERED * np.maximum(areas(boxes), 1e-12))
     hidden = int(np.count_nonzero(covered))
     if ground is None:
         return covered if hidden >= _COVERED_LEAST else np.zeros(len(boxes), bool)

@@ -9,6 +9,7 @@ from typing import Final, Self
 import numpy as np
 import numpy.typing as npt
 
+from vision import native
 from vision.geometry import FloatArray
 from vision.zone import Point
 
@@ -62,7 +63,7 @@ def _left_out_m(picture: FloatArray, metres: FloatArray, i: int) -> float | None
         others = _homography(np.delete(picture, i, 0), np.delete(metres, i, 0))
     except ValueError:
         return None
-    return float(np.linalg.norm(_apply(others, picture[i]) - metres[i]))
+    return float(np.linalg.norm(_apply(others, picture[i : i + 1])[0] - metres[i]))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -127,8 +128,11 @@ class Ground:
 
 
 def _apply(matrix: FloatArray, points: FloatArray) -> FloatArray:
-    mapped = points @ matrix[:, :2].T + matrix[:, 2]
-    third = mapped[..., 2:]
-    out = np.full(mapped[..., :2].shape, np.nan)
-    np.divide(mapped[..., :2], third, out=out, where=third > 1e-9)
+    """(N, 2) of `points` (N, 2). Not as a matrix product: the order of its steps differs from processor to processor."""
+    if native.ground is not None:
+        return native.ground.apply(matrix, points)
+    x, y = points[:, 0], points[:, 1]
+    first, second, third = (row[0] * x + row[1] * y + row[2] for row in matrix)
+    out = np.full((len(points), 2), np.nan)
+    np.divide(np.stack([first, second], axis=1), third[:, None], out=out, where=third[:, None] > 1e-9)
     return out

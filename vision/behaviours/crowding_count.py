@@ -5,15 +5,22 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import takewhile
 from typing import Any, Final
 
 import numpy as np
 
 from vision.behaviours.crowding_hidden import all_people
-from vision.behaviours.people import count_error, counted_people, hide_each_other, local_density, read_error
+from vision.behaviours.people import (
+    boxes_norm,
+    count_error,
+    feet,
+    hide_each_other,
+    local_density,
+    people_in,
+    read_error,
+)
 from vision.crowd import HEAD_SHARE, CrowdReading
-from vision.geometry import BoolArray, FloatArray, bottom_centres, points_in_polygon
+from vision.geometry import FloatArray, points_in_polygon
 from vision.ground import Ground
 from vision.incident import Quantity
 from vision.scene import Scene
@@ -31,15 +38,20 @@ _READINGS: Final = 3
 @dataclass(frozen=True, slots=True, eq=False)
 class Count:
     """`people` is what counts: those `seen` as boxes, or more where a crowd was read (`read`). `close`: people hide each
-    other. `density` in people per square metre, 0 without ground points. `boxes` (N, 4) 0..1 and `tracks` are of those seen.
+    other. `density` in people per square metre, 0 without ground points. `tracks` are those seen in `scene`.
     """
 
     people: int
     seen: int
     density: float
     read: bool
-    boxes: FloatArray
     tracks: tuple[Track, ...]
+    scene: Scene
+
+    @property
+    def boxes(self) -> FloatArray:
+        """(N, 4) of `tracks`, 0..1. Only what is told needs them."""
+        return boxes_norm(self.tracks, self.scene)
 
     @property
     def close(self) -> bool:
@@ -62,16 +74,12 @@ class CrowdCount:
 
     def step(self, scene: Scene, polygon: Sequence[Point]) -> Count:
         """The count at this moment."""
-        people = counted_people(scene)
-        boxes = np.array([t.xyxy_px for t in people], np.float64).reshape(-1, 4)
-        boxes /= (scene.width_px, scene.height_px, scene.width_px, scene.height_px)
-        # Feet below the lower edge of the picture stand at the edge as far as can be seen.
-        feet = np.clip(bottom_centres(boxes), 0, 1 - 1e-9)
-        inside = points_in_polygon(feet, polygon)
-        seen = int(np.count_nonzero(inside))
-        density = _densest(scene.ground, feet[inside], np.ones(seen))
+        tracks = people_in(scene, polygon)
+        seen, density = len(tracks), 0.0
+        if seen and scene.ground is not None:
+            density = _densest(scene.ground, feet(boxes_norm(tracks, scene)))
         if scene.crowd is not None:
-            self._readings.append((scene.time_s, *_read(scene, scene.crowd, boxes, feet, inside, polygon)))
+            self._readings.append((scene.time_s, *_read(scene, scene.crowd, boxes_norm(tracks, scene), polygon)))
         self._history.append((scene.time_s, seen, density, seen))
         while self._history[0][0] < scene.time_s - _GROWTH_S:
             self._history.popleft()
@@ -82,8 +90,8 @@ class CrowdCount:
             seen=self._seen(scene.time_s)[0] if read else steady,
             density=steady_density,
             read=read,
-            boxes=boxes[inside],
-            tracks=tuple(t for t, is_in in zip(people, inside, strict=True) if is_in),
+            tracks=tracks,
+            scene=scene,
         )
 
     def known(self, time_s: float) -> bool:
@@ -102,8 +110,14 @@ class CrowdCount:
 
     def _seen(self, time_s: float) -> tuple[int, float]:
         """Medians of three pictures at 5 a second: one picture's error moves nothing."""
-        recent = list(takewhile(lambda row: row[0] > time_s - SMOOTH_S, reversed(self._history)))
-        counts, densities = sorted(row[1] for row in recent), sorted(row[2] for row in recent)
+        counts, densities = [], []
+        for at_s, seen, density, _ in reversed(self._history):
+            if at_s <= time_s - SMOOTH_S:
+                break
+            counts.append(seen)
+            densities.append(density)
+        counts.sort()
+        densities.sort()
         return counts[len(counts) // 2], densities[len(densities) // 2]
 
     def outlook(self, limit: int | None, people: int) -> dict[str, Quantity]:
@@ -137,22 +151,20 @@ class CrowdCount:
         )
 
 
-def _densest(ground: Ground | None, feet: FloatArray, people: FloatArray) -> float:
-    if ground is None or not len(feet):
-        return 0.0
-    return float(local_density(ground.to_metres(np.clip(feet, 0, 1)), people).max())
+def _densest(ground: Ground, places: FloatArray, people: FloatArray | None = None) -> float:
+    """The density at the densest of `places` (N, 2), N > 0, on each of which `people` (N,) stand, or one."""
+    return float(local_density(ground.to_metres(np.clip(places, 0, 1)), people).max())
 
 
-def _read(
-    scene: Scene, crowd: CrowdReading, boxes: FloatArray, feet: FloatArray, inside: BoolArray, polygon: Sequence[Point]
-) -> tuple[float, float]:
-    """People in the zone and their density: as read, and as seen where the reading did not look."""
+def _read(scene: Scene, crowd: CrowdReading, boxes: FloatArray, polygon: Sequence[Point]) -> tuple[float, float]:
+    """People in the zone and their density: as read, and as seen (`boxes` (N, 4)) where the reading did not look."""
     heads = np.stack([(boxes[:, 0] + boxes[:, 2]) / 2, boxes[:, 1] + HEAD_SHARE * (boxes[:, 3] - boxes[:, 1])], axis=1)
     x1, y1, x2, y2 = crowd.region
     looked_at = (heads[:, 0] >= x1) & (heads[:, 0] < x2) & (heads[:, 1] >= y1) & (heads[:, 1] < y2)
-    beside = feet[inside & ~looked_at]
+    beside = feet(boxes[~looked_at])
     mine = points_in_polygon(np.clip(crowd.places, 0, 1 - 1e-9), polygon)
     places = np.concatenate([crowd.places[mine], beside])
     read = all_people(crowd, scene.ground, (scene.height_px, scene.width_px))
     people = np.concatenate([read[mine], np.ones(len(beside))])
-    return float(people.sum()), _densest(scene.ground, places, people)
+    density = 0.0 if scene.ground is None or not len(places) else _densest(scene.ground, places, people)
+    return float(people.sum()), density

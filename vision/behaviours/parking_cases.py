@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from vision import coco
+from vision import coco, native
 from vision.behaviours.parking_case import Case, CaseState
 from vision.behaviours.parking_limits import Parameters
 from vision.behaviours.parking_place import Yard, as_box
@@ -46,7 +46,13 @@ class Vehicles(NamedTuple):
     def of(cls, scene: Scene, classes: frozenset[int]) -> Vehicles:
         """From a picture that is not to be believed follows nothing, neither that something is there nor that it is not."""
         found, watched = scene.detections, coco.VEHICLES | classes
-        rows = [row for row, kind in enumerate(found.class_id.tolist()) if kind in watched] if scene.view.usable else []
+        if native.parking is not None and scene.view.usable:
+            whose, size_px = scene.detection_track_id, (scene.width_px, scene.height_px)
+            kept = native.parking.vehicles(found.xyxy_px, found.confidence, found.class_id, whose, watched, *size_px)
+            return cls(*kept)
+        rows: list[int] = []
+        if scene.view.usable:
+            rows = [row for row, kind in enumerate(found.class_id.tolist()) if kind in watched]
         boxes = scene.boxes_norm()[rows] if rows else np.empty((0, 4))
         confidence = np.asarray(found.confidence[rows], np.float64)
         return cls(boxes, scene.detection_track_id[rows], found.class_id[rows], confidence)

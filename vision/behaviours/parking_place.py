@@ -11,7 +11,7 @@ from typing import Final
 import cv2
 import numpy as np
 
-from vision import coco
+from vision import coco, native
 from vision.detection import Int64Array
 from vision.footprint import MOST_ERROR_M, SIZES_M, Footprint, error_m, footprint, kerb_of
 from vision.geometry import (
@@ -66,33 +66,35 @@ class Yard:
         corners = np.array(zone.polygon_norm, np.float64)
         self._around = as_box(np.concatenate([corners.min(axis=0), corners.max(axis=0)]))
         self._known: dict[tuple[Box, int], tuple[Footprint | None, float]] = {}
+        self._errors: dict[Box, float] = {}
 
     # --- in the zone -------------------------------------------------------------------------------------------------
 
     def inside(self, boxes: FloatArray, class_ids: Int64Array) -> BoolArray:
         """Which of `boxes` (N, 4, 0..1) stand in the zone, so far that a case may begin."""
-        found = points_in_polygon(bottom_centres(boxes), self.zone.polygon_norm)
-        if self.ground is not None:
-            for row, class_id in enumerate(class_ids):
-                found[row] = self._is_inside(as_box(boxes[row]), int(class_id), INSIDE)
-        return found
+        if self.ground is None:
+            return points_in_polygon(bottom_centres(boxes), self.zone.polygon_norm)
+        rows = zip(boxes, class_ids, strict=True)
+        return np.array([self._is_inside(as_box(box), int(class_id), INSIDE) for box, class_id in rows], bool)
 
     def still_inside(self, place: Box, class_id: int) -> bool:
         """Whether a vehicle at `place` is not yet out of the zone again."""
         return self._is_inside(place, class_id, _STILL_INSIDE)
 
     def _is_inside(self, place: Box, class_id: int, share: float) -> bool:
-        by_point = bool(points_in_polygon(bottom_centres([place]), self.zone.polygon_norm)[0])
         if self.ground is None:
-            return by_point
+            return self._by_point(place)
         apart = place[0] > self._around[2] or place[2] < self._around[0]
         if apart or place[1] > self._around[3] or place[3] < self._around[1]:
             return False
         stands, lies_in = self._footprint(place, class_id)
         if stands is None:
-            return by_point
+            return self._by_point(place)
         room = 1.0 if self._wide_m is None else min(1.0, self._wide_m / stands.width_m)
         return lies_in >= share * room
+
+    def _by_point(self, place: Box) -> bool:
+        return bool(points_in_polygon(bottom_centres([place]), self.zone.polygon_norm)[0])
 
     def _footprint(self, place: Box, class_id: int) -> tuple[Footprint | None, float]:
         """The footprint and its share in the zone; places that stay are asked for in every picture."""
@@ -120,16 +122,18 @@ class Yard:
         track that was there last, a hint and no more. `wheels` (N,): nothing hides where they touch the ground.
         """
         same = np.zeros(len(boxes), bool) if same_track is None else same_track
-        overlap = np.asarray(iou([place], boxes)[0])
         apart = self._apart_m(place, boxes, np.zeros(len(boxes), bool) if wheels is None else wheels)
+        most_m = 0.0 if apart is None else _there_m(class_id) + self._error_m(place)
+        on_m = max(most_m, _SAME_STOP * _size_m(class_id)[0])
+        if native.parking is not None:
+            return native.parking.nearness(place, boxes, same, apart, most_m, on_m)
+        overlap = np.asarray(iou([place], boxes)[0])
         if apart is None:
             there = (overlap >= MATCH_IOU) | (same & (overlap >= MATCH_IOU_SAME_TRACK))
             return np.where(there, overlap + 0.2 * same, 0.0)
-        most_m = _there_m(class_id) + error_m(place, self._on_ground)
         size = areas([place])[0]
         alike = np.minimum(areas(boxes), size) / np.maximum(np.maximum(areas(boxes), size), 1e-12)
         there = (apart <= most_m) & (alike >= _ALIKE)
-        on_m = max(most_m, _SAME_STOP * _size_m(class_id)[0])
         there |= same & (apart <= on_m) & (alike >= _ALIKE_SAME_TRACK)
         # Of two that are near enough the one whose box fits is it: the other is seen in part, in front or behind.
         return np.where(there, 1e-3 + overlap + np.maximum(0.0, 1 - apart / most_m) + 0.2 * same, 0.0)
@@ -140,7 +144,7 @@ class Yard:
         if apart is None:
             return np.zeros(len(boxes), bool)
         further = boxes[:, 3] < place[3] - BEHIND * (place[3] - place[1])
-        return np.asarray(further & wheels & (apart > _there_m(class_id) + error_m(place, self._on_ground)))
+        return np.asarray(further & wheels & (apart > _there_m(class_id) + self._error_m(place)))
 
     def has_left(self, place: Box, class_id: int, box: Box) -> bool:
         """Whether a vehicle in `box` is away from `place`, even if it is the one that was there."""
@@ -160,17 +164,23 @@ class Yard:
         What hides one side of a vehicle moves one edge of its box, not the vehicle: each way the edge that moved less counts,
         as in `geometry.displacement`. Where the wheels are seen (`wheels`), they count.
         """
-        if self.ground is None or not error_m(place, self.ground) <= MOST_ERROR_M:
+        if self.ground is None or not self._error_m(place) <= MOST_ERROR_M:
             return None
+        if native.parking is not None:
+            return native.parking.apart_m(place, boxes, wheels, self.ground.matrix)
         foot, moved = bottom_centres([place]), shifts(place, boxes)
         moved[wheels, 1] = boxes[wheels, 3] - place[3]
         here, there = self.ground.to_metres(foot), self.ground.to_metres(foot + moved)
         return np.asarray(np.nan_to_num(np.linalg.norm(there - here, axis=1), nan=np.inf))
 
-    @property
-    def _on_ground(self) -> Ground:
+    def _error_m(self, place: Box) -> float:
+        """How far off it may be; places that stay are asked for in every picture."""
         assert self.ground is not None
-        return self.ground
+        if place not in self._errors:
+            if len(self._errors) >= _MOST_KEPT:
+                self._errors.clear()
+            self._errors[place] = error_m(place, self.ground)
+        return self._errors[place]
 
     # --- what is told ------------------------------------------------------------------------------------------------
 
@@ -200,6 +210,8 @@ def as_box(row: FloatArray) -> Box:
 
 def wheels_in_view(boxes: FloatArray, others: FloatArray) -> BoolArray:
     """(N,) of which of `boxes` (N, 4) no nearer one of `others` (M, 4) covers the lower edge."""
+    if native.parking is not None:
+        return native.parking.wheels_in_view(boxes, others)
     low = boxes[:, None, 3]
     nearer = (others[None, :, 3] > low) & (others[None, :, 1] < low)
     shared = np.minimum(boxes[:, None, 2], others[None, :, 2]) - np.maximum(boxes[:, None, 0], others[None, :, 0])

@@ -49,6 +49,19 @@ class Sight:
     def things(self) -> Things:
         """All that may stand before something else, or be it."""
         scene = self.scene
+        if native.parking is not None:
+            found, size_px = scene.detections, (scene.width_px, scene.height_px)
+            boxes, is_seen, is_vehicle = native.parking.things(
+                found.xyxy_px,
+                found.confidence,
+                found.class_id,
+                scene.tracks,
+                scene.time_s,
+                TrackState.LOST,
+                coco.VEHICLES,
+                *size_px,
+            )
+            return Things(boxes, is_seen, is_vehicle)
         # A person whom the detector misses in this picture still stands where the tracker thinks.
         bridged = [
             row
@@ -93,6 +106,8 @@ class PlaceInSight:
         boxes, _, is_vehicle = self._sight.things
         place = self._place
         is_it = is_vehicle & (self._sight.yard.nearness(place, self._class_id, boxes) > 0)
+        if native.parking is not None:
+            return native.parking.cells_in_view(place, boxes, is_it)
         hides = boxes[:, 3] > place[3] - BEHIND * (place[3] - place[1])  # what stands behind hides nothing
         return visible_cells(place, boxes[hides & ~is_it])
 
@@ -106,6 +121,8 @@ class PlaceInSight:
         """Whether a vehicle stands at the place, this one or another."""
         boxes, is_seen, is_vehicle = self._sight.things
         place = self._place
+        if native.parking is not None:
+            return native.parking.is_occupied(place, boxes, is_seen, is_vehicle)
         level = np.abs(boxes[:, 3] - place[3]) <= BEHIND * (place[3] - place[1])
         return bool((is_vehicle & is_seen & level & (iou([place], boxes)[0] >= _SAME_PLACE)).any())
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
 
-from vision import coco
-from vision.geometry import FloatArray, areas, intersections
+from vision import coco, native
+from vision.geometry import FloatArray, areas, bottom_centres, edges, intersections, points_in_polygon
 from vision.scene import Scene
 from vision.track import Track, TrackState
+from vision.zone import Point
 
 #: Local density is counted on a disc of this radius around each person.
 PATCH_RADIUS_M: Final = 1.5
@@ -37,6 +39,34 @@ def counted_people(scene: Scene) -> list[Track]:
     return [track for track in scene.tracks if track.class_id == coco.PERSON and _counts(track, scene)]
 
 
+def people_in(scene: Scene, polygon: Sequence[Point]) -> tuple[Track, ...]:
+    """The people who count at this moment and stand in a zone."""
+    if native.people is not None:
+        return native.people.inside(
+            scene.tracks,
+            scene.time_s,
+            scene.width_px,
+            scene.height_px,
+            TrackState.CONFIRMED,
+            TrackState.LOST,
+            edges(polygon),
+        )
+    people = counted_people(scene)
+    inside = points_in_polygon(feet(boxes_norm(people, scene)), polygon)
+    return tuple(track for track, is_in in zip(people, inside, strict=True) if is_in)
+
+
+def boxes_norm(tracks: Sequence[Track], scene: Scene) -> FloatArray:
+    """(N, 4) boxes of `tracks`, 0..1 of the scene's picture."""
+    boxes = np.array([t.xyxy_px for t in tracks], np.float64).reshape(-1, 4)
+    return np.asarray(boxes / (scene.width_px, scene.height_px, scene.width_px, scene.height_px))
+
+
+def feet(boxes: FloatArray) -> FloatArray:
+    """(N, 2) where the people in `boxes` (N, 4, 0..1) stand; who stands below the picture's edge: at it, as it seems."""
+    return np.clip(bottom_centres(boxes), 0, 1 - 1e-9)
+
+
 def _counts(track: Track, scene: Scene) -> bool:
     sure = track.confidence >= SURE
     if track.state is TrackState.CONFIRMED:
@@ -58,6 +88,8 @@ def local_density(points_m: FloatArray, people: FloatArray | None = None) -> Flo
     """(N,) people per square metre on the disc around each of `points_m` (N, 2); a person off the plane (NaN) counts
     nowhere. `people` (N,): how many stand at each point, one if left out.
     """
+    if people is None and native.people is not None:
+        return np.asarray(native.people.near(points_m, PATCH_RADIUS_M) / PATCH_M2)
     apart = np.linalg.norm(points_m[:, None, :] - points_m[None, :, :], axis=2)
     near = apart <= PATCH_RADIUS_M
     return np.asarray((np.count_nonzero(near, axis=1) if people is None else near @ people) / PATCH_M2)

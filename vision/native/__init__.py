@@ -24,21 +24,9 @@ except ImportError:
 try:
     if os.environ.get("GATEWATCH_NATIVE") == "0":
         raise ImportError
-    from vision.native import looks
+    from vision.native import ground, looks, parking, people, sharpness
 except ImportError:
-    looks = None  # type: ignore[assignment]
-try:
-    if os.environ.get("GATEWATCH_NATIVE") == "0":
-        raise ImportError
-    from vision.native import parking
-except ImportError:
-    parking = None  # type: ignore[assignment]
-try:
-    if os.environ.get("GATEWATCH_NATIVE") == "0":
-        raise ImportError
-    from vision.native import sharpness
-except ImportError:
-    sharpness = None  # type: ignore[assignment]
+    ground = looks = parking = people = sharpness = None  # type: ignore[assignment]
 try:
     if os.environ.get("GATEWATCH_NATIVE") == "0":
         raise ImportError
@@ -53,11 +41,13 @@ def modules() -> dict[str, bool]:
         "assignment": assignment is not None,
         "boxes": boxes is not None,
         "detections": detections is not None,
+        "ground": ground is not None,
         "looks": looks is not None,
         "missed": missed is not None,
         "motion": motion is not None,
         "parking": parking is not None,
         "parts": parts is not None,
+        "people": people is not None,
         "regions": regions is not None,
         "sharpness": sharpness is not None,
         "tracking": tracking is not None,

@@ -1,0 +1,93 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
+"""Who counts at one moment and where they stand: as `vision.behaviours.people`, and `dense` of `vision.crowd_watch`."""
+cimport numpy as cnp
+from libc.math cimport sqrt
+
+from vision.native.boxes cimport area_of, is_inside, shared_by
+from vision.native.given cimport doubles, least, matrix, most, new_vector, vector
+
+cnp.import_array()
+
+# As in vision.coco and vision.behaviours.people.
+cdef enum:
+    PERSON = 0
+cdef double BRIDGE_S = 0.2
+cdef double CLOCK_S = 1e-3
+cdef double SURE = 0.4
+cdef double EDGE = 0.003
+
+
+cdef inline bint counts(
+    object track, const double* box, double time_s, double width, double height, object confirmed, object lost
+):
+    """As `counted_people` says, of a person."""
+    cdef bint is_seen = track.state is confirmed
+    cdef bint is_sure = track.confidence >= SURE
+    cdef bint leaves
+    if is_seen and is_sure:
+        return True
+    if not is_seen:
+        if not is_sure or track.state is not lost or not (time_s - <double>track.last_seen_s <= BRIDGE_S + CLOCK_S):
+            return False
+    leaves = box[0] <= EDGE * width or box[2] >= width - EDGE * width or box[1] <= EDGE * height
+    if not is_seen:
+        leaves = leaves or box[3] >= height - EDGE * height
+    return not leaves
+
+
+def inside(tuple tracks, double time_s, double width, double height, confirmed, lost, edges):
+    """Those of `tracks` who count as people at `time_s` and stand in the polygon with these `edges` (see `vision.geometry`), of a
+    picture of `width` x `height` pixels. `confirmed` and `lost` are states of tracks.
+    """
+    cdef cnp.ndarray first = edges[0]
+    cdef Py_ssize_t count = cnp.PyArray_SIZE(first)
+    cdef cnp.ndarray x1 = vector(first, cnp.NPY_FLOAT64, count), y1 = vector(edges[1], cnp.NPY_FLOAT64, count)
+    cdef cnp.ndarray y2 = vector(edges[2], cnp.NPY_FLOAT64, count), slope = vector(edges[3], cnp.NPY_FLOAT64, count)
+    cdef double box[4]
+    cdef double x, y, last = 1 - 1e-9
+    cdef list found = []
+    for track in tracks:
+        if track.class_id != PERSON:
+            continue
+        box[0], box[1], box[2], box[3] = track.xyxy_px
+        if not counts(track, box, time_s, width, height, confirmed, lost):
+            continue
+        # Feet below the lower edge of the picture stand at the edge as far as can be seen.
+        x = least(most((box[0] / width + box[2] / width) / 2, 0.0), last)
+        y = least(most(box[3] / height, 0.0), last)
+        if is_inside(x, y, doubles(x1), doubles(y1), doubles(y2), doubles(slope), count):
+            found.append(track)
+    return tuple(found)
+
+
+def covered(boxes, double share):
+    """(N,) bool: of which of `boxes` (N, 4) another one covers more than `share`."""
+    cdef cnp.ndarray given = matrix(boxes, 4)
+    cdef Py_ssize_t n, m, rows = cnp.PyArray_DIM(given, 0)
+    cdef cnp.ndarray result = new_vector(rows, cnp.NPY_BOOL)
+    cdef cnp.npy_bool* out = <cnp.npy_bool*>cnp.PyArray_DATA(result)
+    cdef const double* at = doubles(given)
+    cdef double largest
+    for n in range(rows):
+        largest = 0.0
+        for m in range(rows):
+            if n != m:
+                largest = most(largest, shared_by(at + 4 * n, at + 4 * m))
+        out[n] = largest > share * most(area_of(at + 4 * n), 1e-12)
+    return result
+
+
+def near(points, double radius):
+    """(N,) float64: how many of `points` (N, 2) are within `radius` of each, itself included; of what is no number, none are."""
+    cdef cnp.ndarray given = matrix(points, 2)
+    cdef Py_ssize_t n, m, rows = cnp.PyArray_DIM(given, 0)
+    cdef cnp.ndarray result = new_vector(rows, cnp.NPY_FLOAT64)
+    cdef double* out = doubles(result)
+    cdef const double* at = doubles(given)
+    cdef double x, y
+    for n in range(rows):
+        out[n] = 0.0
+        for m in range(rows):
+            x, y = at[2 * n] - at[2 * m], at[2 * n + 1] - at[2 * m + 1]
+            out[n] += sqrt(x * x + y * y) <= radius
+    return result
