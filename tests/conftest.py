@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+import hypothesis
 import pytest
 from sqlalchemy import NullPool, create_engine
 
@@ -28,6 +29,10 @@ from pipelines.recording.layout import Volume
 from pipelines.recording.segments import Segment, SegmentWriter
 from pipelines.report import fonts
 from pipelines.store.database import Database, sqlite_url
+
+# How long an example takes says how busy the machine is, and not whether it is right.
+hypothesis.settings.register_profile("gatewatch", deadline=None)
+hypothesis.settings.load_profile("gatewatch")
 
 #: 2026-03-02 08:00:00 UTC.
 MORNING_MS = 1_772_438_400_000
