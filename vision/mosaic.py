@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 import cv2
 import numpy as np
 
+from vision import native
 from vision.detection import BoolArray, Detections, Detector, canvas_heights
 from vision.frame import Pixels
 
@@ -40,8 +40,7 @@ class Cut(NamedTuple):
     scaled: Pixels
 
 
-@dataclass(frozen=True, slots=True)
-class _Spot:
+class _Spot(NamedTuple):
     """Where a piece lies: canvas number, left, top, width and height on it."""
 
     canvas: int
@@ -56,17 +55,20 @@ class Sheets:
 
     def __init__(self) -> None:
         self._every: list[Pixels] = []
+        self._shown: dict[tuple[int, int], Pixels] = {}
 
     def take(self, heights_px: Sequence[int], canvas_px: tuple[int, int]) -> list[Pixels]:
-        """Grey canvases (height, W, 3) no higher than `canvas_px`; those that were taken before are no longer the taker's."""
+        """Canvases (height, W, 3) no higher than `canvas_px`, with what was drawn last; those that were taken before are no
+        longer the taker's. The same array each time for the same place and height: a detector need not learn anew where it lies.
+        """
         if any(sheet.shape[:2] != canvas_px for sheet in self._every):
-            self._every = []
+            self._every, self._shown = [], {}
         while len(self._every) < len(heights_px):
             self._every.append(np.empty((*canvas_px, 3), np.uint8))
-        taken = [sheet[:height] for sheet, height in zip(self._every, heights_px, strict=False)]
-        for canvas in taken:
-            canvas[:] = _GREY
-        return taken
+        for key in enumerate(heights_px):
+            if key not in self._shown:
+                self._shown[key] = self._every[key[0]][: key[1]]
+        return [self._shown[key] for key in enumerate(heights_px)]
 
 
 def cut(piece: Piece, input_px: tuple[int, int]) -> Cut:
@@ -92,15 +94,26 @@ def detect(
     cuts = [piece if isinstance(piece, Cut) else cut(piece, input_px) for piece in pieces]
     spots, heights = arrange([(one.scaled.shape[0], one.scaled.shape[1]) for one in cuts], input_px)
     canvases = (sheets or Sheets()).take(heights, input_px)
+    _draw(canvases, [one.scaled for one in cuts], spots)
     on_canvas: list[list[int]] = [[] for _ in canvases]
-    for index, (one, spot) in enumerate(zip(cuts, spots, strict=True)):
-        canvases[spot.canvas][spot.top : spot.top + spot.height, spot.left : spot.left + spot.width] = one.scaled
+    for index, spot in enumerate(spots):
         on_canvas[spot.canvas].append(index)
     back: dict[int, Detections] = {}
     for found, indices in zip(detector.detect(canvases), on_canvas, strict=True):
         mine = _back(found, [cuts[index].part for index in indices], [spots[index] for index in indices])
         back.update(zip(indices, mine, strict=True))
     return [back[index] for index in range(len(pieces))]
+
+
+def _draw(canvases: Sequence[Pixels], scaled: Sequence[Pixels], spots: Sequence[_Spot]) -> None:
+    """Grey, and each piece on its spot."""
+    if native.mosaic is not None:
+        native.mosaic.draw(canvases, scaled, spots, _GREY)
+        return
+    for canvas in canvases:
+        canvas[:] = _GREY
+    for one, (number, left, top, width, height) in zip(scaled, spots, strict=True):
+        canvases[number][top : top + height, left : left + width] = one
 
 
 def scaled_px(piece: Piece, input_px: tuple[int, int]) -> tuple[int, int]:
@@ -120,6 +133,10 @@ def arrange(sizes_px: Sequence[tuple[int, int]], canvas_px: tuple[int, int]) -> 
     Highest pieces first, each where it ends highest up on the first canvas that has room: on a skyline (Jylanki, A Thousand
     Ways to Pack the Bin, 2010).
     """
+    heights = canvas_heights(canvas_px[0])
+    if native.mosaic is not None:
+        lie, filled = native.mosaic.arrange(sizes_px, *canvas_px, _GAP_PX)
+        return [_Spot(*spot) for spot in lie], [_least(heights, used_px) for used_px in filled]
     spots: dict[int, _Spot] = {}
     skylines: list[_Skyline] = []
     for index in sorted(range(len(sizes_px)), key=lambda i: (-sizes_px[i][0], -sizes_px[i][1], i)):
@@ -133,9 +150,11 @@ def arrange(sizes_px: Sequence[tuple[int, int]], canvas_px: tuple[int, int]) -> 
             place = skylines[number].place(height, width)
             number += 1
         spots[index] = _Spot(number - 1, place[0], place[1], width, height)
-    heights = canvas_heights(canvas_px[0])
-    cut = [next(height for height in heights if height >= skyline.used_px) for skyline in skylines]
-    return [spots[index] for index in range(len(sizes_px))], cut
+    return [spots[index] for index in range(len(sizes_px))], [_least(heights, one.used_px) for one in skylines]
+
+
+def _least(heights: Sequence[int], used_px: int) -> int:
+    return next(height for height in heights if height >= used_px)
 
 
 class _Skyline:
@@ -177,6 +196,10 @@ def _back(found: Detections, parts: Sequence[Part], spots: Sequence[_Spot]) -> l
     """A canvas's boxes as boxes of the pictures whose `parts` lie on its `spots`: for each part those of its own."""
     if len(found) == 0:
         return [found] * len(spots)
+    if native.mosaic is not None:
+        every = native.mosaic.back(found.xyxy_px, found.confidence, found.class_id, parts, spots)
+        nothing = Detections.empty()
+        return [nothing if one is None else Detections(*one) for one in every]
     placed = np.array([(s.left, s.top, s.left + s.width, s.top + s.height) for s in spots], np.float32)
     cut = np.array(parts, np.float32)
     middle = (found.xyxy_px[:, None, :2] + found.xyxy_px[:, None, 2:]) / 2

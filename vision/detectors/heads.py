@@ -8,6 +8,7 @@ Two heads are known, told apart by the shape of the output:
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final, cast
@@ -15,6 +16,7 @@ from typing import Any, Final, cast
 import cv2
 import numpy as np
 
+from vision import native
 from vision.coco import BICYCLE, BUS, CAR, MOTORCYCLE, PERSON, TRUCK
 from vision.detection import Detections, DetectorError, Float32Array, Int64Array
 from vision.detectors.labels import COCO_CLASSES, Labels
@@ -69,6 +71,8 @@ class Reader:
             DetectorError: the output holds numbers that are not finite.
         """
         decode = _anchor_free if self.head is Head.ANCHOR_FREE else _end_to_end
+        if native.heads is not None and decode is _anchor_free:
+            return self._read_compiled(native.heads.read_anchor_free, output, letterbox)
         xyxy_px, confidence, class_id = decode(output, self.labels, self.confidence)
         if not np.isfinite(xyxy_px).all():
             raise DetectorError("the network's output holds boxes that are not finite")
@@ -76,6 +80,27 @@ class Reader:
         real = ((xyxy_px[:, 2:] - xyxy_px[:, :2]) >= 1.0).all(axis=1)
         kept = np.flatnonzero(real)[_thin(xyxy_px[real], confidence[real], class_id[real], self.overlap)]
         return Detections(xyxy_px[kept], confidence[kept], class_id[kept])
+
+    def _read_compiled(self, read: Callable[..., Any], output: Float32Array, place: Letterbox) -> Detections:
+        height, width = place.picture_px
+        try:
+            boxes, confidence, class_id = read(
+                output,
+                self.labels.rows,
+                self.labels.coco,
+                self.confidence,
+                self.overlap,
+                _KIND_OF_COCO,
+                place.left_px,
+                place.top_px,
+                place.scale_x,
+                place.scale_y,
+                width,
+                height,
+            )
+        except FloatingPointError as error:
+            raise DetectorError(f"the network's output holds {error} that are not finite") from None
+        return Detections(boxes, confidence, class_id)
 
 
 def _anchor_free(

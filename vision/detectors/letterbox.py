@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 import cv2
@@ -29,6 +30,7 @@ class Letterbox:
     height_px: int
 
     @classmethod
+    @lru_cache(maxsize=64)
     def fit(cls, picture_px: tuple[int, int], input_px: tuple[int, int]) -> Letterbox:
         """The largest placing of the picture that keeps its shape. Raises ValueError for a picture without pixels."""
         height, width = picture_px

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 import openvino as ov
 from openvino.preprocess import ColorFormat, PrePostProcessor
 
-from vision.detection import Detections, DetectorError, canvas_heights
+from vision.detection import Detections, DetectorError, Float32Array, canvas_heights
 from vision.detectors.heads import Reader, head_of
 from vision.detectors.labels import Labels, names_from_text
 from vision.detectors.letterbox import Letterbox, check_picture
@@ -19,31 +18,47 @@ from vision.frame import Pixels
 
 #: What OpenVINO reads without a converter.
 SUFFIXES: Final = (".xml", ".onnx")
+#: So many pictures a request remembers, each as large as its canvas.
+_KNOWN: Final = 8
 
 
-@dataclass(slots=True)
 class _Slot:
-    """One inference request with the canvas that it reads; `place` is where its picture lies, None while idle.
+    """One inference request with the canvas that it reads and the memory that it writes; `place` is where its picture lies, None
+    while idle.
 
-    It reads the caller's own picture instead (`shown`) where that is as large as the canvas: then nothing need be copied.
+    It reads the caller's own picture instead where that is as large as the canvas: then nothing need be copied. A caller who
+    gives the same arrays again, with other pixels, gives what the request knows already.
     """
 
-    request: Any
-    canvas: Pixels
-    place: Letterbox | None = None
-    index: int = 0
-    shown: Pixels | None = None
+    def __init__(self, compiled: ov.CompiledModel, input_px: tuple[int, int]) -> None:
+        self.request: Any = compiled.create_infer_request()
+        self.canvas: Pixels = np.empty((*input_px, 3), np.uint8)
+        self.output: Float32Array = np.empty(tuple(compiled.output(0).shape), np.float32)
+        self.place: Letterbox | None = None
+        self.index = 0
+        self._known: dict[int, tuple[Pixels, ov.Tensor]] = {}
+        self._reads: Pixels | None = None
+        self.request.set_output_tensor(0, ov.Tensor(self.output, shared_memory=True))
+        self._read(self.canvas)
 
     def show(self, picture: Pixels, place: Letterbox) -> None:
         """The picture must stay as it is until the request is done."""
         if picture.shape == self.canvas.shape and picture.flags.c_contiguous:
-            self.shown = picture
-            self.request.set_input_tensor(ov.Tensor(picture[None], shared_memory=True))
+            self._read(picture)
             return
-        if self.shown is not None:
-            self.shown = None
-            self.request.set_input_tensor(ov.Tensor(self.canvas[None], shared_memory=True))
+        self._read(self.canvas)
         place.draw(picture, self.canvas)
+
+    def _read(self, picture: Pixels) -> None:
+        if picture is self._reads:
+            return
+        known = self._known.get(id(picture))
+        if known is None:
+            if len(self._known) == _KNOWN:
+                self._known.clear()
+            known = self._known[id(picture)] = (picture, ov.Tensor(picture[None], shared_memory=True))
+        self.request.set_input_tensor(known[1])
+        self._reads = picture
 
 
 class OpenVinoDetector:
@@ -86,9 +101,7 @@ class OpenVinoDetector:
             }
         try:
             compiled = self._core.compile_model(_with_preprocessing(model), self._device, properties)
-            slots = [_Slot(compiled.create_infer_request(), np.empty((*input_px, 3), np.uint8)) for _ in range(streams)]
-            for slot in slots:
-                slot.request.set_input_tensor(ov.Tensor(slot.canvas[None], shared_memory=True))
+            slots = [_Slot(compiled, input_px) for _ in range(streams)]
         except RuntimeError as error:
             raise ModelError("model", f"OpenVINO cannot run {settings.model}: {_first_line(error)}") from error
         return slots
@@ -159,7 +172,7 @@ class OpenVinoDetector:
             return
         place, slot.place = slot.place, None
         slot.request.wait()
-        found[slot.index] = self._reader.read(slot.request.get_output_tensor(0).data[0], place)
+        found[slot.index] = self._reader.read(slot.output[0], place)
 
     def _abandon(self) -> None:
         """Let every request end before its canvas is written again."""

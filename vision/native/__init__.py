@@ -18,6 +18,12 @@ except ImportError:
 try:
     if os.environ.get("GATEWATCH_NATIVE") == "0":
         raise ImportError
+    from vision.native import heads, mosaic
+except ImportError:
+    heads = mosaic = None  # type: ignore[assignment]
+try:
+    if os.environ.get("GATEWATCH_NATIVE") == "0":
+        raise ImportError
     from vision.native import missed, motion, parts, regions
 except ImportError:
     missed = motion = parts = regions = None  # type: ignore[assignment]
@@ -42,8 +48,10 @@ def modules() -> dict[str, bool]:
         "boxes": boxes is not None,
         "detections": detections is not None,
         "ground": ground is not None,
+        "heads": heads is not None,
         "looks": looks is not None,
         "missed": missed is not None,
+        "mosaic": mosaic is not None,
         "motion": motion is not None,
         "parking": parking is not None,
         "parts": parts is not None,
