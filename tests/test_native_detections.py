@@ -68,6 +68,19 @@ def test_rounding(found: Detections) -> None:
     np.testing.assert_array_equal(once_rounded.xyxy_px, twice_rounded.xyxy_px)
 
 
+@given(FOUND, st.lists(st.booleans(), min_size=9, max_size=9))
+def test_some_of_them(found: Detections, keep: list[bool]) -> None:
+    wanted = np.array(keep[: len(found)], bool)
+    left = same(lambda: found.where(wanted))
+    assert len(left) == wanted.sum()
+    same(lambda: found.where(wanted[::-1]))
+    wide = Detections(found.xyxy_px.astype(np.float64), found.confidence, found.class_id)  # type: ignore[arg-type]
+    same(lambda: wide.where(wanted))
+    assert found.where(np.ones(len(found), bool)) is found
+    with pytest.raises(IndexError):
+        found.where(np.zeros(len(found) + 1, bool))
+
+
 @given(FOUND)
 def test_found_twice(found: Detections) -> None:
     left = same(lambda: once(found))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import astuple
 from typing import Any
 
 import numpy as np
@@ -199,10 +200,12 @@ def test_what_is_laid_out_otherwise_is_refused() -> None:
         pytest.skip("vision.native.tracking was not compiled")
     rows, one = Tracker()._rows, seen([(0, 0, 1, 1)], [0.5], [0])
 
-    def follow(given_rows: Any, boxes: Any, confidence: Any, class_id: Any, noise: Any) -> None:
+    limits = np.array(astuple(TrackerSettings()), np.float64)
+
+    def follow(given_rows: Any, boxes: Any, confidence: Any, class_id: Any, noise: Any, limits: Any = limits) -> None:
         assert native.tracking is not None
         native.tracking.follow(
-            given_rows, boxes, confidence, class_id, 1.0, None, 1, TrackerSettings(), 0.1, GROUP_OF, OTHER_GROUPS, noise
+            given_rows, boxes, confidence, class_id, 1.0, None, 1, limits, 0.1, GROUP_OF, OTHER_GROUPS, noise
         )
 
     follow(rows, one.xyxy_px, one.confidence, one.class_id, kalman.NOISE)
@@ -216,6 +219,8 @@ def test_what_is_laid_out_otherwise_is_refused() -> None:
     ):
         with pytest.raises(ValueError):
             follow(*bad)
+    with pytest.raises(ValueError):
+        follow(rows, one.xyxy_px, one.confidence, one.class_id, kalman.NOISE, limits[:13])
     with pytest.raises(ValueError):
         native.tracking.tracks(np.zeros(3), 1.0, object, 0, 1, 2)
     with pytest.raises(ValueError):

@@ -9,6 +9,7 @@ from typing import Protocol, Self, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
+from vision import native
 from vision.frame import Pixels
 
 Float32Array = npt.NDArray[np.float32]
@@ -46,6 +47,9 @@ class Detections:
 
     def where(self, keep: BoolArray) -> Detections:
         """The detections for which `keep` (N,) bool holds, in order."""
+        if native.detections is not None:
+            kept = native.detections.where(self.xyxy_px, self.confidence, self.class_id, keep)
+            return self if kept is None else Detections(*kept)
         if keep.all():
             return self
         return Detections(self.xyxy_px[keep], self.confidence[keep], self.class_id[keep])

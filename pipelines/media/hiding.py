@@ -30,6 +30,14 @@ class Box:
     y2_px: float
 
 
+def boxes_to_json(boxes: Sequence[Box]) -> list[dict[str, float | str]]:
+    """As they are kept beside a picture: each is the arguments of its `Box`."""
+    return [
+        {"kind": box.kind, "x1_px": box.x1_px, "y1_px": box.y1_px, "x2_px": box.x2_px, "y2_px": box.y2_px}
+        for box in boxes
+    ]
+
+
 def grown(box: Box, sideways_px: float, upwards_px: float) -> Box:
     """A box of which at least so much more is hidden: to both sides, and above and below what is hidden of it."""
     x1, x2 = box.x1_px - sideways_px, box.x2_px + sideways_px

@@ -11,7 +11,7 @@ import contextlib
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -22,7 +22,7 @@ import numpy as np
 
 from pipelines.events.envelope import ANALYSED
 from pipelines.files import write_atomically
-from pipelines.media.hiding import Box
+from pipelines.media.hiding import Box, boxes_to_json
 from pipelines.wording import Language, word
 from vision.frame import Frame, Pixels
 from vision.incident import PictureRequest
@@ -101,7 +101,7 @@ class PictureStore:
             "captured_at": frame.captured_at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         }
         write_atomically(path, content, durable=False)
-        beside = record if hide is None else {**record, "hide": [asdict(box) for box in hide]}
+        beside = record if hide is None else {**record, "hide": boxes_to_json(hide)}
         write_atomically(path.with_suffix(".json"), json.dumps(beside, ensure_ascii=False).encode(), durable=False)
         return record
 

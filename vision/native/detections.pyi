@@ -14,6 +14,9 @@ _Edges = tuple[_Floats, _Floats, _Floats, _Floats]
 def rounded(
     xyxy_px: _Boxes, confidence: _Numbers, class_id: _Classes, steps_per_px: int, steps_of_confidence: int
 ) -> tuple[_Boxes, _Numbers, _Classes]: ...
+def where(
+    xyxy_px: _Boxes, confidence: _Numbers, class_id: _Classes, keep: npt.NDArray[np.bool_]
+) -> tuple[_Boxes, _Numbers, _Classes] | None: ...
 def once(
     xyxy_px: _Boxes, confidence: _Numbers, class_id: _Classes, names: Sequence[int], twice_iou: float
 ) -> npt.NDArray[np.bool_] | None: ...

@@ -6,6 +6,7 @@ All raise ValueError when the detections are not as many everywhere.
 cimport numpy as cnp
 from libc.math cimport rint
 from libc.stdlib cimport qsort
+from libc.string cimport memcpy
 
 from vision.native.boxes cimport iou_of, is_inside
 from vision.native.given cimport doubles, least, matrix, most, new_matrix, new_vector, vector
@@ -36,9 +37,7 @@ def rounded(xyxy_px, confidence, class_id, double steps_per_px, double steps_of_
     cdef cnp.ndarray sure = vector(confidence, cnp.NPY_FLOAT64, count), kind = vector(class_id, cnp.NPY_INT64, count)
     cdef cnp.ndarray scratch = new_vector(count * sizeof(Steps), cnp.NPY_UINT8)
     cdef Steps* steps = <Steps*>cnp.PyArray_DATA(scratch)
-    cdef cnp.npy_intp shape[2]
-    shape[0], shape[1] = count, 4
-    cdef cnp.ndarray boxes_out = cnp.PyArray_EMPTY(2, shape, cnp.NPY_FLOAT32, 0)
+    cdef cnp.ndarray boxes_out = new_boxes(count)
     cdef cnp.ndarray sure_out = new_vector(count, cnp.NPY_FLOAT32), kind_out = new_vector(count, cnp.NPY_INT64)
     cdef float* box_at = <float*>cnp.PyArray_DATA(boxes_out)
     cdef float* sure_at = <float*>cnp.PyArray_DATA(sure_out)
@@ -57,6 +56,49 @@ def rounded(xyxy_px, confidence, class_id, double steps_per_px, double steps_of_
         sure_at[n] = <float>(<double>steps[n].confidence / steps_of_confidence)
         kind_at[n] = steps[n].class_id
     return boxes_out, sure_out, kind_out
+
+
+def where(cnp.ndarray xyxy_px, cnp.ndarray confidence, cnp.ndarray class_id, cnp.ndarray keep):
+    """The three arrays where `keep` (N,) bool holds. None: it holds everywhere."""
+    cdef Py_ssize_t n, count = cnp.PyArray_SIZE(keep), kept = 0
+    if (
+        not is_plain(xyxy_px, cnp.NPY_FLOAT32, 4 * count)
+        or not is_plain(confidence, cnp.NPY_FLOAT32, count)
+        or not is_plain(class_id, cnp.NPY_INT64, count)
+        or not is_plain(keep, cnp.NPY_BOOL, count)
+    ):
+        return None if keep.all() else (xyxy_px[keep], confidence[keep], class_id[keep])
+    cdef const cnp.npy_bool* wanted = <const cnp.npy_bool*>cnp.PyArray_DATA(keep)
+    for n in range(count):
+        kept += wanted[n] != 0
+    if kept == count:
+        return None
+    cdef const float* box = <const float*>cnp.PyArray_DATA(xyxy_px)
+    cdef const float* sure = <const float*>cnp.PyArray_DATA(confidence)
+    cdef const cnp.npy_int64* kind = <const cnp.npy_int64*>cnp.PyArray_DATA(class_id)
+    cdef cnp.ndarray boxes_out = new_boxes(kept), sure_out = new_vector(kept, cnp.NPY_FLOAT32)
+    cdef cnp.ndarray kind_out = new_vector(kept, cnp.NPY_INT64)
+    cdef float* box_at = <float*>cnp.PyArray_DATA(boxes_out)
+    cdef float* sure_at = <float*>cnp.PyArray_DATA(sure_out)
+    cdef cnp.npy_int64* kind_at = <cnp.npy_int64*>cnp.PyArray_DATA(kind_out)
+    kept = 0
+    for n in range(count):
+        if wanted[n]:
+            memcpy(box_at + 4 * kept, box + 4 * n, 4 * sizeof(float))
+            sure_at[kept], kind_at[kept] = sure[n], kind[n]
+            kept += 1
+    return boxes_out, sure_out, kind_out
+
+
+cdef inline bint is_plain(cnp.ndarray given, int kind, Py_ssize_t size):
+    return cnp.PyArray_TYPE(given) == kind and cnp.PyArray_SIZE(given) == size and cnp.PyArray_ISCARRAY_RO(given)
+
+
+cdef inline cnp.ndarray new_boxes(cnp.npy_intp count):
+    """(count, 4) float32, not filled."""
+    cdef cnp.npy_intp shape[2]
+    shape[0], shape[1] = count, 4
+    return cnp.PyArray_EMPTY(2, shape, cnp.NPY_FLOAT32, 0)
 
 
 def once(xyxy_px, confidence, class_id, names, double twice_iou):

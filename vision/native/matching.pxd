@@ -7,10 +7,21 @@ from vision.native.given cimport least, most
 from vision.native.rows cimport Row, to_box
 
 cdef struct Limits:
-    # Of `TrackerSettings`, under the same names.
-    double sure, new, unsure, overlap, overlap_unsure, confirm_sure, confirm_slow_s, keep_lost_s, keep_tentative_s
-    double buffer_per_s, buffer_most, stops_s, stopped
-    cnp.npy_int64 confirm_hits
+    # Of `TrackerSettings`, in their order.
+    double sure
+    double new
+    double unsure
+    double overlap
+    double overlap_unsure
+    double confirm_hits
+    double confirm_sure
+    double confirm_slow_s
+    double keep_lost_s
+    double keep_tentative_s
+    double buffer_per_s
+    double buffer_most
+    double stops_s
+    double stopped
 
 cdef struct Seen:
     # One detection: corners, and the row of the track that took it, -1 for none.

@@ -17,7 +17,7 @@ def follow(
     time_s: float,
     before_s: float | None,
     next_id: int,
-    settings: object,
+    limits: npt.NDArray[np.float64],
     missed_s: float,
     group_of: _Integers,
     other_groups: int,

@@ -33,24 +33,22 @@ def follow(
     time_s,
     before_s,
     cnp.npy_int64 next_id,
-    settings,
+    cnp.ndarray limits,
     double missed_s,
     cnp.ndarray group_of,
     cnp.npy_int64 other_groups,
     cnp.ndarray noise,
 ):
     """The rows after the picture of `time_s` with its detections (N, 4), (N,), (N,), and (N,) int64 the id of the track that
-    took each, -1 for none. `before_s`: time of the last picture, None in the first. `group_of` and `other_groups`: which
-    classes are a group; `noise` (3, 4): see `vision.native.rows`.
+    took each, -1 for none. `before_s`: time of the last picture, None in the first. `limits` (14,): the `TrackerSettings`, in
+    their order. `group_of` and `other_groups`: which classes are a group; `noise` (3, 4): see `vision.native.rows`.
 
     Raises:
-        ValueError: `rows` or `noise` are laid out otherwise, or the detections are not as many everywhere.
+        ValueError: `rows`, `limits` or `noise` are laid out otherwise, or the detections are not as many everywhere.
     """
     cdef Row* given = checked(rows)
-    if cnp.PyArray_SIZE(noise) != 12 or cnp.PyArray_TYPE(noise) != cnp.NPY_FLOAT64 or not cnp.PyArray_ISCARRAY_RO(noise):
-        raise ValueError("noise: expected (3, 4) float64")
-    cdef const Noise* spread = <const Noise*>cnp.PyArray_DATA(noise)
-    cdef Limits limits = limits_of(settings)
+    cdef const Noise* spread = <const Noise*>numbers(noise, sizeof(Noise))
+    cdef const Limits* limit = <const Limits*>numbers(limits, sizeof(Limits))
     cdef double now_s = time_s
     cdef cnp.ndarray boxes = matrix(xyxy_px, 4)
     cdef Py_ssize_t n, count = cnp.PyArray_DIM(boxes, 0), length = cnp.PyArray_DIM(rows, 0), kept = 0, total
@@ -71,14 +69,14 @@ def follow(
         powers[0], powers[1], powers[2], powers[3], powers[4] = 1.0, dt_s, dt_s**2, dt_s**3, dt_s**4
         for n in range(length):
             if now_s - given[n].last_seen_s <= most(
-                limits.keep_lost_s if given[n].confirmed else limits.keep_tentative_s, 0.0
+                limit.keep_lost_s if given[n].confirmed else limit.keep_tentative_s, 0.0
             ):
                 row[kept] = given[n]
                 predict(&row[kept], powers, spread)
                 kept += 1
     if kept > 0 and count > 0:
-        match(row, kept, seen, count, now_s, missed_s, &limits)
-    total = end(row, kept, seen, count, now_s, before_s is None, next_id, &limits, spread)
+        match(row, kept, seen, count, now_s, missed_s, limit)
+    total = end(row, kept, seen, count, now_s, before_s is None, next_id, limit, spread)
     cdef cnp.ndarray ids = new_vector(count, cnp.NPY_INT64)
     cdef cnp.npy_int64* id_of = <cnp.npy_int64*>cnp.PyArray_DATA(ids)
     for n in range(count):
@@ -103,16 +101,11 @@ cdef cnp.ndarray like(cnp.ndarray rows, cnp.npy_intp length):
     return PyArray_Empty(1, &length, kind, 0)
 
 
-cdef Limits limits_of(settings):
-    cdef Limits limits
-    limits.sure, limits.new, limits.unsure = settings.sure, settings.new, settings.unsure
-    limits.overlap, limits.overlap_unsure = settings.overlap, settings.overlap_unsure
-    limits.confirm_hits, limits.confirm_sure = settings.confirm_hits, settings.confirm_sure
-    limits.confirm_slow_s = settings.confirm_slow_s
-    limits.keep_lost_s, limits.keep_tentative_s = settings.keep_lost_s, settings.keep_tentative_s
-    limits.buffer_per_s, limits.buffer_most = settings.buffer_per_s, settings.buffer_most
-    limits.stops_s, limits.stopped = settings.stops_s, settings.stopped
-    return limits
+cdef const void* numbers(cnp.ndarray given, Py_ssize_t size) except NULL:
+    """`given` as a structure of doubles with this size in bytes."""
+    if cnp.PyArray_TYPE(given) != cnp.NPY_FLOAT64 or cnp.PyArray_NBYTES(given) != size or not cnp.PyArray_ISCARRAY_RO(given):
+        raise ValueError(f"expected {size // sizeof(double)} float64 in C order")
+    return cnp.PyArray_DATA(given)
 
 
 cdef void take(Seen* seen, cnp.ndarray boxes, cnp.ndarray confidence, cnp.ndarray class_id):

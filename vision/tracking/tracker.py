@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import astuple
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -28,6 +29,8 @@ class Tracker:
 
     def __init__(self, settings: TrackerSettings | None = None) -> None:
         self._settings = settings or TrackerSettings()
+        # As the compiled part takes them.
+        self._limits = np.array(astuple(self._settings), np.float64)
         self._rows: Rows = np.zeros(0, table.ROW)
         self._next_id = 1
         self._time_s: float | None = None
@@ -49,7 +52,7 @@ class Tracker:
                 time_s,
                 self._time_s,
                 self._next_id,
-                self._settings,
+                self._limits,
                 MISSED_S,
                 table.GROUP_OF,
                 table.OTHER_GROUPS,
