@@ -10,12 +10,15 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Protocol
 from zoneinfo import ZoneInfo
+
+import cv2
+import numpy as np
 
 from pipelines.clock import Clock
 from pipelines.config.schema import Config
@@ -23,7 +26,8 @@ from pipelines.errors import GatewatchError, Unavailable
 from pipelines.events.envelope import ANALYSED
 from pipelines.files import write_atomically
 from pipelines.logs import fields
-from pipelines.media.hiding import Box, grown
+from pipelines.media.agreement import agree
+from pipelines.media.hiding import Box, Pixels, grown
 from pipelines.recording.stills import NoStill, Still
 from pipelines.store.stills import with_stills
 from pipelines.workers.pictures import CLOSE_UP, Place, close_up, jpeg_of, large_enough, stamp
@@ -174,9 +178,9 @@ class MainStills:
         scale = frame.width_px / size_px[0]
         same_shape = abs(scale * size_px[1] / frame.height_px - 1) <= _SHAPE
         box = beside.get("box_norm") if same_shape else None
-        boxes = None
-        if same_shape and "hide" in beside:
-            boxes = [_moved(one, beside, frame, off_s) for one in beside["hide"]]
+        boxes = (
+            [_moved(one, beside, frame, off_s) for one in beside["hide"]] if same_shape and "hide" in beside else None
+        )
         cut: dict[str, Any] = {}
         shown = frame
         if role == CLOSE_UP:
@@ -184,6 +188,9 @@ class MainStills:
                 raise _Missing("other_shape", f"{size_px[0]}x{size_px[1]} and {frame.width_px}x{frame.height_px}")
             shown, boxes, cut = close_up(frame, tuple(box), boxes)  # type: ignore[assignment]
             box = None
+        agrees = None if boxes is None else _agrees(picture.path, beside, shown.pixels, boxes)
+        if not agrees:
+            boxes = None  # places of people on one picture say nothing of the other: nobody may think that they do
         request = PictureRequest(row["incident_id"], row["kind"], row["zone"], role, at_s, box and tuple(box))
         content = jpeg_of(stamp(shown, request, self._place(row), "main"))
         record = {
@@ -199,6 +206,7 @@ class MainStills:
             "frame_px": [frame.width_px, frame.height_px],
             "scale": round(scale, 4),
             "same_shape": same_shape,
+            "agrees": agrees,
             "blurrable": boxes is not None,
             **cut,
             "clock": beside.get("clock"),
@@ -234,6 +242,30 @@ def _moved(one: Mapping[str, Any], beside: Mapping[str, Any], frame: Frame, off_
     )
     walked_px = (abs(off_s) + _APART_S) * _HEIGHTS_PER_S * (box.y2_px - box.y1_px)
     return grown(box, walked_px, 0.25 * walked_px)
+
+
+def _agrees(path: Path, beside: Mapping[str, Any], main: Pixels, boxes: Sequence[Box]) -> bool:
+    """Whether the main stream's picture shows what the analysed one does, but for what will be hidden."""
+    analysed = cv2.imread(str(path))
+    width, height = int(beside["width"]), int(beside["height"])
+    if analysed is None or analysed.shape[0] < height or analysed.shape[1] < width:
+        return False
+    x, y = width / main.shape[1], height / main.shape[0]
+    covered = [Box(one.kind, one.x1_px * x, one.y1_px * y, one.x2_px * x, one.y2_px * y) for one in boxes]
+    times = beside.get("enlarged", 1)
+    wide, high = (times * side for side in beside.get("frame_px") or (width, height))
+    if "cut_px" not in beside and beside.get("box_norm"):
+        covered += _outline(beside["box_norm"], width, height)
+    small = cv2.resize(main, (width, height), interpolation=cv2.INTER_AREA)
+    return agree(np.asarray(analysed[:height, :width], np.uint8), np.asarray(small, np.uint8), covered, (wide, high))
+
+
+def _outline(box_norm: Sequence[float], width: int, height: int) -> list[Box]:
+    """The four sides that are drawn around the subject on the analysed picture, and what a blur makes of them."""
+    (x1, x2), (y1, y2) = (sorted((box_norm[n] * size, box_norm[n + 2] * size)) for n, size in ((0, width), (1, height)))
+    by = max(6.0, width / 64)
+    sides = ((x1, y1, x2, y1), (x1, y2, x2, y2), (x1, y1, x1, y2), (x2, y1, x2, y2))
+    return [Box("outline", left - by, top - by, right + by, bottom + by) for left, top, right, bottom in sides]
 
 
 def _told(beside: Mapping[str, Any]) -> dict[str, Any]:

@@ -76,9 +76,11 @@ class Case:
         size: tuple[int, int] = (640, 360),
         box: tuple[float, float, float, float] | None = SUBJECT,
         hide: list[Box] | None = None,
+        shows_s: float | None = None,
     ) -> dict[str, Any]:
-        """What the worker keeps and tells: a picture `at_s` seconds after the recording began, then the incident."""
-        pixels = np.full((size[1], size[0], 3), 90, np.uint8)
+        """What the worker keeps and tells: a picture `at_s` seconds after the recording began, then the incident. It is grey, or
+        what the main stream showed at `shows_s`."""
+        pixels = np.full((size[1], size[0], 3), 90, np.uint8) if shows_s is None else self.small(shows_s, size)
         frame = Frame("gate", "run-1", MORNING_S + at_s, pixels)
         request = PictureRequest(incident_id, "illegal_parking", "kerb", role, frame.time_s, box)
         place = Place("North Primary School", "gate", "gate", ZoneInfo("Asia/Shanghai"), "en")
@@ -86,6 +88,11 @@ class Case:
         self.records.setdefault(incident_id, {})[role] = record
         self.tell(incident_id)
         return record
+
+    def small(self, at_s: float, size: tuple[int, int]) -> Pixels:
+        """What a sub stream shows of that moment."""
+        large = self.footage.still("gate", MORNING_S + at_s).pixels
+        return np.asarray(cv2.resize(large, size, interpolation=cv2.INTER_AREA), np.uint8)
 
     def tell(self, incident_id: str = "case-1", revision: int | None = None) -> None:
         records = self.records[incident_id]

@@ -17,6 +17,7 @@ from pipelines.access.roles import Role
 from pipelines.alerting.channels.base import NoPicture
 from pipelines.alerting.pictures import PictureDesk
 from pipelines.evidence import MAIN
+from pipelines.media.agreement import agree
 from pipelines.media.hiding import Box
 from pipelines.store import stills
 from pipelines.testing import FakeClock
@@ -38,8 +39,8 @@ def case(tmp_path: Path, large: FilledVolume) -> Iterator[Case]:
 def test_streams_of_another_shape_give_no_close_up_no_outline_and_nothing_to_whoever_sees_people_blurred(
     case: Case,
 ) -> None:
-    case.see(3.0, size=(640, 480), hide=[PERSON])
-    case.see(4.0, "close_up", size=(640, 480), hide=[PERSON])
+    case.see(3.0, size=(640, 480), hide=[PERSON], shows_s=3.0)
+    case.see(4.0, "close_up", size=(640, 480), hide=[PERSON], shows_s=4.0)
     case.run()
     still = case.main()
     assert (still["same_shape"], still["blurrable"]) == (False, False)
@@ -58,7 +59,7 @@ def contrast(picture: np.ndarray) -> float:
 @pytest.mark.parametrize("role", ["limit", "close_up"])
 def test_whoever_sees_people_blurred_gets_the_still_with_the_same_people_hidden(case: Case, role: str) -> None:
     head, plate = Box("person", 200, 130, 230, 200), Box("vehicle", 240, 150, 300, 230)
-    case.see(3.0, role, hide=[head, plate])
+    case.see(3.0, role, hide=[head, plate], shows_s=3.0)
     case.run()
     still = case.main(role)
     assert still["blurrable"] is True
@@ -83,8 +84,8 @@ def test_whoever_sees_people_blurred_gets_the_still_with_the_same_people_hidden(
 
 
 def test_boxes_grow_with_the_time_between_the_two_pictures(case: Case) -> None:
-    case.see(3.0, "near", hide=[PERSON])
-    case.see(3.05, "far", hide=[PERSON])
+    case.see(3.0, "near", hide=[PERSON], shows_s=3.0)
+    case.see(3.05, "far", hide=[PERSON], shows_s=3.0)
     case.run()
     boxes = [
         json.loads((case.folder / case.main(role)["path"]).with_suffix(".json").read_text())["hide"][0]
@@ -93,6 +94,38 @@ def test_boxes_grow_with_the_time_between_the_two_pictures(case: Case) -> None:
     height = 3 * 100
     assert [3 * 300 - box["x1_px"] for box in boxes] == pytest.approx([0.2 * height, 0.25 * height], abs=1.0)
     assert [box["x2_px"] - 3 * 340 for box in boxes] == pytest.approx([0.2 * height, 0.25 * height], abs=1.0)
+
+
+@pytest.mark.parametrize("role", ["limit", "close_up"])
+@pytest.mark.parametrize(("shows_s", "agrees"), [(3.0, True), (3.3, False)])
+def test_streams_that_show_different_moments_at_the_same_time_give_nothing_to_whoever_sees_people_blurred(
+    case: Case, role: str, shows_s: float, agrees: bool
+) -> None:
+    box = (0.0, 0.02, 0.1, 0.15)  # the close-up is of the counter, which is all that changes
+    case.see(3.0, role, hide=[PERSON], shows_s=shows_s, box=box)
+    case.run()
+    still = case.main(role)
+    assert (still["agrees"], still["blurrable"]) == (agrees, agrees)
+    desk, event = PictureDesk(case.folder), {"data": {"pictures": [still]}}
+    if agrees:
+        assert desk.blurred(event).blurred
+    else:
+        with pytest.raises(NoPicture, match="unblurrable"):
+            desk.blurred(event)
+
+
+def test_what_is_hidden_may_differ_and_a_whole_picture_may_be_brighter() -> None:
+    first = np.random.default_rng(3).integers(60, 120, (360, 640, 3)).astype(np.uint8)
+    first = cv2.GaussianBlur(first, (0, 0), 3.0)
+    size = (640.0, 360.0)
+    brighter = cv2.add(first, np.full_like(first, 30))
+    assert agree(first, brighter, [], size)
+    somebody = brighter.copy()
+    somebody[200:230, 300:310] = 240
+    assert not agree(first, somebody, [], size)
+    assert not agree(somebody, first, [], size)
+    assert agree(first, somebody, [Box("person", 295, 195, 315, 235)], size)
+    assert not agree(first, somebody, [Box("person", 395, 195, 415, 235)], size)
 
 
 def test_a_picture_that_nobody_looked_at_has_a_still_that_is_not_blurred_and_not_given(case: Case) -> None:

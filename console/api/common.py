@@ -18,7 +18,7 @@ PREFIX: Final = "/api/v1"
 #: Everything may be refused so; 404 and 409 are declared where they can be.
 _ALWAYS: Final = (400, 401, 403, 413, 422, 429, 500, 503)
 _OF_PICTURE: Final = ("captured_at", "source", "width", "height", "sha256")
-_OF_STILL: Final = ("off_s", "scale", "same_shape", "blurrable", "missing", "detail")
+_OF_STILL: Final = ("off_s", "scale", "same_shape", "agrees", "blurrable", "missing", "detail")
 
 IncidentId = Annotated[str, Path(min_length=1, max_length=64, pattern=r"^[^\x00]*$")]
 AlertId = Annotated[str, Path(min_length=1, max_length=64, pattern=r"^[^\x00]*$")]

@@ -47,8 +47,9 @@ class Thread(Shape):
 
 class MainPicture(Shape):
     """The moment of a picture as the recorder has it of the main stream. `captured_at` is its own time, `off_s` how far after
-    (negative: before) the picture's that is, `scale` how much larger it is than the analysed one. Where `blurrable` is false,
-    roles that see people blurred are refused it. `missing`: one word for why there is none, with `detail`; `url` is null then."""
+    (negative: before) the picture's that is, `scale` how much larger it is than the analysed one, `agrees` whether it shows
+    the same as that one but for people and vehicles (null: not looked at). Where `blurrable` is false, roles that see people
+    blurred are refused it. `missing`: one word for why there is none, with `detail`; `url` is null then."""
 
     url: str | None
     captured_at: str | None = None
@@ -59,6 +60,7 @@ class MainPicture(Shape):
     off_s: float | None = None
     scale: float | None = None
     same_shape: bool | None = None
+    agrees: bool | None = None
     blurrable: bool | None = None
     missing: str | None = None
     detail: str | None = None

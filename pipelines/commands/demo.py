@@ -142,6 +142,10 @@ class _Demo:
                 )
             )
         folder = self._site.folder
+        pictures, main = self._site.pictures()
+        _say(
+            f"  {pictures} pictures of incidents, {main} of those moments also in full size from the recorded main stream"
+        )
         _say(f"  pictures: {folder / 'data' / 'pictures'}   logs: {self._site.log}")
         _say(f"  ask again: gatewatch incidents list -c {self._site.config}")
         _say(f"  this week's inspection sheet: gatewatch report --current -c {self._site.config}")

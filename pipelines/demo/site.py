@@ -1,4 +1,4 @@
-"""The demo's site: sample cameras, a bus, a worker, a dispatcher and a recorder, all real, on this machine."""
+"""The demo's site: sample cameras, a bus, a worker, a dispatcher, a recorder and a janitor, all real, on this machine."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from pipelines.samples.cameras import SampleCamera, SampleCameras, free_port
 from pipelines.workers.state import StateError, StateFile
 from pipelines.workers.supervisor import ChildSpec, Supervisor
 
-_PROCESSES: Final = ("dispatch", "worker", "record")
+_PROCESSES: Final = ("dispatch", "worker", "record", "janitor")
 
 
 class DemoSite:
@@ -61,6 +61,8 @@ class DemoSite:
             "worker": {"metrics": {"port": free_port()}},
             "dispatcher": {"metrics": {"port": free_port()}},
             "recorder": {"metrics": {"port": free_port()}},
+            # Two minutes on whatever disk there is: no law's thirty days, and no alarm that they will not fit.
+            "recording": {"profile": "none", "reserve_free": 0},
         }
         self.config.write_text(library.configuration(self.cameras, extra), encoding="utf-8")
         bus = self._stack.enter_context(EmbeddedValkey(embedded_folder(self.folder / "data"), clock=self._clock))
@@ -96,6 +98,12 @@ class DemoSite:
             raise GatewatchError(str(error)) from error
         started_s = 0.0 if state is None else float(state.snapshot["run_started_s"])
         return started_s or None
+
+    def pictures(self) -> tuple[int, int]:
+        """How many pictures of incidents there are, and of how many the moment was cut from the recorded main stream too."""
+        files = [path.name for path in (self.folder / "data" / "pictures").rglob("*.jpg")]
+        main = sum(name.endswith(".main.jpg") for name in files)
+        return len(files) - main, main
 
     def events(self) -> list[Event]:
         """What came onto the bus since the last call."""
