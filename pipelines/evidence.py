@@ -11,7 +11,6 @@ import hashlib
 import json
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Protocol
@@ -27,7 +26,7 @@ from pipelines.events.envelope import ANALYSED
 from pipelines.files import write_atomically
 from pipelines.logs import fields
 from pipelines.media.agreement import agree
-from pipelines.media.hiding import Box, Pixels, grown
+from pipelines.media.hiding import Box, Pixels, boxes_to_json, grown
 from pipelines.recording.stills import NoStill, Still
 from pipelines.store.stills import with_stills
 from pipelines.workers.pictures import CLOSE_UP, Place, close_up, jpeg_of, large_enough, stamp
@@ -215,7 +214,7 @@ class MainStills:
             "segment": {"path": still.segment.path, "sha256": still.segment.sha256},
         }
         write_atomically(picture.main, content, durable=True)
-        kept = record if boxes is None else {**record, "hide": [asdict(one) for one in boxes]}
+        kept = record if boxes is None else {**record, "hide": boxes_to_json(boxes)}
         write_atomically(picture.main.with_suffix(".json"), json.dumps(kept, ensure_ascii=False).encode())
         return record
 

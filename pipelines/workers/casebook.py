@@ -46,6 +46,7 @@ class CaseBook:
         """From now on under this configuration; a camera that is not in it has a name and nothing else."""
         self._loaded = loaded
         self._camera = loaded.config.cameras.get(self._camera_id) or Camera(main=Stream(url=""))
+        self._rules = rules_only(self._camera)
 
     def open(self) -> Snapshot | None:
         """What was saved: the engine's snapshot under `engine`, the rules that it was made under as `camera`. None: nothing was,
@@ -104,7 +105,7 @@ class CaseBook:
             "run_started_s": self._run_started_s,
             "engine": engine.snapshot(),
             "pictures": self._pictures,
-            "camera": rules_only(self._camera),
+            "camera": self._rules,
         }
         self._saved_at_s = self._around.clock.monotonic_s()
         try:

@@ -73,7 +73,7 @@ class StateFile:
             "version": VERSION,
             "time_s": state.time_s,
             "snapshot": state.snapshot,
-            "unpublished": [json.loads(event.to_json()) for event in state.unpublished],
+            "unpublished": [event.to_dict() for event in state.unpublished],
         }
         write_atomically(self._path, json.dumps(content, separators=(",", ":")).encode(), durable=durable)
 
