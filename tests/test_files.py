@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -27,3 +28,26 @@ def test_a_failed_write_keeps_the_old_content(tmp_path: Path, monkeypatch: pytes
         write_atomically(path, b"new")
     assert path.read_bytes() == b"old"
     assert [entry.name for entry in tmp_path.iterdir()] == ["state.json"]
+
+
+def test_a_disk_that_takes_a_part_at_a_time_gets_it_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write = os.write
+    monkeypatch.setattr("os.write", lambda descriptor, content: write(descriptor, content[:1000]))
+    content = os.urandom(12_345)
+    write_atomically(tmp_path / "picture.jpg", content, durable=False)
+    assert (tmp_path / "picture.jpg").read_bytes() == content
+
+
+def test_an_open_file_is_closed_whatever_happens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    write_atomically(tmp_path / "state.json", b"new")
+
+    def full_disk(*_: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.write", full_disk)
+    for _ in range(3):
+        with pytest.raises(OSError, match="No space left"):
+            write_atomically(tmp_path / "state.json", b"newer")
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+    assert (tmp_path / "state.json").read_bytes() == b"new"
