@@ -14,6 +14,7 @@ from hypothesis.extra import numpy as arrays
 from pipelines.testing import both_ways
 from vision import native
 from vision.attention import Attention, _Missed
+from vision.brightness import thumbnail
 from vision.detection import Detections
 from vision.frame import Pixels
 from vision.mosaic import Part
@@ -51,6 +52,31 @@ def street(count: int, seed: int) -> list[Pixels]:
             seen[int(y) : int(y) + 9, int(x) : int(x) + 3] = 30
         pictures.append(np.clip(seen + random.normal(0, 1.5, seen.shape), 0, 255).astype(np.uint8))
     return pictures
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.sampled_from([(432, 768), (288, 352), (576, 704), (540, 960), (1080, 1920), (430, 768), (4, 4), (3, 6)]),
+    st.data(),
+)
+def test_thumbnails(size: tuple[int, int], data: st.DataObject) -> None:
+    seed, wide = data.draw(st.integers(0, 2**32 - 1)), data.draw(st.sampled_from([0, 1, 8]))
+    random = np.random.default_rng(seed)
+    low, high = sorted(random.integers(0, 256, 2))
+    pixels = random.integers(low, high + 1, (size[0], size[1] + wide, 3), np.uint8)
+    for picture in (pixels, pixels[:, wide:], pixels[::-1], pixels[:, ::-1], pixels[:, : size[1] // 2]):
+        compiled, plain = both_ways(lambda given=picture: thumbnail(given), "brightness")
+        np.testing.assert_array_equal(compiled, plain, strict=True)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1, 12), st.integers(1, 9), st.integers(1, 20), st.integers(0, 2**32 - 1))
+def test_thumbnails_of_any_block(step: int, rows: int, columns: int, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    high, size = int(random.integers(1, 257)), (2 * step * rows, 2 * step * columns, 3)
+    pixels = random.integers(0, high, size, np.uint8)
+    compiled, plain = both_ways(lambda: thumbnail(pixels, columns), "brightness")
+    np.testing.assert_array_equal(compiled, plain, strict=True)
 
 
 @settings(max_examples=200, deadline=None)
@@ -92,7 +118,7 @@ def test_two_hundred_pictures_of_a_street(seed: int) -> None:
 
 
 def test_grids_that_do_not_fit_are_refused() -> None:
-    if native.motion is None or native.regions is None:
+    if native.motion is None or native.regions is None or native.brightness is None:
         pytest.skip("not compiled")
     blocks, floats, changed = np.zeros((5, 6), np.uint8), np.zeros((5, 6), np.float32), np.zeros((5, 6), np.bool_)
     limits = (0.4, 0.1, 0.4, 3.0, 6.0, 0.6, 215.0)
@@ -101,6 +127,9 @@ def test_grids_that_do_not_fit_are_refused() -> None:
             native.motion.update(blocks, floats, wrong, changed, *limits)  # type: ignore[arg-type]
         with pytest.raises(ValueError, match="grid"):
             native.motion.looked(wrong, blocks, changed)  # type: ignore[arg-type]
+    for wrong in (blocks, floats, np.zeros((4, 4, 4), np.uint8), None):
+        with pytest.raises(ValueError, match="picture"):
+            native.brightness.thumbnail(wrong, 4)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="bool"):
         native.regions.boxes(blocks, 3, 1)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="margin"):

@@ -8,6 +8,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from vision import native
+
 Pixels = npt.NDArray[np.uint8]
 
 #: Of a thumbnail: blocks of 8 pixels where the picture is 768 wide.
@@ -42,6 +44,10 @@ def thumbnail(picture: Pixels, columns: int = COLUMNS) -> Pixels:
     """
     height, width = picture.shape[:2]
     step = max(1, round(width / columns / 2))  # half a block
+    if native.brightness is not None and picture.ndim == 3:
+        small = native.brightness.thumbnail(picture, step)
+        if small is not None:
+            return small
     rows = halved(brightness(np.ascontiguousarray(picture[::step])))
     grid = (max(1, width // (2 * step)), max(1, height // (2 * step)))
     return np.asarray(cv2.resize(rows, grid, interpolation=cv2.INTER_AREA), np.uint8)

@@ -24,9 +24,9 @@ except ImportError:
 try:
     if os.environ.get("GATEWATCH_NATIVE") == "0":
         raise ImportError
-    from vision.native import missed, motion, parts, regions
+    from vision.native import brightness, missed, motion, parts, regions
 except ImportError:
-    missed = motion = parts = regions = None  # type: ignore[assignment]
+    brightness = missed = motion = parts = regions = None  # type: ignore[assignment]
 try:
     if os.environ.get("GATEWATCH_NATIVE") == "0":
         raise ImportError
@@ -46,6 +46,7 @@ def modules() -> dict[str, bool]:
     return {
         "assignment": assignment is not None,
         "boxes": boxes is not None,
+        "brightness": brightness is not None,
         "detections": detections is not None,
         "ground": ground is not None,
         "heads": heads is not None,

@@ -22,6 +22,12 @@ cdef struct Canvas:
     int steps, used
 
 
+cdef struct Drawn:
+    # A picture's bytes, and where they go: bytes of a row from `left` to before `right`, rows from `top` to before `bottom`.
+    const uint8_t* pixels
+    Py_ssize_t canvas, left, right, top, bottom
+
+
 cdef struct Place:
     # Left, top, right, bottom on a canvas, and of the part of a picture that is shown there.
     float[4] on, of
@@ -122,38 +128,76 @@ cdef inline void shift(Canvas* on, int first, int to) noexcept nogil:
 
 
 def draw(canvases, scaled, spots, int grey):
-    """Make `canvases` (height, width, 3) uint8 grey, and copy onto them each picture of `scaled` (h, w, 3) uint8 where its spot
-    is: (canvas, left, top, width, height). Raises ValueError when one does not fit there.
+    """Write all of `canvases` (height, width, 3) uint8: each picture of `scaled` (h, w, 3) uint8 where its spot is, (canvas,
+    left, top, width, height), and grey elsewhere. No two spots overlap. Raises ValueError when a picture does not fit into its spot.
     """
-    cdef Py_ssize_t n, row, count = len(scaled), number, left, top, width, height
-    cdef cnp.ndarray canvas, picture
-    cdef uint8_t* to
-    cdef const uint8_t* given
-    if len(spots) != count:
-        raise ValueError(f"{count} pieces, {len(spots)} spots")
-    for one in canvases:
-        canvas = pixels(one)
-        to, number = <uint8_t*>cnp.PyArray_DATA(canvas), cnp.PyArray_SIZE(canvas)
-        with nogil:
-            memset(to, grey, number)
-    for n in range(count):
-        number, left, top, width, height = spots[n]
-        if not 0 <= number < len(canvases):
-            raise ValueError(f"{spots[n]} is on none of {len(canvases)} canvases")
-        canvas, picture = pixels(canvases[number]), pixels(scaled[n])
-        if (
-            cnp.PyArray_DIM(picture, 0) != height
-            or cnp.PyArray_DIM(picture, 1) != width
-            or left < 0
-            or top < 0
-            or left + width > cnp.PyArray_DIM(canvas, 1)
-            or top + height > cnp.PyArray_DIM(canvas, 0)
-        ):
-            raise ValueError(f"a piece of {scaled[n].shape} does not fit into {spots[n]} on {canvases[number].shape}")
-        given = <const uint8_t*>cnp.PyArray_DATA(picture)
-        to = <uint8_t*>cnp.PyArray_DATA(canvas) + 3 * (top * cnp.PyArray_DIM(canvas, 1) + left)
-        for row in range(height):
-            memcpy(to + 3 * row * cnp.PyArray_DIM(canvas, 1), given + 3 * row * width, 3 * width)
+    cdef Py_ssize_t n, count = len(scaled), canvas_count = len(canvases), number, held
+    cdef Drawn* drawn = <Drawn*>malloc((count + 1) * sizeof(Drawn))
+    cdef Py_ssize_t width
+    cdef uint8_t* at
+    cdef cnp.ndarray canvas
+    try:
+        if drawn == NULL:
+            raise MemoryError
+        if len(spots) != count:
+            raise ValueError(f"{count} pieces, {len(spots)} spots")
+        for n in range(count):
+            drawn[n] = drawn_at(canvases, scaled[n], spots[n])
+        qsort(drawn, count, sizeof(Drawn), from_the_left)
+        n = 0
+        for number in range(canvas_count):
+            canvas, held = pixels(canvases[number]), 0
+            while n + held < count and drawn[n + held].canvas == number:
+                held += 1
+            at, width = <uint8_t*>cnp.PyArray_DATA(canvas), 3 * cnp.PyArray_DIM(canvas, 1)
+            fill(at, cnp.PyArray_DIM(canvas, 0), width, drawn + n, held, grey)
+            n += held
+    finally:
+        free(drawn)
+
+
+cdef Drawn drawn_at(object canvases, object scaled, object spot) except *:
+    cdef Py_ssize_t left, top, width, height, number
+    number, left, top, width, height = spot
+    if not 0 <= number < len(canvases):
+        raise ValueError(f"{spot} is on none of {len(canvases)} canvases")
+    cdef cnp.ndarray canvas = pixels(canvases[number]), picture = pixels(scaled)
+    if (
+        cnp.PyArray_DIM(picture, 0) != height
+        or cnp.PyArray_DIM(picture, 1) != width
+        or left < 0
+        or top < 0
+        or left + width > cnp.PyArray_DIM(canvas, 1)
+        or top + height > cnp.PyArray_DIM(canvas, 0)
+    ):
+        raise ValueError(f"a piece of {scaled.shape} does not fit into {spot} on {canvases[number].shape}")
+    return Drawn(<const uint8_t*>cnp.PyArray_DATA(picture), number, 3 * left, 3 * (left + width), top, top + height)
+
+
+cdef int from_the_left(const void* a, const void* b) noexcept nogil:
+    cdef const Drawn* first = <const Drawn*>a
+    cdef const Drawn* second = <const Drawn*>b
+    if first.canvas != second.canvas:
+        return -1 if first.canvas < second.canvas else 1
+    return -1 if first.left < second.left else 1 if first.left > second.left else 0
+
+
+cdef void fill(
+    uint8_t* canvas, Py_ssize_t height, Py_ssize_t width, const Drawn* drawn, Py_ssize_t count, int grey
+) noexcept nogil:
+    """Each byte once and in order: the canvas lies in no cache, or in somebody else's."""
+    cdef Py_ssize_t row, n, at, size
+    cdef uint8_t* line
+    for row in range(height):
+        line, at = canvas + row * width, 0
+        for n in range(count):
+            # Pieces that overlap after all must not lead beyond the edge.
+            if drawn[n].top <= row < drawn[n].bottom and drawn[n].left >= at:
+                size = drawn[n].right - drawn[n].left
+                memset(line + at, grey, drawn[n].left - at)
+                memcpy(line + drawn[n].left, drawn[n].pixels + (row - drawn[n].top) * size, size)
+                at = drawn[n].right
+        memset(line + at, grey, width - at)
 
 
 cdef cnp.ndarray pixels(object given):

@@ -7,7 +7,22 @@ from libc.string cimport memcpy
 
 cimport numpy as cnp
 
+from vision.native cimport processors
+
 cnp.import_array()
+
+cdef extern from *:
+    """
+    /* How many of `count` numbers are not above `limit`. */
+    FOR_EACH_PROCESSOR
+    static int not_above(const int32_t *numbers, long count, int32_t limit) {
+        int result = 0;
+        for (long n = 0; n < count; n++)
+            result += numbers[n] <= limit;
+        return result;
+    }
+    """
+    int not_above(const int32_t* numbers, long count, int32_t limit) nogil
 
 
 cdef struct Step:
@@ -150,16 +165,12 @@ cdef float middle(const int32_t* order, Py_ssize_t count) noexcept nogil:
     """
     cdef Py_ssize_t n, wanted = count // 2 + 1
     cdef int32_t low = order[0], high = order[0], limit
-    cdef int32_t below
     for n in range(count):
         low = order[n] if order[n] < low else low
         high = order[n] if order[n] > high else high
     while low < high:
         limit = low + (high - low) // 2
-        below = 0
-        for n in range(count):
-            below += order[n] <= limit
-        if below >= wanted:
+        if not_above(order, count, limit) >= wanted:
             high = limit
         else:
             low = limit + 1

@@ -1,0 +1,6 @@
+"""As in `vision.brightness`."""
+
+import numpy as np
+import numpy.typing as npt
+
+def thumbnail(picture: npt.NDArray[np.uint8], step: int) -> npt.NDArray[np.uint8] | None: ...

@@ -1,0 +1,91 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
+"""A picture's thumbnail in one pass over the rows of pixels that it is made from: `vision.brightness.thumbnail`."""
+from libc.stdint cimport uint8_t
+from libc.stdlib cimport free, malloc
+
+cimport numpy as cnp
+
+from vision.native cimport processors
+
+cnp.import_array()
+
+cdef extern from *:
+    """
+    #include <math.h>
+    #include <stdint.h>
+
+    /* Brightness of `count` pixels BGR, in OpenCV's fixed point. */
+    FOR_EACH_PROCESSOR
+    static void grey(const uint8_t *restrict bgr, uint8_t *restrict out, long count) {
+        for (long n = 0; n < count; n++)
+            out[n] = (uint8_t)((bgr[3 * n] * 3735u + bgr[3 * n + 1] * 19235u + bgr[3 * n + 2] * 9798u + 16384u) >> 15);
+    }
+
+    /* `count` means of two by two of two rows, a half upwards. */
+    FOR_EACH_PROCESSOR
+    static void halve(const uint8_t *restrict a, const uint8_t *restrict b, uint8_t *restrict out, long count) {
+        for (long n = 0; n < count; n++)
+            out[n] = (uint8_t)((a[2 * n] + a[2 * n + 1] + b[2 * n] + b[2 * n + 1] + 2) >> 2);
+    }
+
+    /* `count` means of `step` beside each other, a half to the even number. */
+    FOR_EACH_PROCESSOR
+    static void gather(const uint8_t *restrict given, uint8_t *restrict out, long count, long step) {
+        const float share = 1.0f / (float)step;
+        if (step == 4) {
+            for (long n = 0; n < count; n++) {
+                unsigned sum = given[4 * n] + given[4 * n + 1] + given[4 * n + 2] + given[4 * n + 3];
+                out[n] = (uint8_t)((sum + 1 + ((sum >> 2) & 1)) >> 2);
+            }
+            return;
+        }
+        for (long n = 0; n < count; n++) {
+            unsigned sum = 0;
+            for (long m = 0; m < step; m++)
+                sum += given[step * n + m];
+            out[n] = (uint8_t)rintf((float)sum * share);
+        }
+    }
+    """
+    void grey(const uint8_t* bgr, uint8_t* out, long count) nogil
+    void halve(const uint8_t* a, const uint8_t* b, uint8_t* out, long count) nogil
+    void gather(const uint8_t* given, uint8_t* out, long count, long step) nogil
+
+
+def thumbnail(picture, int step):
+    """(h, w) uint8 mean brightness of blocks of `picture` (H, W, 3) uint8 BGR, twice `step` wide and high, from every `step`-th
+    row. None where the blocks do not divide the picture, or its pixels lie apart: that is left to OpenCV.
+    """
+    if not cnp.PyArray_Check(picture):
+        raise ValueError(f"expected a picture, got {type(picture).__name__}")
+    cdef cnp.ndarray array = <cnp.ndarray>picture
+    if cnp.PyArray_TYPE(array) != cnp.NPY_UINT8 or cnp.PyArray_NDIM(array) != 3 or cnp.PyArray_DIM(array, 2) != 3:
+        raise ValueError(f"expected a picture (height, width, 3) uint8, got {picture.dtype} {picture.shape}")
+    cdef Py_ssize_t height = cnp.PyArray_DIM(array, 0), width = cnp.PyArray_DIM(array, 1), row
+    if (
+        step < 1
+        or width < 2 * step
+        or width % (2 * step)
+        or height < 2 * step
+        or height // (2 * step) != (height + step - 1) // step // 2
+        or cnp.PyArray_STRIDE(array, 2) != 1
+        or cnp.PyArray_STRIDE(array, 1) != 3
+    ):
+        return None
+    cdef cnp.npy_intp shape[2]
+    shape[0], shape[1] = height // (2 * step), width // (2 * step)
+    cdef cnp.ndarray result = cnp.PyArray_EMPTY(2, shape, cnp.NPY_UINT8, 0)
+    cdef const uint8_t* given = <const uint8_t*>cnp.PyArray_DATA(array)
+    cdef uint8_t* out = <uint8_t*>cnp.PyArray_DATA(result)
+    cdef Py_ssize_t apart = step * cnp.PyArray_STRIDE(array, 0)
+    cdef uint8_t* room = <uint8_t*>malloc(3 * width)
+    if room == NULL:
+        raise MemoryError
+    with nogil:
+        for row in range(shape[0]):
+            grey(given + 2 * row * apart, room, width)
+            grey(given + (2 * row + 1) * apart, room + width, width)
+            halve(room, room + width, room + 2 * width, width // 2)
+            gather(room + 2 * width, out + row * shape[1], shape[1], step)
+    free(room)
+    return result
