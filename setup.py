@@ -3,6 +3,7 @@
 They are optional: without a C compiler the installation goes on, and NumPy does their work.
 """
 
+import runpy
 from pathlib import Path
 
 import numpy
@@ -10,8 +11,8 @@ from Cython.Build import cythonize
 from setuptools import Extension, setup
 
 ROOT = Path(__file__).parent
-
-
+sources = runpy.run_path(str(ROOT / "vision" / "native" / "sources.py"))
+sources["begin"]()
 modules = [
     Extension(
         f"vision.native.{path.stem}",
@@ -27,3 +28,4 @@ compiled = cythonize(modules, build_dir="build/cython", language_level=3, quiet=
 for module in compiled:
     module.optional = True  # said to `Extension`, it would be lost on the way
 setup(ext_modules=compiled)
+sources["end"]()

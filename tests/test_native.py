@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import runpy
 import shutil
 import subprocess
 import sys
@@ -82,3 +83,26 @@ def test_points_in_a_polygon(points: Any, polygon: list[tuple[float, float]]) ->
 def test_what_are_no_boxes_is_refused() -> None:
     with pytest.raises(ValueError):
         geometry.areas([1.0, 2.0, 3.0])
+
+
+def test_what_was_compiled_of_other_sources_is_not_used_and_goes_before_it_is_compiled_anew(tmp_path: Path) -> None:
+    script = tmp_path / "sources.py"
+    shutil.copyfile(Path(native.__file__).with_name("sources.py"), script)
+    for name in ("one.pyx", "two.pyx", "shared.pxd", "one.cpython-311.so", "two.cpython-311.so", "gone.cpython-311.so"):
+        (tmp_path / name).write_text(name)
+    sources = runpy.run_path(str(script))
+    assert not sources["are_current"]()
+    sources["end"]()
+    assert sources["are_current"]()
+    (tmp_path / "one.pyx").write_text("changed")
+    assert not sources["are_current"]()
+    sources["begin"]()
+    assert [path.name for path in tmp_path.glob("*.so")] == ["two.cpython-311.so"]
+    sources["end"]()
+    (tmp_path / "shared.pxd").write_text("changed")
+    assert not sources["are_current"]()
+    (tmp_path / "compiled.json").write_text("{")
+    assert not sources["are_current"]()
+    for path in tmp_path.glob("*.pyx"):  # installed without sources: nothing to compare with
+        path.unlink()
+    assert sources["are_current"]()

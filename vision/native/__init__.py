@@ -1,44 +1,40 @@
 """Small loops over a dozen boxes, compiled: each module does what the NumPy code of its caller does, to the bit.
 
-A module is None where it was not compiled (no C compiler when Gatewatch was installed) and in a process that begins with
-`GATEWATCH_NATIVE=0`. Its callers then go NumPy's way, which gives the same and costs more processor time; the tests hold
-both ways against each other.
+All modules are None where they were not compiled (no C compiler when Gatewatch was installed), where their sources have
+changed since, and in a process that begins with `GATEWATCH_NATIVE=0`. Their callers then go NumPy's way, which gives the same
+and costs more processor time; the tests hold both ways against each other.
 """
 
 from __future__ import annotations
 
 import os
 
+from vision.native.sources import are_current
+
 try:
-    if os.environ.get("GATEWATCH_NATIVE") == "0":
+    if os.environ.get("GATEWATCH_NATIVE") == "0" or not are_current():
         raise ImportError
-    from vision.native import boxes
+    from vision.native import (
+        assignment,
+        boxes,
+        brightness,
+        detections,
+        ground,
+        heads,
+        looks,
+        missed,
+        mosaic,
+        motion,
+        parking,
+        parts,
+        people,
+        regions,
+        sharpness,
+        tracking,
+    )
 except ImportError:
-    boxes = None  # type: ignore[assignment]
-try:
-    if os.environ.get("GATEWATCH_NATIVE") == "0":
-        raise ImportError
-    from vision.native import heads, mosaic
-except ImportError:
-    heads = mosaic = None  # type: ignore[assignment]
-try:
-    if os.environ.get("GATEWATCH_NATIVE") == "0":
-        raise ImportError
-    from vision.native import brightness, missed, motion, parts, regions
-except ImportError:
-    brightness = missed = motion = parts = regions = None  # type: ignore[assignment]
-try:
-    if os.environ.get("GATEWATCH_NATIVE") == "0":
-        raise ImportError
-    from vision.native import ground, looks, parking, people, sharpness
-except ImportError:
-    ground = looks = parking = people = sharpness = None  # type: ignore[assignment]
-try:
-    if os.environ.get("GATEWATCH_NATIVE") == "0":
-        raise ImportError
-    from vision.native import assignment, detections, tracking
-except ImportError:
-    assignment = detections = tracking = None  # type: ignore[assignment]
+    assignment = boxes = brightness = detections = ground = heads = looks = missed = None  # type: ignore[assignment]
+    mosaic = motion = parking = parts = people = regions = sharpness = tracking = None  # type: ignore[assignment]
 
 
 def modules() -> dict[str, bool]:
