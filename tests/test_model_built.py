@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,9 +16,10 @@ from pipelines.media.file import FileSource
 from pipelines.models.installed import Installed, find_model
 from pipelines.paths import default_data_dir, samples_dir
 from vision.coco import PERSON, VEHICLES
-from vision.detection import Detector
+from vision.detection import Detector, Preparable, canvas_heights
 from vision.detectors import make_detector
 from vision.detectors.agreement import agreement, box_iou
+from vision.detectors.openvino import OpenVinoDetector
 from vision.detectors.settings import DetectorSettings
 from vision.frame import Pixels
 
@@ -111,3 +113,20 @@ def test_people_are_counted_as_the_truth_has_them(detector: Detector, pictures: 
         kept += (overlap[wanted] >= 0.5).any(axis=1).tolist()
     assert np.mean(errors) <= 0.5
     assert np.mean(kept) >= 0.88
+
+
+def test_what_is_prepared_is_not_compiled_again(detector: Detector, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert isinstance(detector, OpenVinoDetector)
+    assert isinstance(detector, Preparable)
+    compiled: list[tuple[int, int]] = []
+
+    def compile_(_model: object, input_px: tuple[int, int], streams: int | None = None) -> list[Any]:
+        compiled.append(input_px)
+        return detector._slots[384, 512]
+
+    monkeypatch.setattr(detector, "_slots", dict(detector._slots))
+    monkeypatch.setattr(detector, "_compile", compile_)
+    detector.prepare()
+    assert compiled == [(height, 512) for height in canvas_heights(384)[:-1]]
+    detector.prepare()
+    assert len(compiled) == 2

@@ -118,6 +118,8 @@ class OpenVinoDetector:
             return
         height, width = self._settings.input_px
         for lower in canvas_heights(height)[:-1]:
+            if (lower, width) in self._slots:
+                continue  # asked before
             if not goes_on():
                 return
             model = self._core.read_model(self._settings.model)
