@@ -135,27 +135,30 @@ def _count(rows: Rows) -> None:
     rows["class_id"] = np.where(best, rows["voted"], np.iinfo(np.int64).max).min(axis=1)
 
 
+#: Of a row, what is one number and is saved under its own name.
+_SAVED: Final = ("first_seen_s", "last_seen_s", "confidence", "peak", "hits", "confirmed", "group")
+
+
 def to_json(rows: Rows) -> list[dict[str, Any]]:
     """Plain JSON values from which `from_json` makes the same rows."""
+    columns = [rows[name].tolist() for name in ("track_id", *_SAVED, "voted", "votes", "mean", "covariance")]
     return [
         {
-            "id": int(row["track_id"]),
-            "first_seen_s": float(row["first_seen_s"]),
-            "last_seen_s": float(row["last_seen_s"]),
-            "confidence": float(row["confidence"]),
-            "peak": float(row["peak"]),
-            "hits": int(row["hits"]),
-            "confirmed": bool(row["confirmed"]),
-            "group": int(row["group"]),
-            "votes": {
-                str(class_id): weight
-                for class_id, weight in zip(row["voted"].tolist(), row["votes"].tolist(), strict=True)
-                if class_id >= 0
-            },
-            "mean": row["mean"].tolist(),
-            "covariance": row["covariance"].tolist(),
+            "id": track_id,
+            "first_seen_s": first_seen_s,
+            "last_seen_s": last_seen_s,
+            "confidence": confidence,
+            "peak": peak,
+            "hits": hits,
+            "confirmed": confirmed,
+            "group": group,
+            "votes": {str(class_id): weight for class_id, weight in zip(voted, votes, strict=True) if class_id >= 0},
+            "mean": mean,
+            "covariance": covariance,
         }
-        for row in rows
+        for track_id, first_seen_s, last_seen_s, confidence, peak, hits, confirmed, group, voted, votes, mean, covariance in zip(
+            *columns, strict=True
+        )
     ]
 
 
@@ -167,17 +170,18 @@ def from_json(saved: Sequence[dict[str, Any]]) -> Rows:
     """
     rows = np.zeros(len(saved), ROW)
     rows["voted"] = -1
-    for row, values in zip(rows, saved, strict=True):
-        row["track_id"] = values["id"]
-        for name in ("first_seen_s", "last_seen_s", "confidence", "peak", "hits", "confirmed", "group"):
-            row[name] = values[name]
-        row["mean"] = np.array(values["mean"], np.float64).reshape(4, 2)
-        row["covariance"] = np.array(values["covariance"], np.float64).reshape(4, 3)
-        votes: dict[str, float] = values["votes"]
+    if not saved:
+        return rows
+    rows["track_id"] = [values["id"] for values in saved]
+    for name in _SAVED:
+        rows[name] = [values[name] for values in saved]
+    rows["mean"] = np.array([values["mean"] for values in saved], np.float64).reshape(-1, 4, 2)
+    rows["covariance"] = np.array([values["covariance"] for values in saved], np.float64).reshape(-1, 4, 3)
+    for row, values in enumerate(saved):
+        votes: dict[str, float] = dict(values["votes"])
         if len(votes) > _NAMES:
             raise ValueError(f"track {values['id']}: votes for {len(votes)} classes, of at most {_NAMES}")
-        row["voted"][: len(votes)] = [int(class_id) for class_id in votes]
-        row["votes"][: len(votes)] = list(votes.values())
-    if len(rows):
-        _count(rows)
+        rows["voted"][row, : len(votes)] = [int(class_id) for class_id in votes]
+        rows["votes"][row, : len(votes)] = list(votes.values())
+    _count(rows)
     return rows
