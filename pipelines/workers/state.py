@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from pydantic_core import to_json
+
 from pipelines.errors import GatewatchError
 from pipelines.events.envelope import EnvelopeError, Event
 from pipelines.files import write_atomically
@@ -75,7 +77,9 @@ class StateFile:
             "snapshot": state.snapshot,
             "unpublished": [event.to_dict() for event in state.unpublished],
         }
-        write_atomically(self._path, json.dumps(content, separators=(",", ":")).encode(), durable=durable)
+        # As `json.dumps`, in a tenth of the time: it is full of numbers with sixteen digits, and saved at each change of a case.
+        written = to_json(content, inf_nan_mode="constants")
+        write_atomically(self._path, written, durable=durable)
 
     def delete(self) -> None:
         """Forget the camera."""
