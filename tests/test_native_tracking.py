@@ -187,10 +187,10 @@ def test_a_damaged_state_is_refused_and_changes_nothing() -> None:
     tracker = Tracker()
     tracker.restore(json.loads(SAVED))
     before = tracker.snapshot()
-    for key, value in [("mean", [[1.0]]), ("votes", {str(n): 1.0 for n in range(4)}), ("hits", "many"), ("votes", [])]:
+    for key, value in [("mean", [[1.0]]), ("votes", {str(n): 1.0 for n in range(4)}), ("hits", "many"), ("votes", [1])]:
         bad = json.loads(SAVED)
         bad["tracks"][0][key] = value
-        with pytest.raises((KeyError, TypeError, ValueError, AttributeError)):
+        with pytest.raises((KeyError, TypeError, ValueError)):
             tracker.restore(bad)
     assert tracker.snapshot() == before
 
