@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -104,6 +105,43 @@ def test_where_many_small_pieces_go(sizes: list[tuple[int, int]], step: int) -> 
     assert compiled == plain
 
 
+@settings(max_examples=300, deadline=None)
+@given(
+    st.tuples(st.integers(1, 90), st.integers(1, 130)),
+    st.sampled_from([(384, 512), (96, 128), (40, 40), (200, 61)]),
+    st.integers(0, 2**32 - 1),
+    st.integers(0, 9),
+)
+def test_pieces_are_scaled_as_opencv_scales_them(
+    part_px: tuple[int, int], input_px: tuple[int, int], seed: int, beside: int
+) -> None:
+    random = np.random.default_rng(seed)
+    high = int(random.choice([2, 200, 256]))
+    pixels = random.integers(0, high, (part_px[0] + beside // 2, part_px[1] + beside, 3), np.uint8)
+    left, top = int(random.integers(0, beside + 1)), int(random.integers(0, beside // 2 + 1))
+    part = (left, top, left + part_px[1], top + part_px[0])
+    for picture in (pixels, pixels[::-1], np.repeat(pixels, 2, axis=1)[:, ::2]):
+        compiled, plain = both_ways(lambda given=picture: mosaic.cut(mosaic.Piece(given, part), input_px), "scaling")
+        assert compiled.part == plain.part
+        np.testing.assert_array_equal(compiled.scaled, plain.scaled, strict=True)
+
+
+@pytest.mark.parametrize("size", [(432, 768), (1080, 1920), (720, 1280), (576, 704)])
+def test_parts_of_cameras_pictures_are_scaled_as_opencv_scales_them(size: tuple[int, int]) -> None:
+    random = np.random.default_rng(size[0])
+    pixels = random.integers(0, 256, (*size, 3), np.uint8)
+    parts: list[Part] = [(0, 0, size[1], size[0])]
+    for x, y, width, height in random.integers([0, 0, 1, 1], [size[1] - 9, size[0] - 9, 400, 400], (60, 4)).tolist():
+        parts.append((x, y, min(size[1], x + width), min(size[0], y + height)))
+    for part in parts:
+        compiled, plain = both_ways(lambda given=part: mosaic.cut(mosaic.Piece(pixels, given), INPUT).scaled, "scaling")
+        np.testing.assert_array_equal(compiled, plain, strict=True)
+    info = Path("/proc/cpuinfo")
+    if info.exists() and " avx2 " in info.read_text():
+        assert native.scaling is not None
+        assert native.scaling.linear(pixels, (0, 0, 90, 60), 40, 60) is not None
+
+
 class Chance:
     """Finds boxes anywhere, between pieces and across them too, the same each time; keeps what it was shown."""
 
@@ -150,8 +188,13 @@ def test_onto_canvases_and_back(seed: int, count: int) -> None:
 
 
 def test_what_does_not_fit_is_refused() -> None:
-    if native.mosaic is None or native.heads is None:
+    if native.mosaic is None or native.heads is None or native.scaling is None:
         pytest.skip("not compiled")
+    for part in ((0, 0, 129, 9), (9, 9, 9, 18), (-1, 0, 9, 9), (0, 90, 9, 97)):
+        with pytest.raises(ValueError, match="no part"):
+            native.scaling.linear(np.zeros((96, 128, 3), np.uint8), part, 6, 6)
+    with pytest.raises(ValueError, match="picture"):
+        native.scaling.linear(np.zeros((96, 128), np.uint8), (0, 0, 9, 9), 6, 6)
     canvas, piece = np.zeros((96, 128, 3), np.uint8), np.zeros((10, 20, 3), np.uint8)
     for spot in ((0, 109, 0, 20, 10), (0, 0, 87, 20, 10), (0, -1, 0, 20, 10), (0, 0, 0, 19, 10), (1, 0, 0, 20, 10)):
         with pytest.raises(ValueError, match=r"\(|canvases"):

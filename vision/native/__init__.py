@@ -29,12 +29,13 @@ try:
         parts,
         people,
         regions,
+        scaling,
         sharpness,
         tracking,
     )
 except ImportError:
     assignment = boxes = brightness = detections = ground = heads = looks = missed = None  # type: ignore[assignment]
-    mosaic = motion = parking = parts = people = regions = sharpness = tracking = None  # type: ignore[assignment]
+    mosaic = motion = parking = parts = people = regions = scaling = sharpness = tracking = None  # type: ignore[assignment]
 
 
 def modules() -> dict[str, bool]:
@@ -54,6 +55,7 @@ def modules() -> dict[str, bool]:
         "parts": parts is not None,
         "people": people is not None,
         "regions": regions is not None,
+        "scaling": scaling is not None,
         "sharpness": sharpness is not None,
         "tracking": tracking is not None,
     }
