@@ -32,7 +32,15 @@ export class IncidentView {
     if (this.id === null || this.root.hidden) return;
     const id = this.id;
     const found = await api(`/live/incidents/${encodeURIComponent(id)}`, { background: true });
-    if (this.id === id && !this.root.hidden) this.facts(found);
+    if (this.id !== id || this.root.hidden) return;
+    this.facts(found);
+    if (JSON.stringify(found.pictures) === this.pictured) return;
+    // more pictures, or larger ones: what is looked at now stays
+    const chosen = [...this.small.children].findIndex((one) => one.getAttribute("aria-pressed") === "true");
+    const small = this.strip(found);
+    [...small.children].forEach((one, number) => one.setAttribute("aria-pressed", String(number === chosen)));
+    this.small.replaceWith(small);
+    this.small = small;
   }
 
   leave() {
@@ -51,7 +59,7 @@ export class IncidentView {
     this.root.replaceChildren(
       element("header", {}, back, element("span", { class: "level", "data-level": String(found.severity) }, t(`severity.${found.severity}`)),
         element("h2", {}, t(`kind.${found.kind}`)), element("span", {}, [found.camera_name, found.zone === "-" ? "" : found.zone].filter(Boolean).join(" · ")), this.head, element("span", { class: "push" }), recording(found)),
-      element("div", { class: "body" }, element("div", {}, this.stage, this.strip(found)), this.side),
+      element("div", { class: "body" }, element("div", {}, this.stage, (this.small = this.strip(found))), this.side),
       this.actions(found),
     );
     this.facts(found);
@@ -77,6 +85,7 @@ export class IncidentView {
 
   strip(found) {
     const strip = element("div", { class: "strip" });
+    this.pictured = JSON.stringify(found.pictures);
     const choose = (button, show) => {
       button.addEventListener("click", () => {
         for (const one of strip.children) one.setAttribute("aria-pressed", String(one === button));
@@ -101,7 +110,7 @@ export class IncidentView {
     }
     const note = element("p", { class: "note", hidden: true });
     const video = element("video", { src: found.clip, controls: true, autoplay: true, muted: true, loop: true, "aria-label": t("now.clip") });
-    video.addEventListener("error", () => this.recorded(found), { once: true });
+    video.addEventListener("error", () => this.stage.contains(video) && this.recorded(found), { once: true });
     this.stage.replaceChildren(video, note);
   }
 
@@ -121,20 +130,20 @@ export class IncidentView {
       // no recording is a state of its own: the newest picture says more than a black one
     }
     const first = shownFirst(found.pictures);
-    if (this.id === found.incident_id && first) this.picture(first, t("now.no_clip"));
+    if (this.id === found.incident_id && this.stage.contains(video) && first) this.picture(first, t("now.no_clip"));
   }
 
   /** Large, with whose picture it is; where it is the recorded main stream's, the analysed one is a button away. */
   picture(picture, why = "") {
     const image = element("img", { src: picture.url, alt: t(`role.${picture.role}`) });
-    const note = element("p", { class: "note" }, [why, ...whose(picture)].filter(Boolean).join(" · "));
+    const note = element("p", { class: "note", hidden: !why }, why);
+    const words = element("p", { class: "whose" }, whose(picture).join(" · "));
     if (picture.other) {
       const other = element("button", { type: "button", class: "quiet" }, t("now.other"));
       other.addEventListener("click", () => this.picture({ ...picture, ...picture.other, source: "analysed", other: null }));
-      note.append(" ", other);
+      words.append(" ", other);
     }
-    note.hidden = !note.textContent;
-    this.stage.replaceChildren(image, note);
+    this.stage.replaceChildren(...[image, words.textContent ? words : null, note].filter(Boolean));
   }
 
   actions(found) {
@@ -163,7 +172,7 @@ export class IncidentView {
 function whose(picture) {
   const words = [];
   if (picture.source) words.push(t(`now.source.${picture.source}`, { width: picture.width, height: picture.height }));
-  if (picture.off_s && picture.source === "main") words.push(t("now.off", { off: picture.off_s.toFixed(2) }));
+  if (Math.abs(picture.off_s ?? 0) >= 0.1 && picture.source === "main") words.push(t("now.off", { off: picture.off_s.toFixed(2) }));
   if (picture.why) words.push(t(`now.no_main.${picture.why}`));
   return words;
 }
