@@ -52,7 +52,7 @@ SECOND_HOMES = {
     "pyarrow": ("pipelines/history/export.py",),
     "pydantic": ("console",),
     # It writes JSON faster than `json` does.
-    "pydantic_core": ("pipelines/workers/state.py",),
+    "pydantic_core": ("pipelines/workers",),
 }
 #: Tables of numbers or words; anything else that is longer has a seam.
 LONGEST = 350

@@ -69,9 +69,9 @@ def open_video(
 
 def pts_s(picture: av.VideoFrame) -> float | None:
     """The picture's own time in seconds on the stream's clock."""
-    if picture.pts is None or picture.time_base is None:
-        return None
-    return float(picture.pts * picture.time_base)
+    # The time base is a new fraction each time that it is asked for, and multiplying one takes longer than dividing.
+    pts, base = picture.pts, picture.time_base
+    return None if pts is None or base is None else pts * base.numerator / base.denominator
 
 
 class BgrConverter:

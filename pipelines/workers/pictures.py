@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -19,6 +18,7 @@ from zoneinfo import ZoneInfo
 
 import cv2
 import numpy as np
+from pydantic_core import to_json
 
 from pipelines.events.envelope import ANALYSED
 from pipelines.files import write_atomically
@@ -102,7 +102,7 @@ class PictureStore:
         }
         write_atomically(path, content, durable=False)
         beside = record if hide is None else {**record, "hide": boxes_to_json(hide)}
-        write_atomically(path.with_suffix(".json"), json.dumps(beside, ensure_ascii=False).encode(), durable=False)
+        write_atomically(path.with_suffix(".json"), to_json(beside), durable=False)
         return record
 
     def discard(self, records: list[dict[str, Any]]) -> None:
