@@ -27,7 +27,7 @@ from vision.detection import Detections, Detector
 from vision.incident import Incident
 
 #: Pictures that come within this time are one reason to wake up: of sixty cameras there are three hundred a second.
-_GATHER_S: Final = 0.01
+_GATHER_S: Final = 0.02
 #: When no picture comes either: how long a stop, or a lease, may wait.
 _REST_S: Final = 0.1
 #: How often what is no picture is looked after: the configuration, leases, the rate.
@@ -144,7 +144,8 @@ class AnalysisWorker:
             self._keep_up(now_s)
         # The detector first: while it works on one batch, the frames of the last are judged and the next ones planned.
         self._landed += self._looking.swap(now_s)
-        self._look_ahead()
+        if self._quick:
+            self._look_ahead()
         if self._looking.has_room and self._take_next():
             return True
         if not self._landed:
@@ -166,6 +167,7 @@ class AnalysisWorker:
             self._renewal.ask(self._asked)
             for camera_id, camera in self._running.items():
                 self._tally.incidents(camera_id, camera.watch())
+        self._tally.show(now_s)
         self._check_leases()
         self._govern(now_s)
 
@@ -295,8 +297,8 @@ class AnalysisWorker:
         # Of most cameras none ever is: nobody asks each of sixty at every turn.
         if camera.is_quick:
             self._quick.add(camera.camera_id)
-        else:
+        elif self._quick:
             self._quick.discard(camera.camera_id)
-        self._tally.analysed(camera.camera_id, frame.time_s)
+        self._tally.analysed(camera.camera_id, frame.time_s, self._clock.monotonic_s())
         self._on_analysed(camera.camera_id, frame.time_s)
         self._tally.incidents(camera.camera_id, step.incidents)

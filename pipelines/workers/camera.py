@@ -137,7 +137,8 @@ class CameraAnalysis:
 
     def merge(self, frame: Frame, look: Look, found: Sequence[Detections]) -> Detections:
         """All that is known of the frame, once its parts were looked at."""
-        self.laps.begin()
+        if look.parts:  # else it comes straight from `plan`
+            self.laps.begin()
         if not self._attention.awaits(look):
             return found[0]
         merged = self._attention.merge(look, found, frame.pixels, frame.time_s)

@@ -62,9 +62,10 @@ class LiveView:
 
     def wants(self, camera_id: str) -> bool:
         """Whether somebody looks at this camera: else making an overlay would be for nobody."""
-        with self._lock:
-            self._known.add(camera_id)
-            return camera_id in self._wanted
+        if camera_id not in self._known:
+            with self._lock:
+                self._known.add(camera_id)
+        return camera_id in self._wanted
 
     def offer(self, frame: Frame, scene: Scene, status: tuple[RuleStatus, ...]) -> None:
         """The newest analysed picture of a camera; one that was not sent yet is replaced."""

@@ -80,7 +80,8 @@ class Looking:
         cuts = [mosaic.cut(mosaic.Piece(frame.pixels, part), self._input_px) for part in look.parts]
         area = sum((right - left) * (bottom - top) for left, top, right, bottom in look.parts)
         task = Task(camera, frame, look, cuts, area / (frame.width_px * frame.height_px))
-        camera.laps.end("detect")
+        if look.parts:
+            camera.laps.end("detect")
         return task
 
     @property

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
 
 from pipelines.clock import Clock
 from pipelines.logs import fields
 from pipelines.metrics import Metrics
 from vision.incident import Incident, Phase
+
+_SHOW_EVERY_S: Final = 1.0
+
+
+@dataclass(slots=True)
+class _Seen:
+    at_s: float
+    frames: int = 0
+    time_s: float = 0.0
 
 
 class Tally:
@@ -18,30 +29,40 @@ class Tally:
         self._metrics = metrics
         self._clock = clock
         self._log = log
-        self._analysed_at_s: dict[str, float] = {}
-        self._counted: dict[str, tuple[Callable[[], None], Callable[[float], None]]] = {}
+        self._seen: dict[str, _Seen] = {}
+        self._shown_s = float("-inf")
 
     def opened(self, camera_id: str) -> None:
         """From now on it is to be analysed."""
-        self._analysed_at_s[camera_id] = self._clock.monotonic_s()
+        self._seen[camera_id] = _Seen(self._clock.monotonic_s())
         self._log.info("analysing", extra=fields(camera=camera_id))
 
     def forget(self, camera_id: str) -> None:
         """It is no longer analysed here."""
-        self._analysed_at_s.pop(camera_id, None)
-        self._counted.pop(camera_id, None)
+        seen = self._seen.pop(camera_id, None)
+        if seen is not None:
+            self._show(camera_id, seen)
 
-    def analysed(self, camera_id: str, time_s: float) -> None:
-        """A frame of `time_s`."""
-        self._analysed_at_s[camera_id] = self._clock.monotonic_s()
-        counted = self._counted.get(camera_id)
-        if counted is None:  # kept, as looking the labels up costs more than counting
-            frames = self._metrics.frames_analysed.labels(camera=camera_id)
-            newest = self._metrics.last_frame_timestamp.labels(camera=camera_id)
-            counted = self._counted[camera_id] = frames.inc, newest.set
-        count, show = counted
-        count()
-        show(time_s)
+    def analysed(self, camera_id: str, time_s: float, now_s: float) -> None:
+        """A frame of `time_s`, at `now_s` (monotonic)."""
+        seen = self._seen[camera_id]
+        seen.at_s = now_s
+        seen.frames += 1
+        seen.time_s = time_s
+
+    def show(self, now_s: float) -> None:
+        """Bring the metrics up to date, once a second: counting each frame there would look labels up and take locks."""
+        if now_s - self._shown_s < _SHOW_EVERY_S:
+            return
+        self._shown_s = now_s
+        for camera_id, seen in self._seen.items():
+            self._show(camera_id, seen)
+
+    def _show(self, camera_id: str, seen: _Seen) -> None:
+        if seen.frames:
+            self._metrics.frames_analysed.labels(camera=camera_id).inc(seen.frames)
+            self._metrics.last_frame_timestamp.labels(camera=camera_id).set(seen.time_s)
+            seen.frames = 0
 
     def incidents(self, camera_id: str, incidents: Sequence[Incident]) -> None:
         """They were published."""
@@ -58,4 +79,4 @@ class Tally:
     def unwatched(self, longest_s: float) -> list[str]:
         """Cameras without an analysed frame for longer than `longest_s` (or since they were opened). From any thread."""
         now_s = self._clock.monotonic_s()
-        return sorted(camera for camera, at_s in self._analysed_at_s.copy().items() if now_s - at_s > longest_s)
+        return sorted(camera for camera, seen in self._seen.copy().items() if now_s - seen.at_s > longest_s)
