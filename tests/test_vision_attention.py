@@ -204,9 +204,9 @@ def test_pieces_never_overlap_and_never_leave_their_canvas(sizes: list[tuple[int
     spots, heights = mosaic.arrange(sizes, INPUT)
     assert len(spots) == len(sizes)
     free = [np.zeros((height, INPUT[1]), bool) for height in heights]
-    for spot, (height, width) in zip(spots, sizes, strict=True):
-        assert (spot.height, spot.width) == (height, width)
-        place = free[spot.canvas][spot.top : spot.top + height, spot.left : spot.left + width]
+    for (canvas, left, top, *size), (height, width) in zip(spots, sizes, strict=True):
+        assert size == [width, height]
+        place = free[canvas][top : top + height, left : left + width]
         assert place.shape == (height, width)
         assert not place.any()
         place[:] = True

@@ -20,6 +20,9 @@ from vision.frame import Pixels
 #: (left, top, right, bottom) in whole pixels of a picture.
 Part = tuple[int, int, int, int]
 
+#: Where a piece lies: number of the canvas, left, top, width and height on it.
+Spot = tuple[int, int, int, int, int]
+
 _GREY: Final = 114
 #: Between two parts: as wide as the network's coarsest cell, so that nothing is seen across (with 4 recall falls by a
 #: point, with 0 by two; what is saved is 5 and 10 %).
@@ -38,16 +41,6 @@ class Cut(NamedTuple):
 
     part: Part
     scaled: Pixels
-
-
-class _Spot(NamedTuple):
-    """Where a piece lies: canvas number, left, top, width and height on it."""
-
-    canvas: int
-    left: int
-    top: int
-    width: int
-    height: int
 
 
 class Sheets:
@@ -101,15 +94,16 @@ def detect(
     _draw(canvases, [one.scaled for one in cuts], spots)
     on_canvas: list[list[int]] = [[] for _ in canvases]
     for index, spot in enumerate(spots):
-        on_canvas[spot.canvas].append(index)
-    back: dict[int, Detections] = {}
+        on_canvas[spot[0]].append(index)
+    back = [Detections.empty()] * len(cuts)
     for found, indices in zip(detector.detect(canvases), on_canvas, strict=True):
         mine = _back(found, [cuts[index].part for index in indices], [spots[index] for index in indices])
-        back.update(zip(indices, mine, strict=True))
-    return [back[index] for index in range(len(pieces))]
+        for index, one in zip(indices, mine, strict=True):
+            back[index] = one
+    return back
 
 
-def _draw(canvases: Sequence[Pixels], scaled: Sequence[Pixels], spots: Sequence[_Spot]) -> None:
+def _draw(canvases: Sequence[Pixels], scaled: Sequence[Pixels], spots: Sequence[Spot]) -> None:
     """Grey, and each piece on its spot."""
     if native.mosaic is not None:
         native.mosaic.draw(canvases, scaled, spots, _GREY)
@@ -131,7 +125,7 @@ def scaled_px(piece: Piece, input_px: tuple[int, int]) -> tuple[int, int]:
     )
 
 
-def arrange(sizes_px: Sequence[tuple[int, int]], canvas_px: tuple[int, int]) -> tuple[list[_Spot], list[int]]:
+def arrange(sizes_px: Sequence[tuple[int, int]], canvas_px: tuple[int, int]) -> tuple[list[Spot], list[int]]:
     """Where pieces of these (height, width) go, and how high each canvas is (one of `canvas_heights`).
 
     Highest pieces first, each where it ends highest up on the first canvas that has room: on a skyline (Jylanki, A Thousand
@@ -140,8 +134,8 @@ def arrange(sizes_px: Sequence[tuple[int, int]], canvas_px: tuple[int, int]) -> 
     heights = canvas_heights(canvas_px[0])
     if native.mosaic is not None:
         lie, filled = native.mosaic.arrange(sizes_px, *canvas_px, _GAP_PX)
-        return [_Spot(*spot) for spot in lie], [_least(heights, used_px) for used_px in filled]
-    spots: dict[int, _Spot] = {}
+        return lie, [_least(heights, used_px) for used_px in filled]
+    spots: dict[int, Spot] = {}
     skylines: list[_Skyline] = []
     for index in sorted(range(len(sizes_px)), key=lambda i: (-sizes_px[i][0], -sizes_px[i][1], i)):
         height, width = sizes_px[index]
@@ -153,7 +147,7 @@ def arrange(sizes_px: Sequence[tuple[int, int]], canvas_px: tuple[int, int]) -> 
                 skylines.append(_Skyline(canvas_px))
             place = skylines[number].place(height, width)
             number += 1
-        spots[index] = _Spot(number - 1, place[0], place[1], width, height)
+        spots[index] = (number - 1, place[0], place[1], width, height)
     return [spots[index] for index in range(len(sizes_px))], [_least(heights, one.used_px) for one in skylines]
 
 
@@ -196,15 +190,15 @@ class _Skyline:
         self._steps = steps
 
 
-def _back(found: Detections, parts: Sequence[Part], spots: Sequence[_Spot]) -> list[Detections]:
+def _back(found: Detections, parts: Sequence[Part], spots: Sequence[Spot]) -> list[Detections]:
     """A canvas's boxes as boxes of the pictures whose `parts` lie on its `spots`: for each part those of its own."""
     if len(found) == 0:
         return [found] * len(spots)
     if native.mosaic is not None:
         every = native.mosaic.back(found.xyxy_px, found.confidence, found.class_id, parts, spots)
         nothing = Detections.empty()
-        return [nothing if one is None else Detections(*one) for one in every]
-    placed = np.array([(s.left, s.top, s.left + s.width, s.top + s.height) for s in spots], np.float32)
+        return [nothing if one is None else Detections.trusted(*one) for one in every]
+    placed = np.array([(left, top, left + width, top + height) for _, left, top, width, height in spots], np.float32)
     cut = np.array(parts, np.float32)
     middle = (found.xyxy_px[:, None, :2] + found.xyxy_px[:, None, 2:]) / 2
     lies: BoolArray = np.asarray(((middle >= placed[:, :2]) & (middle < placed[:, 2:])).all(axis=2))

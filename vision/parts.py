@@ -94,7 +94,7 @@ def settled(
     if native.parts is not None:
         near_px = _CUT_PX * size_px[1] / 768
         boxes, confidence, class_id, looked_at = native.parts.settled(held, found, parts, *size_px, near_px, _SAME)
-        return Detections(boxes, confidence, class_id), looked_at
+        return Detections.trusted(boxes, confidence, class_id), looked_at
     looked_at = inside(held.xyxy_px, parts, size_px)
     fresh = [uncut(one, part, size_px) for one, part in zip(found, parts, strict=True)]
     return joined(held.where(~looked_at), fresh), looked_at

@@ -100,7 +100,7 @@ class Reader:
             )
         except FloatingPointError as error:
             raise DetectorError(f"the network's output holds {error} that are not finite") from None
-        return Detections(boxes, confidence, class_id)
+        return Detections.trusted(boxes, confidence, class_id)
 
 
 def _anchor_free(
