@@ -43,12 +43,13 @@ def number_on(picture: Pixels, width: int = 1920, height: int = 1080) -> int:
 
 class Case:
     """An incident whose worker saw a sub stream of 640x360; `volume`: the tests' `FilledVolume`; the record; and the
-    janitor's part of it. Close `database`."""
+    janitor's part of it. The recording begins at `start_s`. Close `database`."""
 
-    def __init__(self, folder: Path, volume: Any) -> None:
+    def __init__(self, folder: Path, volume: Any, start_s: float = MORNING_S) -> None:
+        self.start_s = start_s
         self.folder = folder / "pictures"
         self.volume = volume
-        self.clock = FakeClock(MORNING_S + 8.0)
+        self.clock = FakeClock(self.start_s + 8.0)
         self.footage = Footage(volume.volume, Ffmpeg.find(None), self.clock)
         self.database = Database(sqlite_url(folder))
         self.database.migrate()
@@ -81,7 +82,7 @@ class Case:
         """What the worker keeps and tells: a picture `at_s` seconds after the recording began, then the incident. It is grey, or
         what the main stream showed at `shows_s`."""
         pixels = np.full((size[1], size[0], 3), 90, np.uint8) if shows_s is None else self.small(shows_s, size)
-        frame = Frame("gate", "run-1", MORNING_S + at_s, pixels)
+        frame = Frame("gate", "run-1", self.start_s + at_s, pixels)
         request = PictureRequest(incident_id, "illegal_parking", "kerb", role, frame.time_s, box)
         place = Place("North Primary School", "gate", "gate", ZoneInfo("Asia/Shanghai"), "en")
         record = PictureStore(self.folder).save(request, frame, place, hide=[] if hide is None else hide)
@@ -91,16 +92,16 @@ class Case:
 
     def small(self, at_s: float, size: tuple[int, int]) -> Pixels:
         """What a sub stream shows of that moment."""
-        large = self.footage.still("gate", MORNING_S + at_s).pixels
+        large = self.footage.still("gate", self.start_s + at_s).pixels
         return np.asarray(cv2.resize(large, size, interpolation=cv2.INTER_AREA), np.uint8)
 
     def tell(self, incident_id: str = "case-1", revision: int | None = None) -> None:
         records = self.records[incident_id]
-        times = {"first_seen_s": MORNING_S, "opened_s": MORNING_S + 1, "time_s": MORNING_S + 1}
+        times = {"first_seen_s": self.start_s, "opened_s": self.start_s + 1, "time_s": self.start_s + 1}
         told = an_incident(incident_id, revision or len(records), Phase.OPENED, camera_id="gate", **times)
         event = incident_event(told, "v1", "gate", list(records.values()))
         with self.database.write() as connection:
-            incidents.apply(connection, [incidents.notice_of(event)], MORNING_S)
+            incidents.apply(connection, [incidents.notice_of(event)], self.start_s)
 
     def rows(self) -> list[dict[str, Any]]:
         with self.database.read() as connection:

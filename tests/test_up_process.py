@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -57,6 +58,18 @@ def members(config: Path) -> dict[int, str]:
     return found
 
 
+def still_of(config: Path, incident_id: str) -> Any:
+    """What the record has of the main stream at the limit."""
+    shown = subprocess.run(
+        [*GATEWATCH, "incidents", "show", incident_id, "-c", str(config), "--json"],
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    stills = json.loads(shown.stdout)["stills"] or []
+    return next((one for one in stills if one["role"] == "limit"), None)
+
+
 def test_a_site_comes_up_tells_an_incident_and_goes_without_a_trace(config: Path) -> None:
     log = config.with_name("up.log")
     with log.open("wb") as file:
@@ -69,6 +82,13 @@ def test_a_site_comes_up_tells_an_incident_and_goes_without_a_trace(config: Path
         )
         assert [row["kind"] for row in json.loads(listed.stdout)] == ["illegal_parking", "illegal_parking"]
         until(lambda: list((config.with_name("data") / "recordings").rglob("*clip*/**/*.mp4")), 90, "a clip is made")
+        pictures = config.with_name("data") / "pictures"
+        until(lambda: list(pictures.rglob("limit.main.jpg")), 90, "a picture is cut from the recorded main stream")
+        (name,) = {path.parent.name for path in list(pictures.rglob("limit.main.jpg"))[:1]}
+        until(lambda: still_of(config, name) is not None, 30, "the record has it")
+        still = still_of(config, name)
+        assert (still["source"], still["width"], still["height"]) == ("recorded main stream", 768, 576)
+        assert abs(still["off_s"]) <= 0.5
         segments = config.with_name("data")
         until(lambda: list(segments.rglob("*.part")) or list(segments.rglob("*.mp4")), 60, "footage is written")
 
