@@ -5,13 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple
 
-from vision import coco, interaction
-from vision.aggression import RegionScorer, RegionWatch, ScoredRegion
+from vision.aggression import RegionScorer
 from vision.behaviours import BEHAVIOURS, Behaviour, Outcome
 from vision.camera import CameraSpec, RuleSpec
 from vision.counted import not_masked, once
-from vision.crowd import CrowdReading
-from vision.crowd_watch import CrowdReader, CrowdWatch
+from vision.crowd_watch import CrowdReader
 from vision.detection import Detections
 from vision.frame import Frame
 from vision.geometry import Box
@@ -19,10 +17,11 @@ from vision.health import CameraHealth
 from vision.incident import Incident, PictureRequest, Snapshot
 from vision.looks import Looks
 from vision.moment import Moment, PlacedLooks, Recollection
+from vision.readings import Readings, follows
 from vision.scene import Scene
 from vision.status import RuleStatus
 from vision.tracking import Tracker, Tracking
-from vision.view import View, ViewJudge, ViewState
+from vision.view import ViewJudge, ViewState
 
 SNAPSHOT_VERSION: Final = 1
 
@@ -64,9 +63,7 @@ class Engine:
             ValueError: a rule names a kind or a zone that does not exist, or two rules have one id.
         """
         self._camera = camera
-        self._watch: RegionWatch | None = None
-        self._crowds: CrowdWatch | None = None
-        self.equip(scorer, crowds)
+        self._readings = Readings(scorer, crowds)
         self._tracker = Tracker()
         self._judge = ViewJudge()
         self._view = ViewState.USABLE
@@ -80,10 +77,7 @@ class Engine:
 
     def equip(self, scorer: RegionScorer | None, crowds: CrowdReader | None) -> None:
         """As for `__init__`, later: what it has already stays."""
-        if self._watch is None and scorer is not None:
-            self._watch = RegionWatch(scorer)
-        if self._crowds is None and crowds is not None:
-            self._crowds = CrowdWatch(crowds)
+        self._readings.equip(scorer, crowds)
 
     @property
     def camera(self) -> CameraSpec:
@@ -92,29 +86,14 @@ class Engine:
     @property
     def wanted_fps(self) -> float | None:
         """How many pictures a second `glance` (or `step`) wants now; None: those of `step` are enough."""
-        return interaction.RATE_HZ if self._watch is not None and self._watch.active else None
+        return self._readings.wanted_fps
 
     def glance(self, frame: Frame) -> None:
         """A picture between two analysed ones: only interaction regions look at it; it costs nothing without one.
 
         Pictures must come in order of time, those of `step` included; one that is older than the last is passed over.
         """
-        if self._watch is not None and self._watch.awake and (self._time_s is None or frame.time_s > self._time_s):
-            self._watch.step(frame.pixels, frame.time_s, None)
-
-    def _regions(self, frame: Frame, people: Detections) -> tuple[ScoredRegion, ...]:
-        if self._watch is None or not self._follows(frame.time_s):
-            return ()
-        return self._watch.step(frame.pixels, frame.time_s, people.xyxy_px)
-
-    def _crowd(self, frame: Frame, people: Detections, view: View) -> CrowdReading | None:
-        if self._crowds is None or not view.usable or not self._follows(frame.time_s, "crowding"):
-            return None
-        return self._crowds.step(frame.pixels, frame.time_s, people.xyxy_px, self._camera)
-
-    def _follows(self, time_s: float, kind: str = "possible_bullying") -> bool:
-        """Whether a rule in force is of that kind."""
-        return any(rule.kind == kind and rule.active(time_s) for rule in self._camera.rules)
+        self._readings.glance(frame, self._time_s)
 
     def _add(self, rule: RuleSpec) -> None:
         if rule.kind not in BEHAVIOURS:
@@ -140,7 +119,6 @@ class Engine:
 
     def judge(self, frame: Frame, tracked: Tracked) -> Step:
         """The second half of `step`: what the rules make of the picture and its tracks, which `track` gave."""
-        people = tracked.seen.where(tracked.seen.class_id == coco.PERSON)
         view = self._judge.judge(frame.pixels, frame.time_s, frame.small)
         moment = Moment(
             frame.camera_id,
@@ -149,8 +127,8 @@ class Engine:
             frame.height_px,
             tracked.detections,
             view=view,
-            regions=self._regions(frame, people),
-            crowd=self._crowd(frame, people, view),
+            regions=self._readings.regions(frame, tracked.seen, self._camera),
+            crowd=self._readings.crowd(frame, tracked.seen, self._camera) if view.usable else None,
             looks={key: PlacedLooks(box, Looks.measure(frame.pixels, box)) for key, box in self._places().items()},
         )
         return self._consider(moment, tracked, {key: placed.looks for key, placed in moment.looks.items()})
@@ -163,7 +141,7 @@ class Engine:
             ValueError: as for `step`.
         """
         tracked = self._track(moment.camera_id, moment.time_s, moment.width_px, moment.height_px, moment.detections)
-        regions = moment.regions if self._follows(moment.time_s) else ()
+        regions = moment.regions if follows(self._camera, "possible_bullying", moment.time_s) else ()
         looks = self._recollection.looks(moment, self._places())
         return self._consider(replace(moment, regions=regions), tracked, looks)
 

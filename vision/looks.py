@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import base64
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, NamedTuple, Self
 
 import cv2
@@ -45,24 +46,14 @@ class Looks:
     @classmethod
     def measure(cls, pixels: Pixels, box_norm: Box) -> Self:
         """The place `box_norm` (x1, y1, x2, y2, 0..1) in a picture (H, W, 3); what lies outside repeats the border."""
-        height, width = pixels.shape[:2]
-        x1, y1, x2, y2 = box_norm[0] * width, box_norm[1] * height, box_norm[2] * width, box_norm[3] * height
-        margin_x, margin_y = (x2 - x1) * MARGIN / CORE, (y2 - y1) * MARGIN / CORE
-        left, right = round(x1 - margin_x), round(x2 + margin_x)
-        top, bottom = round(y1 - margin_y), round(y2 + margin_y)
-        right, bottom = max(right, left + 2), max(bottom, top + 2)
-        in_x = (min(max(left, 0), width - 1), min(max(right, 1), width))
-        in_y = (min(max(top, 0), height - 1), min(max(bottom, 1), height))
-        crop = pixels[in_y[0] : in_y[1], in_x[0] : in_x[1]]
-        if in_x != (left, right) or in_y != (top, bottom):
-            crop = cv2.copyMakeBorder(  # type: ignore[assignment]
-                crop,
-                max(0, in_y[0] - top),
-                max(0, bottom - in_y[1]),
-                max(0, in_x[0] - left),
-                max(0, right - in_x[1]),
-                cv2.BORDER_REPLICATE,
-            )
+        rows, columns, beyond = _window(box_norm, pixels.shape[1], pixels.shape[0])
+        if native.looks is not None and beyond is None:
+            shrunk = native.looks.shrink(pixels, rows.start, rows.stop, columns.start, columns.stop)
+            if shrunk is not None:
+                return cls(shrunk)
+        crop = pixels[rows, columns]
+        if beyond is not None:
+            crop = cv2.copyMakeBorder(crop, *beyond, cv2.BORDER_REPLICATE)  # type: ignore[assignment]
         # Copied first: scaling reads rows that lie far apart again and again.
         cells = cv2.resize(np.ascontiguousarray(crop), (SIDE, SIDE), interpolation=cv2.INTER_AREA)
         return cls(np.asarray(cells, np.uint8))
@@ -88,6 +79,24 @@ class Looks:
         """Whether nothing here has a colour."""
         chroma = np.abs(_chroma(self.cells.astype(np.float64))).sum(axis=2)
         return bool(np.count_nonzero(chroma >= _COLOURLESS) < chroma.size / 20)
+
+
+# Places that stay are measured in every picture.
+@lru_cache(maxsize=512)
+def _window(box_norm: Box, width: int, height: int) -> tuple[slice, slice, tuple[int, int, int, int] | None]:
+    """Rows and columns of a picture that hold a place and its margin, and how far that is beyond the edges of the picture: above,
+    below, left, right; None: none.
+    """
+    x1, y1, x2, y2 = box_norm[0] * width, box_norm[1] * height, box_norm[2] * width, box_norm[3] * height
+    margin_x, margin_y = (x2 - x1) * MARGIN / CORE, (y2 - y1) * MARGIN / CORE
+    left, right = round(x1 - margin_x), round(x2 + margin_x)
+    top, bottom = round(y1 - margin_y), round(y2 + margin_y)
+    right, bottom = max(right, left + 2), max(bottom, top + 2)
+    in_x = (min(max(left, 0), width - 1), min(max(right, 1), width))
+    in_y = (min(max(top, 0), height - 1), min(max(bottom, 1), height))
+    beyond = (max(0, in_y[0] - top), max(0, bottom - in_y[1]), max(0, in_x[0] - left), max(0, right - in_x[1]))
+    is_beyond = in_x != (left, right) or in_y != (top, bottom)
+    return slice(*in_y), slice(*in_x), beyond if is_beyond else None
 
 
 #: Weights of blue, green and red in brightness.

@@ -15,8 +15,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from vision import native
 from vision.brightness import brightness, shrunk
 from vision.frame import Pixels
+from vision.geometry import FloatArray
 
 WIDTH: Final = 96
 HEIGHT: Final = 72
@@ -60,9 +62,11 @@ def layout(picture: Pixels) -> Layout:
     where it is flat.
     """
     grey = cv2.resize(shrunk(brightness(picture), _SHRINK_TO), (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)
+    if native.view is not None:
+        return native.view.slopes(np.ascontiguousarray(grey, np.uint8), _SOFT)
     along_x = cv2.Sobel(grey, cv2.CV_32F, 1, 0, ksize=3, scale=0.25)
     along_y = cv2.Sobel(grey, cv2.CV_32F, 0, 1, ksize=3, scale=0.25)
-    size = cv2.magnitude(along_x, along_y) + np.float32(_SOFT)
+    size = np.sqrt(along_x * along_x + along_y * along_y) + np.float32(_SOFT)
     slopes = np.zeros((HEIGHT, WIDTH), np.complex64)
     inner = (slice(1, -1), slice(1, -1))
     slopes.real[inner] = (along_x / size)[inner]
@@ -70,16 +74,25 @@ def layout(picture: Pixels) -> Layout:
     return slopes
 
 
-def texture(of: Layout) -> float:
-    """How much of a layout is edges, 0..1."""
-    return float(np.abs(of).mean())
+def strengths(of: Layout) -> FloatArray:
+    """(P,) how much of each part of a layout is edges, 0..1."""
+    if native.view is not None:
+        return native.view.strengths(of, _PART)
+    parts = _parts(of).reshape(-1, _PART * _PART)
+    size = np.sqrt(parts.real * parts.real + parts.imag * parts.imag)
+    return np.asarray(_sum(size.T) / _PART**2)
 
 
-def emptied(learned: Layout, now: Layout) -> float:
-    """Share of the parts that had edges in which next to none is left: what covers a lens is even, or out of focus. Between 57
-    pictures of one car park in all weather, and under a gamma of 2.2: 0.1 at most; behind something even: 0.8 and more.
+def texture(of: FloatArray) -> float:
+    """How much of a layout with these `strengths` is edges, 0..1."""
+    return float(of.mean())
+
+
+def emptied(before: FloatArray, after: FloatArray) -> float:
+    """Share of the parts that had edges and have next to none left, by `strengths` (P,): what covers a lens is even, or out of
+    focus. Between 57 pictures of one car park in all weather, and under a gamma of 2.2: 0.1 at most; behind something even:
+    0.8 and more.
     """
-    before, after = (np.abs(_parts(one)).mean(axis=(1, 2)) for one in (learned, now))
     had = before >= _HAS_EDGES
     if np.count_nonzero(had) < _LEAST_PARTS:
         return 0.0
@@ -88,8 +101,16 @@ def emptied(learned: Layout, now: Layout) -> float:
 
 def fit_in_place(learned: Layout, now: Layout) -> float:
     """-1..1: how well two layouts agree without any shift."""
-    scale = float(np.linalg.norm(learned) * np.linalg.norm(now))
-    return float(np.vdot(learned, now).real) / max(scale, 1e-9)
+    if native.view is not None:
+        return native.view.agreement(learned, now)
+    a, b = (one.ravel().view(np.float32).astype(np.float64) for one in (learned, now))
+    scale = float(np.sqrt(_sum(a * a)) * np.sqrt(_sum(b * b)))
+    return float(_sum(a * b)) / max(scale, 1e-9)
+
+
+def _sum(terms: npt.NDArray[Any]) -> FloatArray:
+    """Of `terms` (N, ...) along the first axis, one added after another: compiled code adds alike, to the bit."""
+    return np.asarray(np.add.accumulate(terms, axis=0, dtype=np.float64)[-1])
 
 
 def compare(learned: Layout, now: Layout) -> Fit:
@@ -162,6 +183,8 @@ class Learned:
         self._anchor: Layout | None = None
         self._count = 0
         self._texture = 0.0
+        # Each layout is asked for its strengths several times: of which, and what they are.
+        self._strengths: dict[str, tuple[Layout, FloatArray]] = {}
 
     @property
     def known(self) -> bool:
@@ -173,7 +196,13 @@ class Learned:
     @property
     def texture(self) -> float:
         """How much of the mean is edges; as much as of one picture when the pictures agree."""
-        return 0.0 if self._mean is None else texture(self._mean)
+        return 0.0 if self._mean is None else texture(self._strengths_of("mean", self._mean))
+
+    def _strengths_of(self, name: str, of: Layout) -> FloatArray:
+        kept = self._strengths.get(name)
+        if kept is None or kept[0] is not of:
+            kept = self._strengths[name] = of, strengths(of)
+        return kept[1]
 
     def compare(self, now: Layout) -> Fit | None:
         """None while there is nothing to compare with. What fits the anchor or the mean fits."""
@@ -187,7 +216,9 @@ class Learned:
 
     def emptied(self, now: Layout) -> float:
         """As the function of this name; 0 while there is nothing to compare with."""
-        return 0.0 if self._mean is None or not self.known else emptied(self._mean, now)
+        if self._mean is None or not self.known:
+            return 0.0
+        return emptied(self._strengths_of("mean", self._mean), self._strengths_of("now", now))
 
     def agrees(self, now: Layout) -> bool:
         """Whether a picture far too dark to be judged still has something of the view in it."""
@@ -197,7 +228,7 @@ class Learned:
         """`now` is right. A fit is given when the mean has drifted from the anchor."""
         self._count += 1
         share = max(1.0 / self._count, 1.0 - float(np.exp(-passed_s / self._SLOW_S)))
-        self._texture += share * (texture(now) - self._texture)
+        self._texture += share * (texture(self._strengths_of("now", now)) - self._texture)
         if self._mean is None:
             self._mean = now
             return None

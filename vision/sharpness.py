@@ -48,8 +48,8 @@ def _lines(count: int) -> Int64Array:
 
 def _edges(plane: Pixels, down: bool) -> FloatArray:
     """Of each of the strongest edges along some rows, or columns (`down`), of a plane (H, W), one line after another."""
-    if native.sharpness is not None:
-        return native.sharpness.edges(np.ascontiguousarray(plane), _lines(plane.shape[1 if down else 0]), down)
+    if native.view is not None:
+        return native.view.edges(np.ascontiguousarray(plane), _lines(plane.shape[1 if down else 0]), down)
     turned = plane.T if down else plane
     if turned.shape[1] <= 2 * _REACH:
         return np.empty(0)

@@ -9,7 +9,7 @@ from typing import Any, Final
 import cv2
 import numpy as np
 
-from vision import pose
+from vision import native, pose
 from vision.brightness import brightness, shrunk, thumbnail
 from vision.frame import Pixels
 from vision.sharpness import LEAST_WIDTH_PX, sharpness
@@ -80,9 +80,8 @@ class ViewJudge:
     def judge(self, pixels: Pixels, time_s: float, small: Pixels | None = None) -> View:
         """`pixels` (H, W, 3), or their brightness (H, W), at `time_s`; `small` is their thumbnail, if there is one already."""
         grey = thumbnail(pixels) if small is None else small
-        means, spreads = cv2.meanStdDev(grey)
-        mean, spread = float(means[0, 0]), float(spreads[0, 0])
-        frozen_s = self._repeated_for(grey, time_s)
+        mean, spread, is_same = light(grey, self._last)
+        frozen_s = self._repeated_for(grey, time_s, is_same)
         state = self._light(pixels, mean, spread, time_s)
         if state is ViewState.USABLE:
             state = ViewState.FROZEN if frozen_s >= _FROZEN_AFTER_S else self._place_and_focus(pixels, time_s)
@@ -93,9 +92,9 @@ class ViewJudge:
         self._learned, self._posed_s = pose.Learned(), None
         self._pose, self._shift = ViewState.USABLE, None
 
-    def _repeated_for(self, grey: Pixels, time_s: float) -> float:
+    def _repeated_for(self, grey: Pixels, time_s: float, is_same: bool) -> float:
         # Noise of a live sensor always changes some pixel; only a repeated picture is equal everywhere.
-        if self._last is None or not np.array_equal(self._last, grey):
+        if not is_same:
             self._same_since_s = time_s
         self._last = grey
         return 0.0 if self._same_since_s is None else time_s - self._same_since_s
@@ -177,3 +176,11 @@ class ViewJudge:
         self._posed_s, self._pose, self._shift = state["posed_s"], ViewState(state["pose"]), state["shift"]
         self._sharpness, self._measured_s = state["sharpness"], state["measured_s"]
         self._blurred, self._good_since_s = state["blurred"], state["good_since_s"]
+
+
+def light(grey: Pixels, before: Pixels | None) -> tuple[float, float, bool]:
+    """Of a thumbnail (h, w): its mean, its standard deviation, and whether it is the same as the one `before`."""
+    if native.view is not None:
+        return native.view.light(np.ascontiguousarray(grey), before)
+    means, spreads = cv2.meanStdDev(grey)
+    return float(means[0, 0]), float(spreads[0, 0]), before is not None and np.array_equal(before, grey)

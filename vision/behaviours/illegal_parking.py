@@ -122,17 +122,10 @@ class IllegalParking:
             case.later_picture = True
             out.pictures.append(self._picture(case, "later", time_s))
         standing_s = time_s - max(case.stopped_s, self._active_since_s or case.stopped_s)
-        may_tell = (
-            self._active_since_s is not None
-            and time_s - case.present_s <= _FRESH_S
-            and not case.doubted
-            and case.suspect_since_s is None
-            and case.share >= _LEAST_SHARE
-            and case.class_id in p.classes
-            and not self._waits_in_a_queue(case, standing_s)
-        )
         case.episode.score = max(case.episode.score, case.confidence)
-        if may_tell and not case.episode.is_open and standing_s >= p.after_s - 1e-6:
+        # Of one that is open nothing more is to be told before its end.
+        may_tell = not case.episode.is_open and self._may_tell(case, time_s, standing_s)
+        if may_tell and standing_s >= p.after_s - 1e-6:
             self._rename(case, scene, CaseState.VIOLATION)
             self._tell(case, Phase.OPENED, time_s, self._on_ground(case, scene), out)
             out.pictures.append(self._picture(case, "limit", time_s))
@@ -149,6 +142,18 @@ class IllegalParking:
         if case.episode.is_open and not case.close_up and case.detected_s == time_s:
             case.close_up = True  # not while the detector does not see it
             out.pictures.append(self._picture(case, "close_up", time_s))
+
+    def _may_tell(self, case: Case, time_s: float, standing_s: float) -> bool:
+        """Whether it is sure enough that the vehicle is there, and that the rule is about it."""
+        return (
+            self._active_since_s is not None
+            and time_s - case.present_s <= _FRESH_S
+            and not case.doubted
+            and case.suspect_since_s is None
+            and case.share >= _LEAST_SHARE
+            and case.class_id in self._parameters.classes
+            and not self._waits_in_a_queue(case, standing_s)
+        )
 
     def _waits_in_a_queue(self, case: Case, standing_s: float) -> bool:
         """Not for ever: a queue that has stood for several times as long blocks the place as well."""

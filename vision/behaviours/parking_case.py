@@ -81,6 +81,8 @@ class Case:
     @property
     def class_id(self) -> int:
         """The class with the most votes."""
+        if len(self.votes) == 1:
+            return next(iter(self.votes))
         return max(self.votes, key=lambda class_id: (self.votes[class_id], -class_id))
 
     @property

@@ -30,12 +30,12 @@ try:
         people,
         regions,
         scaling,
-        sharpness,
         tracking,
+        view,
     )
 except ImportError:
     assignment = boxes = brightness = detections = ground = heads = looks = missed = None  # type: ignore[assignment]
-    mosaic = motion = parking = parts = people = regions = scaling = sharpness = tracking = None  # type: ignore[assignment]
+    mosaic = motion = parking = parts = people = regions = scaling = tracking = view = None  # type: ignore[assignment]
 
 
 def modules() -> dict[str, bool]:
@@ -56,6 +56,6 @@ def modules() -> dict[str, bool]:
         "people": people is not None,
         "regions": regions is not None,
         "scaling": scaling is not None,
-        "sharpness": sharpness is not None,
         "tracking": tracking is not None,
+        "view": view is not None,
     }

@@ -1,9 +1,9 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
 """The arithmetic of `vision.looks`: how much two thumbnails of a place are alike."""
 cimport numpy as cnp
-from libc.math cimport fabs, sqrt
+from libc.math cimport ceil, fabs, floor, lrintf, sqrt
 
-from vision.native.given cimport doubles, most
+from vision.native.given cimport doubles, most, new_vector
 
 cnp.import_array()
 
@@ -199,3 +199,104 @@ def likeness(cnp.ndarray reference, cnp.ndarray now, cnp.ndarray weights):
         else:
             structure = 0.0
     return structure, colour
+
+
+cdef extern from *:
+    """
+    /* The weighted sum of `count` pixels of three floats, by colour; the fourth is of no use. Reads one float beyond them. */
+    static inline void weighted(const float *pixels, const float *weights, int count, float *out) {
+        typedef float four __attribute__((vector_size(16), aligned(4)));
+        four sum = {0, 0, 0, 0};
+        for (int n = 0; n < count; n++) sum += *(const four *)(pixels + 3 * n) * weights[n];
+        *(four *)out = sum;
+    }
+    """
+    void weighted(const float* pixels, const float* weights, int count, float* out) noexcept nogil
+
+
+cdef int weigh(Py_ssize_t size, int* first, int* count, float* weights) noexcept nogil:
+    """How each of SIDE cells side by side is made of `size` pixels, SIDE or more: from which pixel on, of how many, and their
+    weights, one cell after another. As OpenCV's INTER_AREA has them, with its rounding.
+    """
+    cdef double scale = <double>size / SIDE, begin, end, wide
+    cdef int cell, pixel, whole, last, at = 0
+    for cell in range(SIDE):
+        begin = cell * scale
+        end = begin + scale
+        wide = scale if scale < size - begin else size - begin
+        whole, last = <int>ceil(begin), <int>floor(end)
+        last = last if last < size - 1 else <int>size - 1
+        whole = whole if whole < last else last
+        first[cell], count[cell] = whole, at
+        if whole - begin > 1e-3:
+            first[cell] = whole - 1
+            weights[at] = <float>((whole - begin) / wide)
+            at += 1
+        for pixel in range(whole, last):
+            weights[at] = <float>(1.0 / wide)
+            at += 1
+        if end - last > 1e-3:
+            begin = end - last if end - last < 1.0 else 1.0
+            weights[at] = <float>((begin if begin < wide else wide) / wide)
+            at += 1
+        count[cell] = at - count[cell]
+    return at
+
+
+def shrink(cnp.ndarray pixels, Py_ssize_t top, Py_ssize_t bottom, Py_ssize_t left, Py_ssize_t right):
+    """(20, 20, 3) uint8: the rows `top` to `bottom` and columns `left` to `right` (not included) of a picture (H, W, 3) uint8, as
+    OpenCV's INTER_AREA makes them smaller on x86-64. None where that would go another way: by whole numbers, or larger; and where the picture is not in C order.
+    """
+    if not (
+        cnp.PyArray_TYPE(pixels) == cnp.NPY_UINT8
+        and cnp.PyArray_NDIM(pixels) == 3
+        and cnp.PyArray_DIM(pixels, 2) == 3
+    ):
+        raise ValueError("pixels: expected (H, W, 3) uint8")
+    cdef Py_ssize_t height = bottom - top, width = right - left, pitch = 3 * cnp.PyArray_DIM(pixels, 1)
+    if not (0 <= top < bottom <= cnp.PyArray_DIM(pixels, 0) and 0 <= left < right <= cnp.PyArray_DIM(pixels, 1)):
+        raise ValueError(f"rows {top} to {bottom}, columns {left} to {right}: not all in the picture")
+    is_whole = height % SIDE == 0 and width % SIDE == 0
+    if height < SIDE or width < SIDE or is_whole or not cnp.PyArray_ISCARRAY_RO(pixels):
+        return None
+    cdef cnp.npy_intp shape[3]
+    shape[0], shape[1], shape[2] = SIDE, SIDE, 3
+    cdef cnp.ndarray result = cnp.PyArray_EMPTY(3, shape, cnp.NPY_UINT8, 0)
+    # A pixel may be in two cells.
+    cdef cnp.ndarray room = new_vector(width + height + 4 * SIDE + 3 * width + 1, cnp.NPY_FLOAT32)
+    cdef float* across = <float*>cnp.PyArray_DATA(room)
+    cdef float* down = across + width + 2 * SIDE
+    cdef float* row = down + height + 2 * SIDE
+    cdef int first_x[SIDE]
+    cdef int count_x[SIDE]
+    cdef int first_y[SIDE]
+    cdef int count_y[SIDE]
+    cdef float sums[3 * SIDE]
+    cdef const cnp.uint8_t* line
+    cdef cnp.uint8_t* out = <cnp.uint8_t*>cnp.PyArray_DATA(result)
+    cdef const float* weight
+    cdef float sum[4]
+    cdef Py_ssize_t n
+    cdef int cell, step, value
+    with nogil:
+        weigh(width, first_x, count_x, across)
+        weigh(height, first_y, count_y, down)
+        row[3 * width] = 0.0
+        for cell in range(SIDE):
+            for n in range(3 * SIDE):
+                sums[n] = 0.0
+            for step in range(count_y[cell]):
+                line = <const cnp.uint8_t*>cnp.PyArray_DATA(pixels) + (top + first_y[cell] + step) * pitch + 3 * left
+                for n in range(3 * width):
+                    row[n] = line[n]
+                weight = across
+                for n in range(SIDE):
+                    weighted(row + 3 * first_x[n], weight, count_x[n], sum)
+                    weight += count_x[n]
+                    for value in range(3):
+                        sums[3 * n + value] += down[0] * sum[value]
+                down += 1
+            for n in range(3 * SIDE):
+                value = <int>lrintf(sums[n])
+                out[3 * SIDE * cell + n] = 0 if value < 0 else 255 if value > 255 else value
+    return result
