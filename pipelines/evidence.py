@@ -10,23 +10,22 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
 import cv2
-import numpy as np
 
 from pipelines.clock import Clock
 from pipelines.config.schema import Config
 from pipelines.errors import GatewatchError, Unavailable
 from pipelines.events.envelope import ANALYSED
+from pipelines.evidence_boxes import agrees, moved
 from pipelines.files import write_atomically
 from pipelines.logs import fields
-from pipelines.media.agreement import agree
-from pipelines.media.hiding import Box, Pixels, boxes_to_json, grown
+from pipelines.media.hiding import boxes_to_json
 from pipelines.recording.stills import NoStill, Still
 from pipelines.store.stills import with_stills
 from pipelines.workers.pictures import CLOSE_UP, Place, close_up, jpeg_of, large_enough, stamp
@@ -39,13 +38,12 @@ _CUTS: Final = 3
 _ASKED: Final = 60
 #: A recorder that starts with the others has its volume by then.
 _ELSEWHERE_S: Final = 120.0
+#: The message of a picture that took an earlier one's place has come by then.
+_REPLACED_S: Final = 3600.0
 #: A decoder that took the process with it so often is not tried again.
 _TRIES: Final = 3
 #: Two streams of this much other shape do not show the same: places on one are not places on the other.
 _SHAPE: Final = 0.02
-#: How far the two streams' times may be apart beyond what the still says, and how fast people move, in heights of theirs.
-_APART_S: Final = 0.2
-_HEIGHTS_PER_S: Final = 1.0
 
 
 class RecordedStills(Protocol):
@@ -103,6 +101,10 @@ class MainStills:
                 still = self._known(picture) or self._cut(picture, footage)
             except Unavailable:
                 continue  # its segment is not closed yet
+            except (KeyError, TypeError, ValueError, ArithmeticError, cv2.error) as error:
+                # Whatever came over the bus or lies beside the picture must not stop the others, nor be tried for ever.
+                self._say(picture, "a picture's record cannot be read", reason=type(error).__name__)
+                still = {"missing": "unreadable", "detail": f"{type(error).__name__}: {error}"[:200]}
             except (_Missing, NoStill) as error:
                 self._say(picture, "no picture of the main stream", reason=error.reason, detail=error.detail)
                 still = {"missing": error.reason, "detail": error.detail}
@@ -126,7 +128,9 @@ class MainStills:
                 # Recordings that are elsewhere may come here yet: a volume that was not mounted.
                 open_still = missing is None or (missing == "elsewhere" and footage is not None)
                 if open_still and record.get("source") == ANALYSED and record.get("sha256") and record.get("role"):
-                    yield _Picture(row, record, (self._folder / str(record.get("path"))).resolve())
+                    path = (self._folder / str(record.get("path"))).resolve()
+                    if self._folder in path.parents:
+                        yield _Picture(row, record, path)
 
     def _known(self, picture: _Picture) -> dict[str, Any] | None:
         """What a process before this one cut, and could not say any more."""
@@ -141,19 +145,22 @@ class MainStills:
 
     def _cut(self, picture: _Picture, footage: RecordedStills | None) -> dict[str, Any]:
         at_s = datetime.fromisoformat(str(picture.record["captured_at"])).timestamp()
+        now_s = self._clock.now_s()
         if footage is None:
-            if self._clock.now_s() < at_s + _ELSEWHERE_S:
+            if now_s < at_s + _ELSEWHERE_S:
                 raise Unavailable("no recordings here yet")
             raise _Missing("elsewhere", "there are no recordings on this machine")
-        if self._folder not in picture.path.parents or not picture.path.is_file():
+        if not picture.path.is_file():
             raise _Missing("picture_gone", "the picture is not there (any more)")
         beside = _json(picture.path.with_suffix(".json"))
         if beside.get("sha256") != picture.record["sha256"]:
-            raise Unavailable("a later picture is just taking its place")
+            if now_s < at_s + _REPLACED_S:
+                raise Unavailable("a later picture is just taking its place")
+            raise _Missing("picture_gone", "another picture lies in its place")
         try:
             still = footage.still(picture.row["camera"], at_s, lambda: self._trying(picture))
             return self._made(picture, beside, still, at_s)
-        except (GatewatchError, OSError):
+        except Exception:
             if "tries" in _json(note := picture.main.with_suffix(".json")):
                 note.unlink(missing_ok=True)
             raise
@@ -178,17 +185,19 @@ class MainStills:
         same_shape = abs(scale * size_px[1] / frame.height_px - 1) <= _SHAPE
         box = beside.get("box_norm") if same_shape else None
         boxes = (
-            [_moved(one, beside, frame, off_s) for one in beside["hide"]] if same_shape and "hide" in beside else None
+            [moved(one, beside, frame, off_s) for one in beside["hide"]] if same_shape and "hide" in beside else None
         )
         cut: dict[str, Any] = {}
         shown = frame
         if role == CLOSE_UP:
+            if not beside.get("box_norm"):
+                raise _Missing("unreadable", "where it was cut out is not known: an older worker kept it")
             if box is None:
                 raise _Missing("other_shape", f"{size_px[0]}x{size_px[1]} and {frame.width_px}x{frame.height_px}")
             shown, boxes, cut = close_up(frame, tuple(box), boxes)  # type: ignore[assignment]
             box = None
-        agrees = None if boxes is None else _agrees(picture.path, beside, shown.pixels, boxes)
-        if not agrees:
+        agreed = None if boxes is None else agrees(picture.path, beside, shown.pixels, boxes)
+        if not agreed:
             boxes = None  # places of people on one picture say nothing of the other: nobody may think that they do
         request = PictureRequest(row["incident_id"], row["kind"], row["zone"], role, at_s, box and tuple(box))
         content = jpeg_of(stamp(shown, request, self._place(row), "main"))
@@ -205,7 +214,7 @@ class MainStills:
             "frame_px": [frame.width_px, frame.height_px],
             "scale": round(scale, 4),
             "same_shape": same_shape,
-            "agrees": agrees,
+            "agrees": agreed,
             "blurrable": boxes is not None,
             **cut,
             "clock": beside.get("clock"),
@@ -222,49 +231,6 @@ class MainStills:
         site = self._config.site
         name = str(row["camera_name"] or row["camera"])
         return Place(site.name, row["camera"], name, ZoneInfo(site.timezone), site.language)
-
-
-def _moved(one: Mapping[str, Any], beside: Mapping[str, Any], frame: Frame, off_s: float) -> Box:
-    """A box to hide of the analysed picture, on the main stream's: in its pixels, and larger by how far somebody walks in the
-    time that may be between the two."""
-    left, top, times = 0, 0, 1
-    if "cut_px" in beside:  # a close-up's boxes lie on the enlarged part
-        (left, top), times = beside["cut_px"][:2], beside["enlarged"]
-    wide, high = beside.get("frame_px") or (beside["width"], beside["height"])
-    x, y = frame.width_px / wide, frame.height_px / high
-    box = Box(
-        str(one["kind"]),
-        (one["x1_px"] / times + left) * x,
-        (one["y1_px"] / times + top) * y,
-        (one["x2_px"] / times + left) * x,
-        (one["y2_px"] / times + top) * y,
-    )
-    walked_px = (abs(off_s) + _APART_S) * _HEIGHTS_PER_S * (box.y2_px - box.y1_px)
-    return grown(box, walked_px, 0.25 * walked_px)
-
-
-def _agrees(path: Path, beside: Mapping[str, Any], main: Pixels, boxes: Sequence[Box]) -> bool:
-    """Whether the main stream's picture shows what the analysed one does, but for what will be hidden."""
-    analysed = cv2.imread(str(path))
-    width, height = int(beside["width"]), int(beside["height"])
-    if analysed is None or analysed.shape[0] < height or analysed.shape[1] < width:
-        return False
-    x, y = width / main.shape[1], height / main.shape[0]
-    covered = [Box(one.kind, one.x1_px * x, one.y1_px * y, one.x2_px * x, one.y2_px * y) for one in boxes]
-    times = beside.get("enlarged", 1)
-    wide, high = (times * side for side in beside.get("frame_px") or (width, height))
-    if "cut_px" not in beside and beside.get("box_norm"):
-        covered += _outline(beside["box_norm"], width, height)
-    small = cv2.resize(main, (width, height), interpolation=cv2.INTER_AREA)
-    return agree(np.asarray(analysed[:height, :width], np.uint8), np.asarray(small, np.uint8), covered, (wide, high))
-
-
-def _outline(box_norm: Sequence[float], width: int, height: int) -> list[Box]:
-    """The four sides that are drawn around the subject on the analysed picture, and what a blur makes of them."""
-    (x1, x2), (y1, y2) = (sorted((box_norm[n] * size, box_norm[n + 2] * size)) for n, size in ((0, width), (1, height)))
-    by = max(6.0, width / 64)
-    sides = ((x1, y1, x2, y1), (x1, y2, x2, y2), (x1, y1, x1, y2), (x2, y1, x2, y2))
-    return [Box("outline", left - by, top - by, right + by, bottom + by) for left, top, right, bottom in sides]
 
 
 def _told(beside: Mapping[str, Any]) -> dict[str, Any]:

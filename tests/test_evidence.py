@@ -6,18 +6,25 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pipelines.errors import Unavailable
+from pipelines.events.envelope import incident_event
 from pipelines.evidence import MAIN
+from pipelines.media.hiding import Box
 from pipelines.recording import ledger
 from pipelines.recording.coverage import Cause, Gap, Span
 from pipelines.recording.holds import Holds
 from pipelines.recording.incidentfiles import delete, pictures_in
 from pipelines.recording.journal import Journal
 from pipelines.recording.stills import FARTHEST_MS
+from pipelines.store import incidents, stills
+from pipelines.store.database import Database
+from pipelines.store.queries import IncidentFilter, list_incidents
+from pipelines.store.stills import with_stills
+from pipelines.testing import an_incident
 from pipelines.testing_evidence import MORNING_S, Case, number_on
 
 if TYPE_CHECKING:
@@ -248,6 +255,70 @@ def test_pictures_given_by_hand_and_pictures_that_are_gone_are_left_alone(case: 
     (case.folder / gone["path"]).unlink()
     assert case.run() == 0
     assert case.main(incident_id="case-2")["missing"] == "picture_gone"
+
+
+@pytest.mark.parametrize("damage", [{"captured_at": "yesterday"}, {"hide": [{"kind": "person"}]}, {"frame_px": [0, 0]}])
+def test_a_record_that_cannot_be_read_stops_no_other_and_is_said(case: Case, damage: dict[str, Any]) -> None:
+    record = case.see(3.0, hide=[Box("person", 300, 100, 340, 200)])
+    beside = (case.folder / record["path"]).with_suffix(".json")
+    beside.write_text(json.dumps(json.loads(beside.read_text()) | damage))
+    case.records["case-1"]["limit"] = record | damage
+    case.tell(revision=2)
+    case.see(4.0, incident_id="case-2")
+    case.run()
+    assert case.main()["missing"] == "unreadable"
+    assert number_on(case.picture(case.main(incident_id="case-2"))) == 40
+    assert [path.name for path in case.folder.rglob("*.main.*") if "case-1" in str(path)] == []
+
+
+def test_a_picture_whose_place_another_took_is_waited_for_and_then_given_up(case: Case) -> None:
+    told = case.see(3.0, "peak")
+    case.see(4.0, "peak")
+    case.records["case-1"]["peak"] = told
+    case.tell(revision=3)
+    assert case.run() == 0
+    assert case.main("peak") is None, "its message is on its way"
+    case.clock.advance(3700.0)
+    assert case.run() == 0
+    assert case.main("peak")["missing"] == "picture_gone"
+    outside = case.see(5.0, "limit", incident_id="case-2")
+    case.records["case-2"]["limit"] = outside | {"path": "../../elsewhere.jpg"}
+    case.tell("case-2", revision=2)
+    assert case.run() == 0
+
+
+@pytest.mark.parametrize("frames", [False, True])
+def test_in_both_kinds_of_store_a_still_is_kept_once_and_no_message_takes_it_away(
+    store: Database, frames: bool
+) -> None:
+    store.migrate()
+    told = [
+        incident_event(an_incident("case-1", number), "v1", "North", [{"role": "limit", "sha256": "a"}])
+        for number in (1, 2)
+    ]
+    still = (
+        {"role": "limit", "of": "a", "path": "x.jpg"}
+        if frames
+        else {"role": "limit", "of": "a", "missing": "gap", "detail": ""}
+    )
+
+    def main() -> Any:
+        with store.read() as connection:
+            return with_stills(list_incidents(connection, IncidentFilter()).rows[0])[0]["main"]
+
+    with store.write() as connection:
+        incidents.apply(connection, [incidents.notice_of(told[0])], 1.0)
+    assert main() is None
+    for _ in range(2):
+        with store.write() as connection:
+            stills.put(connection, "case-1", still)
+    with store.write() as connection:
+        stills.put(connection, "gone", still)
+        incidents.apply(connection, [incidents.notice_of(one) for one in told], 2.0)
+    assert main() == still
+    with store.read() as connection:
+        (row,) = list_incidents(connection, IncidentFilter()).rows
+    assert (row["revision"], row["stills"]) == (2, [still])
 
 
 def test_stills_have_their_time_are_held_and_go_as_the_pictures_do(case: Case) -> None:

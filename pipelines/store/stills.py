@@ -16,8 +16,8 @@ from pipelines.store.schema import incidents
 
 #: Why there is none: nothing was recorded then; nothing of the camera is, on this machine; no recordings are on it; the
 #: recording cannot be decoded or is not what was recorded; a close-up's place cannot be found on a picture of another shape;
-#: the picture itself is gone.
-REASONS: Final = ("gap", "not_recorded", "elsewhere", "damaged", "other_shape", "picture_gone")
+#: the picture itself is gone; what is written about it cannot be read.
+REASONS: Final = ("gap", "not_recorded", "elsewhere", "damaged", "other_shape", "picture_gone", "unreadable")
 
 
 def put(connection: Connection, incident_id: str, still: Mapping[str, Any]) -> None:

@@ -1,0 +1,64 @@
+"""Where people and vehicles of the analysed picture are on the main stream's, and whether they still are there.
+
+A picture's JSON (`beside`) has its boxes in its own pixels; a close-up's are those of the enlarged part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import cv2
+import numpy as np
+
+from pipelines.media.agreement import agree
+from pipelines.media.hiding import Box, Pixels, grown
+from vision.frame import Frame
+
+#: How far the two streams' times may be apart beyond what the still says, and how fast people move, in heights of theirs.
+_APART_S: Final = 0.2
+_HEIGHTS_PER_S: Final = 1.0
+
+
+def moved(one: Mapping[str, Any], beside: Mapping[str, Any], frame: Frame, off_s: float) -> Box:
+    """A box to hide of the analysed picture, on the main stream's: in its pixels, and larger by how far somebody walks in the
+    time that may be between the two."""
+    left, top, times = 0, 0, 1
+    if "cut_px" in beside:  # a close-up's boxes lie on the enlarged part
+        (left, top), times = beside["cut_px"][:2], beside["enlarged"]
+    wide, high = beside.get("frame_px") or (beside["width"], beside["height"])
+    x, y = frame.width_px / wide, frame.height_px / high
+    box = Box(
+        str(one["kind"]),
+        (one["x1_px"] / times + left) * x,
+        (one["y1_px"] / times + top) * y,
+        (one["x2_px"] / times + left) * x,
+        (one["y2_px"] / times + top) * y,
+    )
+    walked_px = (abs(off_s) + _APART_S) * _HEIGHTS_PER_S * (box.y2_px - box.y1_px)
+    return grown(box, walked_px, 0.25 * walked_px)
+
+
+def agrees(path: Path, beside: Mapping[str, Any], main: Pixels, boxes: Sequence[Box]) -> bool:
+    """Whether the main stream's picture shows what the analysed one does, but for what will be hidden."""
+    analysed = cv2.imread(str(path))
+    width, height = int(beside["width"]), int(beside["height"])
+    if analysed is None or analysed.shape[0] < height or analysed.shape[1] < width:
+        return False
+    x, y = width / main.shape[1], height / main.shape[0]
+    covered = [Box(one.kind, one.x1_px * x, one.y1_px * y, one.x2_px * x, one.y2_px * y) for one in boxes]
+    times = beside.get("enlarged", 1)
+    wide, high = (times * side for side in beside.get("frame_px") or (width, height))
+    if "cut_px" not in beside and beside.get("box_norm"):
+        covered += _outline(beside["box_norm"], width, height)
+    small = cv2.resize(main, (width, height), interpolation=cv2.INTER_AREA)
+    return agree(np.asarray(analysed[:height, :width], np.uint8), np.asarray(small, np.uint8), covered, (wide, high))
+
+
+def _outline(box_norm: Sequence[float], width: int, height: int) -> list[Box]:
+    """The four sides that are drawn around the subject on the analysed picture, and what a blur makes of them."""
+    (x1, x2), (y1, y2) = (sorted((box_norm[n] * size, box_norm[n + 2] * size)) for n, size in ((0, width), (1, height)))
+    by = max(6.0, width / 64)
+    sides = ((x1, y1, x2, y1), (x1, y2, x2, y2), (x1, y1, x1, y2), (x2, y1, x2, y2))
+    return [Box("outline", left - by, top - by, right + by, bottom + by) for left, top, right, bottom in sides]
