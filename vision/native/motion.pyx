@@ -45,17 +45,15 @@ def update(
     cdef Step step = Step(shared, pace, least_noise, most_noise, noise_factor, whole_share, <float>white)
     cdef uint8_t* marks = <uint8_t*>cnp.PyArray_DATA(changes)
     cdef Py_ssize_t count, size = rows * columns
-    # Expected, difference, and a quarter of them as whole numbers for the medians.
-    cdef float* room = <float*>malloc(3 * size * sizeof(float) + 64)
-    if room == NULL:
+    # Every second block along both axes, for the medians.
+    cdef int32_t* order = <int32_t*>malloc(((rows + 1) // 2) * ((columns + 1) // 2) * sizeof(int32_t))
+    if order == NULL:
         raise MemoryError
-    try:
-        count = compare(
-            <uint8_t*>cnp.PyArray_DATA(grid), <float*>cnp.PyArray_DATA(mean), <float*>cnp.PyArray_DATA(off), marks,
-            room, rows, columns, &step,
-        )
-    finally:
-        free(room)
+    count = compare(
+        <uint8_t*>cnp.PyArray_DATA(grid), <float*>cnp.PyArray_DATA(mean), <float*>cnp.PyArray_DATA(off), marks,
+        order, rows, columns, &step,
+    )
+    free(order)
     return <double>count / <double>size, step.shared
 
 
@@ -90,40 +88,33 @@ cdef cnp.ndarray checked(object given, int kind, object like):
 
 
 cdef Py_ssize_t compare(
-    const uint8_t* blocks, float* background, float* noise, uint8_t* changed, float* room, int rows, int columns, Step* step
+    const uint8_t* blocks, float* background, float* noise, uint8_t* changed, int32_t* order, int rows, int columns, Step* step
 ) noexcept nogil:
     """How many blocks changed; `changed` says which. Unless too many did, `background` and `noise` follow."""
     cdef Py_ssize_t n, size = rows * columns
     cdef int count = 0
-    cdef float* expected = room
-    cdef float* difference = room + size
-    cdef int32_t* order = <int32_t*>(room + 2 * size)
     # Constants as float: NumPy does not compute in double here.
-    cdef float one = 1, ten = 10, factor = <float>step.noise_factor, most = <float>step.most_noise
-    cdef float light, a, b, limit, rate, moves, stays, off
+    cdef float one = 1, ten = 10, factor = <float>step.noise_factor, most = <float>step.most_noise, white = step.white
+    cdef float light, limit, rate, moves, stays, off, expected
     cdef int row, column
     cdef Py_ssize_t taken = 0
+    # What is expected is worked out anew each time: written down it would take more room than all else, in cold memory.
     for row in range(0, rows, 2):
         for column in range(0, columns, 2):
             n = row * columns + column
             order[taken] = bits((<float>blocks[n] + one) / (background[n] + one))
             taken += 1
     light = middle(order, taken)
-    for n in range(size):
-        expected[n] = background[n] * light
-        a, b = <float>blocks[n], expected[n]
-        a = a if a < step.white else step.white
-        b = b if b < step.white else step.white
-        difference[n] = fabsf(a - b)
     taken = 0
     for row in range(0, rows, 2):
         for column in range(0, columns, 2):
-            order[taken] = bits(difference[row * columns + column])
+            n = row * columns + column
+            order[taken] = bits(apart(<float>blocks[n], background[n] * light, white))
             taken += 1
     limit = <float>shared_noise(middle(order, taken), step)
     for n in range(size):
-        a = noise[n] if noise[n] > limit else limit
-        changed[n] = difference[n] > a * factor
+        off = noise[n] if noise[n] > limit else limit
+        changed[n] = apart(<float>blocks[n], background[n] * light, white) > off * factor
     for n in range(size):
         count += changed[n]
     if <double>count / <double>size > step.whole_share:
@@ -132,13 +123,21 @@ cdef Py_ssize_t compare(
     moves = stays / <float>4
     for n in range(size):
         rate = moves if changed[n] else stays
-        off = <float>blocks[n] - expected[n]
-        background[n] = expected[n] + rate * off
+        expected = background[n] * light
+        off = <float>blocks[n] - expected
+        background[n] = expected + rate * off
         off = fabsf(off)
         off = off if off < most else most
         off = (off - noise[n]) * rate / ten
         noise[n] = noise[n] + off
     return count
+
+
+cdef inline float apart(float block, float expected, float white) noexcept nogil:
+    """Two values of nearly white are the same."""
+    block = block if block < white else white
+    expected = expected if expected < white else white
+    return fabsf(block - expected)
 
 
 cdef double shared_noise(double now, Step* step) noexcept nogil:
