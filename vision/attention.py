@@ -99,13 +99,13 @@ class Attention:
         s, known = self._settings, self._memory
         motion = self._gate.update(pixels, time_s, small)
         height, width = pixels.shape[:2]
-        whole = Look(((0, 0, width, height),), whole=True)
         if motion.whole or known.whole_s is None or known.size_px != (height, width):
-            return whole
-        known.missed = [one for one in known.missed if one.until_s > time_s]
+            return _all_of(width, height)
+        if known.missed:
+            known.missed = [one for one in known.missed if one.until_s > time_s]
         goes_on = motion.changed or known.missed
         if time_s - known.whole_s >= (s.whole_every_s if goes_on else s.quiet_every_s) - 1e-6:
-            return whole
+            return _all_of(width, height)
         scale = width / 768
         wanted: list[Rectangle] = [
             (x1 * width, y1 * height, x2 * width, y2 * height) for x1, y1, x2, y2 in motion.regions_norm
@@ -121,7 +121,7 @@ class Attention:
             size_px=(height, width),
         )
         area = sum((right - left) * (bottom - top) for left, top, right, bottom in parts)
-        return whole if area >= s.whole_share * width * height else Look(parts, whole=False)
+        return _all_of(width, height) if area >= s.whole_share * width * height else Look(parts, whole=False)
 
     def merge(self, look: Look, found: Sequence[Detections], pixels: Pixels, time_s: float) -> Detections:
         """All that is known of the picture: what was `found` in each part of `look`, and what still holds elsewhere.
@@ -164,6 +164,10 @@ class Attention:
         if places:
             known.missed = [one for one, is_over in zip(known.missed, ended, strict=True) if not is_over]
         known.missed += [_Missed(box, time_s + s.again_s) for box in gone]
+
+
+def _all_of(width_px: int, height_px: int) -> Look:
+    return Look(((0, 0, width_px, height_px),), whole=True)
 
 
 def _missed(before: Float32Array, now: Float32Array, places: Sequence[Rectangle]) -> tuple[list[Rectangle], list[bool]]:

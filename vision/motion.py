@@ -66,15 +66,18 @@ class MotionGate:
         self._picture_px: tuple[int, int] | None = None
         self._background: Float32Array | None = None
         self._noise: Float32Array | None = None
-        self._shared = self._least_noise
+        self._shared = self._least_noise = self._settings.least_levels / self._settings.noise_factor
+        self._limits = (
+            self._least_noise,
+            _MOST_NOISE,
+            self._settings.noise_factor,
+            self._settings.whole_share,
+            _WHITE,
+        )
         self._time_s = 0.0
         self._now: Pixels | None = None
         self._changed: BoolArray | None = None
         """What differed in the last picture; written over by the next."""
-
-    @property
-    def _least_noise(self) -> float:
-        return self._settings.least_levels / self._settings.noise_factor
 
     def update(self, picture: Pixels, time_s: float, small: Pixels | None = None) -> MotionResult:
         """Compare a picture (H, W, 3) uint8 BGR, or its brightness (H, W), with the background, and let the background follow.
@@ -96,17 +99,7 @@ class MotionGate:
         if native.motion is not None:
             changed = np.empty(blocks.shape, np.bool_) if self._changed is None else self._changed
             share, self._shared = native.motion.update(
-                blocks,
-                background,
-                noise,
-                changed,
-                self._shared,
-                pace,
-                self._least_noise,
-                _MOST_NOISE,
-                s.noise_factor,
-                s.whole_share,
-                _WHITE,
+                blocks, background, noise, changed, self._shared, pace, *self._limits
             )
         else:
             share, changed = self._compare(blocks.astype(np.float32), background, noise, pace)
