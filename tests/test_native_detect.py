@@ -121,7 +121,7 @@ def test_pieces_are_scaled_as_opencv_scales_them(
     left, top = int(random.integers(0, beside + 1)), int(random.integers(0, beside // 2 + 1))
     part = (left, top, left + part_px[1], top + part_px[0])
     for picture in (pixels, pixels[::-1], np.repeat(pixels, 2, axis=1)[:, ::2]):
-        compiled, plain = both_ways(lambda given=picture: mosaic.cut(mosaic.Piece(given, part), input_px), "scaling")
+        compiled, plain = both_ways(lambda given=picture: mosaic.cuts(given, [part], input_px)[0], "scaling")
         assert compiled.part == plain.part
         np.testing.assert_array_equal(compiled.scaled, plain.scaled, strict=True)
 
@@ -133,13 +133,14 @@ def test_parts_of_cameras_pictures_are_scaled_as_opencv_scales_them(size: tuple[
     parts: list[Part] = [(0, 0, size[1], size[0])]
     for x, y, width, height in random.integers([0, 0, 1, 1], [size[1] - 9, size[0] - 9, 400, 400], (60, 4)).tolist():
         parts.append((x, y, min(size[1], x + width), min(size[0], y + height)))
-    for part in parts:
-        compiled, plain = both_ways(lambda given=part: mosaic.cut(mosaic.Piece(pixels, given), INPUT).scaled, "scaling")
-        np.testing.assert_array_equal(compiled, plain, strict=True)
+    every, every_plain = both_ways(lambda: mosaic.cuts(pixels, parts, INPUT), "scaling")
+    for compiled, plain in zip(every, every_plain, strict=True):
+        assert compiled.part == plain.part
+        np.testing.assert_array_equal(compiled.scaled, plain.scaled, strict=True)
     info = Path("/proc/cpuinfo")
     if info.exists() and " avx2 " in info.read_text():
         assert native.scaling is not None
-        assert native.scaling.linear(pixels, (0, 0, 90, 60), 40, 60) is not None
+        assert native.scaling.pieces(pixels, [(0, 0, size[1], size[0])], *size)[0] is not None
 
 
 class Chance:
@@ -192,9 +193,9 @@ def test_what_does_not_fit_is_refused() -> None:
         pytest.skip("not compiled")
     for part in ((0, 0, 129, 9), (9, 9, 9, 18), (-1, 0, 9, 9), (0, 90, 9, 97)):
         with pytest.raises(ValueError, match="no part"):
-            native.scaling.linear(np.zeros((96, 128, 3), np.uint8), part, 6, 6)
+            native.scaling.pieces(np.zeros((96, 128, 3), np.uint8), [part], 60, 60)
     with pytest.raises(ValueError, match="picture"):
-        native.scaling.linear(np.zeros((96, 128), np.uint8), (0, 0, 9, 9), 6, 6)
+        native.scaling.pieces(np.zeros((96, 128), np.uint8), [(0, 0, 9, 9)], 60, 60)
     canvas, piece = np.zeros((96, 128, 3), np.uint8), np.zeros((10, 20, 3), np.uint8)
     for spot in ((0, 109, 0, 20, 10), (0, 0, 87, 20, 10), (0, -1, 0, 20, 10), (0, 0, 0, 19, 10), (1, 0, 0, 20, 10)):
         with pytest.raises(ValueError, match=r"\(|canvases"):

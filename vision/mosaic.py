@@ -64,18 +64,26 @@ class Sheets:
         return [self._shown[key] for key in enumerate(heights_px)]
 
 
-def cut(piece: Piece, input_px: tuple[int, int]) -> Cut:
-    """Scale a piece for a detector whose input is `input_px` (height, width). Best at once, while the picture is at hand."""
+def cuts(pixels: Pixels, parts: Sequence[Part], input_px: tuple[int, int]) -> list[Cut]:
+    """Scale `parts` of a picture for a detector whose input is `input_px` (height, width). Best at once, while the picture is at
+    hand.
+    """
+    if native.scaling is None:
+        return [_cut(Piece(pixels, part), input_px) for part in parts]
+    scaled = native.scaling.pieces(pixels, parts, *input_px)
+    return [
+        _cut(Piece(pixels, part), input_px) if one is None else Cut(part, one)
+        for part, one in zip(parts, scaled, strict=True)
+    ]
+
+
+def _cut(piece: Piece, input_px: tuple[int, int]) -> Cut:
     height, width = scaled_px(piece, input_px)
     left, top, right, bottom = piece.part
-    # As in `Letterbox`: below half size plain linear sampling would skip pixels.
-    method = cv2.INTER_AREA if 2 * width < right - left else cv2.INTER_LINEAR
-    if native.scaling is not None and method == cv2.INTER_LINEAR:
-        scaled = native.scaling.linear(piece.pixels, piece.part, height, width)
-        if scaled is not None:
-            return Cut(piece.part, scaled)
     # Copied first: reading rows that lie far apart, as scaling does, takes twice as long as copying them.
     crop = np.ascontiguousarray(piece.pixels[top:bottom, left:right])
+    # As in `Letterbox`: below half size plain linear sampling would skip pixels.
+    method = cv2.INTER_AREA if 2 * width < right - left else cv2.INTER_LINEAR
     return Cut(piece.part, np.asarray(cv2.resize(crop, (width, height), interpolation=method), np.uint8))
 
 
@@ -88,16 +96,16 @@ def detect(
     Raises:
         DetectorError: it failed.
     """
-    cuts = [piece if isinstance(piece, Cut) else cut(piece, input_px) for piece in pieces]
-    spots, heights = arrange([(one.scaled.shape[0], one.scaled.shape[1]) for one in cuts], input_px)
+    every = [one if isinstance(one, Cut) else cuts(one.pixels, (one.part,), input_px)[0] for one in pieces]
+    spots, heights = arrange([(one.scaled.shape[0], one.scaled.shape[1]) for one in every], input_px)
     canvases = (sheets or Sheets()).take(heights, input_px)
-    _draw(canvases, [one.scaled for one in cuts], spots)
+    _draw(canvases, [one.scaled for one in every], spots)
     on_canvas: list[list[int]] = [[] for _ in canvases]
     for index, spot in enumerate(spots):
         on_canvas[spot[0]].append(index)
-    back = [Detections.empty()] * len(cuts)
+    back = [Detections.empty()] * len(every)
     for found, indices in zip(detector.detect(canvases), on_canvas, strict=True):
-        mine = _back(found, [cuts[index].part for index in indices], [spots[index] for index in indices])
+        mine = _back(found, [every[index].part for index in indices], [spots[index] for index in indices])
         for index, one in zip(indices, mine, strict=True):
             back[index] = one
     return back

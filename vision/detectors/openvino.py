@@ -37,7 +37,7 @@ class _Slot:
         self.place: Letterbox | None = None
         self.index = 0
         self._known: dict[int, tuple[Pixels, ov.Tensor]] = {}
-        self._reads: Pixels | None = None
+        self.reads: Pixels | None = None
         self.request.set_output_tensor(0, ov.Tensor(self.output, shared_memory=True))
         self._read(self.canvas)
 
@@ -50,7 +50,7 @@ class _Slot:
         place.draw(picture, self.canvas)
 
     def _read(self, picture: Pixels) -> None:
-        if picture is self._reads:
+        if picture is self.reads:
             return
         known = self._known.get(id(picture))
         if known is None:
@@ -58,7 +58,7 @@ class _Slot:
                 self._known.clear()
             known = self._known[id(picture)] = (picture, ov.Tensor(picture[None], shared_memory=True))
         self.request.set_input_tensor(known[1])
-        self._reads = picture
+        self.reads = picture
 
 
 class OpenVinoDetector:
@@ -153,7 +153,7 @@ class OpenVinoDetector:
                 while not free or len(busy) >= most:
                     self._collect(busy.pop(0), found)
                     free = [slot for slot in slots if slot.place is None]
-                slot = free[0]
+                slot = next((slot for slot in free if slot.reads is picture), free[0])
                 place = Letterbox.fit(picture_px, size)
                 slot.show(picture, place)
                 slot.place, slot.index = place, index

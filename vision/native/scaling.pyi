@@ -1,8 +1,12 @@
-"""As OpenCV's `resize`."""
+"""As in `vision.mosaic`, and as OpenCV's `resize`."""
+
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-def linear(
-    picture: npt.NDArray[np.uint8], part: tuple[int, int, int, int], height: int, width: int
-) -> npt.NDArray[np.uint8] | None: ...
+_Pixels = npt.NDArray[np.uint8]
+
+def pieces(
+    picture: _Pixels, parts: Sequence[tuple[int, int, int, int]], input_height: int, input_width: int
+) -> list[_Pixels | None]: ...

@@ -6,7 +6,7 @@ rows are added in the same way, and the last bits are rounded off. In half the t
 and because sixteen bytes of a row hold all that two pixels of the result are made of: one step puts them where they belong, four
 words a pixel (the fourth is nothing).
 """
-from libc.math cimport floorf, rintf
+from libc.math cimport floorf, rint, rintf
 from libc.stdint cimport int16_t, int32_t, uint8_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
@@ -93,9 +93,10 @@ cdef inline Place place_of(int number, double scale, int size, bint is_row) noex
     return result
 
 
-def linear(picture, part, int height, int width):
-    """`part` (left, top, right, bottom) of `picture` (H, W, 3) uint8 as (height, width, 3). None where that cannot be done here:
-    to less than half the width, from less than six pixels beside each other, pixels that lie apart, another processor.
+def pieces(picture, parts, int input_height, int input_width):
+    """Each of `parts` (left, top, right, bottom) of `picture` (H, W, 3) uint8, scaled as all of it would be to fit the input:
+    (h, w, 3), no larger than that. None for one where it cannot be done here: to less than half the width, from less than six
+    pixels beside each other, pixels that lie apart, another processor.
 
     Raises:
         ValueError: it is no such picture, or has no such part.
@@ -103,38 +104,53 @@ def linear(picture, part, int height, int width):
     if not cnp.PyArray_Check(picture):
         raise ValueError(f"expected a picture, got {type(picture).__name__}")
     cdef cnp.ndarray array = <cnp.ndarray>picture
-    if cnp.PyArray_TYPE(array) != cnp.NPY_UINT8 or cnp.PyArray_NDIM(array) != 3 or cnp.PyArray_DIM(array, 2) != 3:
-        raise ValueError(f"expected a picture (height, width, 3) uint8, got {picture.dtype} {picture.shape}")
-    cdef int left, top, right, bottom
-    left, top, right, bottom = part
-    if not (
-        0 <= left < right <= cnp.PyArray_DIM(array, 1) and 0 <= top < bottom <= cnp.PyArray_DIM(array, 0)
-        and height > 0 and width > 0
-    ):
-        raise ValueError(f"a picture of {picture.shape} has no part {part}, or it cannot be {height}x{width}")
     if (
-        not HAS_PAIRS
-        or right - left < 6
-        or 2 * width < right - left
-        or cnp.PyArray_STRIDE(array, 2) != 1
-        or cnp.PyArray_STRIDE(array, 1) != 3
+        cnp.PyArray_TYPE(array) != cnp.NPY_UINT8
+        or cnp.PyArray_NDIM(array) != 3
+        or cnp.PyArray_DIM(array, 2) != 3
+        or cnp.PyArray_SIZE(array) == 0
     ):
-        return None
+        raise ValueError(f"expected a picture (height, width, 3) uint8, got {picture.dtype} {picture.shape}")
+    cdef double by_height = <double>input_height / <double>cnp.PyArray_DIM(array, 0)
+    cdef double by_width = <double>input_width / <double>cnp.PyArray_DIM(array, 1)
+    cdef double scale = by_width if by_width < by_height else by_height
+    cdef bint is_dense = cnp.PyArray_STRIDE(array, 2) == 1 and cnp.PyArray_STRIDE(array, 1) == 3
+    cdef int left, top, right, bottom, height, width
+    cdef const uint8_t* corner
+    cdef list every = []
+    for part in parts:
+        left, top, right, bottom = part
+        if not (
+            0 <= left < right <= cnp.PyArray_DIM(array, 1) and 0 <= top < bottom <= cnp.PyArray_DIM(array, 0)
+            and input_height > 0 and input_width > 0
+        ):
+            raise ValueError(f"a picture of {picture.shape} has no part {part} for {input_height}x{input_width}")
+        # As Python rounds: a half to the even number.
+        height = min(input_height, max(1, <int>rint((bottom - top) * scale)))
+        width = min(input_width, max(1, <int>rint((right - left) * scale)))
+        if not HAS_PAIRS or not is_dense or right - left < 6 or 2 * width < right - left:
+            every.append(None)
+            continue
+        corner = <const uint8_t*>cnp.PyArray_DATA(array) + top * cnp.PyArray_STRIDE(array, 0) + 3 * left
+        every.append(linear(corner, cnp.PyArray_STRIDE(array, 0), bottom - top, right - left, height, width))
+    return every
+
+
+cdef object linear(const uint8_t* corner, Py_ssize_t apart, int rows, int columns, int height, int width):
+    """A part whose rows begin `apart` bytes after each other as (height, width, 3); None when it is too wide for that."""
     cdef cnp.npy_intp shape[3]
     shape[0], shape[1], shape[2] = height, width, 3
     cdef cnp.ndarray result = cnp.PyArray_EMPTY(3, shape, cnp.NPY_UINT8, 0)
-    cdef Py_ssize_t apart = cnp.PyArray_STRIDE(array, 0)
-    cdef const uint8_t* corner = <const uint8_t*>cnp.PyArray_DATA(array) + top * apart + 3 * left
     # Eight pixels at once: the rest of the last eight is made from nothing and thrown away.
     cdef Py_ssize_t pixels = (width + 7) // 8 * 8
     cdef uint8_t* room = <uint8_t*>malloc(pixels // 2 * (4 + 32 + 32) + 2 * pixels * 8 + 3 * pixels + 16)
     if room == NULL:
         raise MemoryError
-    cdef uint8_t* out = <uint8_t*>cnp.PyArray_DATA(result)
-    if not scaled(corner, apart, bottom - top, right - left, out, height, width, pixels, room):
-        result = None
+    cdef bint is_made = scaled(
+        corner, apart, rows, columns, <uint8_t*>cnp.PyArray_DATA(result), height, width, pixels, room
+    )
     free(room)
-    return result
+    return result if is_made else None
 
 
 cdef bint scaled(
