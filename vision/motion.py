@@ -78,6 +78,7 @@ class MotionGate:
         self._now: Pixels | None = None
         self._changed: BoolArray | None = None
         """What differed in the last picture; written over by the next."""
+        self._was_looked_at = False
 
     def update(self, picture: Pixels, time_s: float, small: Pixels | None = None) -> MotionResult:
         """Compare a picture (H, W, 3) uint8 BGR, or its brightness (H, W), with the background, and let the background follow.
@@ -94,6 +95,7 @@ class MotionGate:
             return _everything()
         if time_s < self._time_s:
             raise ValueError(f"time_s goes back from {self._time_s} to {time_s}")
+        self._settle(background)
         elapsed_s, self._time_s = time_s - self._time_s, time_s
         pace = 1.0 - math.exp(-elapsed_s / s.follow_s)
         if native.motion is not None:
@@ -106,7 +108,7 @@ class MotionGate:
         if share > s.whole_share:
             self._restart(blocks, size, time_s)
             return _everything()
-        self._now, self._changed = blocks, changed
+        self._now, self._changed, self._was_looked_at = blocks, changed, False
         regions = self._regions(changed) if share > 0 else ()
         return MotionResult(bool(regions), regions, share, whole=False)
 
@@ -116,12 +118,16 @@ class MotionGate:
         So a region says "changed since it was last looked at". Without it the background follows by itself, within
         four times `follow_s`. Where nothing changed the background stays the mean of many pictures, which is steadier.
         """
-        if self._background is None or self._now is None or self._changed is None:
+        self._was_looked_at = True
+
+    def _settle(self, background: Float32Array) -> None:
+        # Not at once, but when the background is needed anyhow: between two pictures it goes out of all caches.
+        if not self._was_looked_at or self._now is None or self._changed is None:
             return
         if native.motion is not None:
-            native.motion.looked(self._background, self._now, self._changed)
+            native.motion.looked(background, self._now, self._changed)
         else:
-            np.copyto(self._background, self._now, where=self._changed)
+            np.copyto(background, self._now, where=self._changed)
 
     def _restart(self, blocks: Pixels, size: tuple[int, int], time_s: float) -> None:
         self._picture_px, self._time_s = size, time_s
