@@ -47,11 +47,15 @@ class Stream:
     fragments: list[Fragment]
 
 
-def recorded(source: str, *options: str) -> Stream:
-    """A picture source of ffmpeg's as H.264 in fragments, as the recorder gets them, a key frame each ten pictures."""
-    command = [find_binary(), "-hide_banner", "-loglevel", "error", "-f", "lavfi", "-i", source, *options]
-    command += ["-c:v", "libx264", "-preset", "ultrafast", "-g", "10", "-pix_fmt", "yuv420p", "-f", "mp4"]
-    command += ["-movflags", "frag_keyframe+empty_moov+default_base_moof+skip_trailer"]
+#: As cameras send it.
+PLAIN = ("-c:v", "libx264", "-preset", "ultrafast")
+
+
+def recorded(source: str, codec: tuple[str, ...] = PLAIN, cut: str = "frag_keyframe") -> Stream:
+    """A picture source of ffmpeg's in fragments, as the recorder gets them, a key frame each ten pictures."""
+    command = [find_binary(), "-hide_banner", "-loglevel", "error", "-f", "lavfi", "-i", source, *codec]
+    command += ["-g", "10", "-pix_fmt", "yuv420p", "-f", "mp4"]
+    command += ["-movflags", f"{cut}+empty_moov+default_base_moof+skip_trailer"]
     data = subprocess.run([*command, "pipe:1"], capture_output=True, check=True).stdout
     parser = StreamParser()
     fragments = parser.feed(data)
@@ -66,18 +70,18 @@ def stream() -> Stream:
 
 
 @pytest.fixture(scope="session")
-def counted() -> Callable[[int, int], Stream]:
+def counted() -> Callable[..., Stream]:
     """Eight seconds of a size, 10 pictures a second: the number of each stands in its uppermost ninth, in sixteen white or
     black fields, the lowest bit to the left; below it each field is of another grey, with fine stripes."""
 
     @cache
-    def made(width: int, height: int) -> Stream:
+    def made(width: int, height: int, codec: tuple[str, ...] = PLAIN, cut: str = "frag_keyframe") -> Stream:
         bits = "if(lt(Y,1),235*mod(floor(N/pow(2,X)),2),60+8*X)"
         fine = "drawgrid=width=4:height=9999:thickness=2:color=white:replace=0"
         source = f"color=size=16x9:rate=10:duration=8,geq=lum='{bits}':cb=128:cr=128"
         below = f"crop=iw:ih*8/9:0:ih/9,{fine}"
         scaled = f"scale={width}:{height}:flags=neighbor,split[a][b];[b]{below}[c];[a][c]overlay=0:main_h/9"
-        return recorded(f"{source},{scaled}")
+        return recorded(f"{source},{scaled}", codec, cut)
 
     return made
 
@@ -92,18 +96,26 @@ class FilledVolume:
         self._stream = stream
 
     def add(
-        self, camera: str = "gate", start_ms: int = MORNING_MS, count: int = 1, run: str = "0a1b2c3d"
+        self,
+        camera: str = "gate",
+        start_ms: int = MORNING_MS,
+        count: int = 1,
+        run: str = "0a1b2c3d",
+        fragments: int = 2,
     ) -> list[Segment]:
-        """`count` segments from `start_ms` on."""
+        """`count` segments from `start_ms` on, of so many fragments each (a second, unless the stream was cut otherwise)."""
         made: list[Segment] = []
         for number in range(count):
-            at_ms = start_ms + number * 2000
-            place = 2 * (number % (len(self._stream.fragments) // 2))
+            place = fragments * (number % (len(self._stream.fragments) // fragments))
+            written = self._stream.fragments[place : place + fragments]
+            length_ms = round(1000 * sum(fragment.duration_s for fragment in written))
+            at_ms = start_ms + number * length_ms
             writer = SegmentWriter(self.volume.root, camera, run, at_ms, self._stream.init)
             writer.open()
-            for fragment in self._stream.fragments[place : place + 2]:
+            for fragment in written:
                 writer.append(fragment.data)
-            segment = writer.close(at_ms, at_ms + 2000, next_place(self.index, camera, at_ms, None), None)
+            place_in_chain = next_place(self.index, camera, at_ms, None)
+            segment = writer.close(at_ms, at_ms + length_ms, place_in_chain, None)
             with self.index.transaction() as cursor:
                 ledger.insert_segment(cursor, segment)
             made.append(segment)
@@ -119,7 +131,7 @@ def filled(tmp_path: Path, stream: Stream) -> FilledVolume:
 
 
 @pytest.fixture
-def large(tmp_path: Path, counted: Callable[[int, int], Stream]) -> FilledVolume:
+def large(tmp_path: Path, counted: Callable[..., Stream]) -> FilledVolume:
     """Eight seconds of `counted` pictures of 1920x1080 at the gate."""
     volume = FilledVolume(tmp_path / "volume", counted(1920, 1080))
     volume.add(count=4)

@@ -200,7 +200,7 @@ def test_a_segment_that_is_not_what_was_recorded_is_no_evidence(case: Case) -> N
 
 
 def test_a_stream_that_came_damaged_gives_no_picture_that_was_guessed(
-    tmp_path: Path, large: FilledVolume, counted: Callable[[int, int], Stream]
+    tmp_path: Path, large: FilledVolume, counted: Callable[..., Stream]
 ) -> None:
     stream = counted(1920, 1080)
     broken = list(stream.fragments)

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from pipelines.errors import GatewatchError, Unavailable
 from pipelines.recording import ledger
-from pipelines.recording.clips import join, runs_of
+from pipelines.recording.clips import fragments, join
 from pipelines.recording.coverage import Span
 from pipelines.recording.fmp4 import NotMp4
 from pipelines.recording.index import Index
@@ -76,11 +76,11 @@ def nearest(
     sound = [segment for segment in found if _sound(root, segment)]
     decoding()
     best: tuple[int, int, Any, Segment] | None = None
-    for run in runs_of(sound):
-        for picture_ms, picture in _pictures(root, run, span):
+    for segment in sound:
+        for picture_ms, picture in _pictures(root, segment, span):
             off_ms = abs(picture_ms - at_ms)
             if off_ms <= FARTHEST_MS and (best is None or off_ms < best[0]):
-                best = (off_ms, picture_ms, picture, _holding(run, picture_ms))
+                best = (off_ms, picture_ms, picture, segment)
     if best is None:
         raise _why_not(index, camera, span, at_ms, now_ms, lost=len(found) - len(sound), seen=bool(sound))
     _, picture_ms, picture, segment = best
@@ -95,10 +95,6 @@ def _covers(found: list[Segment], at_ms: int) -> bool:
     return any(segment.start_ms <= at_ms < segment.end_ms for segment in found)
 
 
-def _holding(run: list[Segment], at_ms: int) -> Segment:
-    return next((segment for segment in reversed(run) if segment.start_ms <= at_ms), run[0])
-
-
 def _sound(root: Path, segment: Segment) -> bool:
     try:
         return sha256_file(root / segment.path) == segment.sha256
@@ -106,41 +102,57 @@ def _sound(root: Path, segment: Segment) -> bool:
         return False
 
 
-def _pictures(root: Path, run: list[Segment], span: Span) -> Iterator[tuple[int, Any]]:
+def _pictures(root: Path, segment: Segment, span: Span) -> Iterator[tuple[int, Any]]:
     """(UTC ms, decoded picture) from the key frame before `span` to its end; none that a decoder had to guess parts of."""
     joined = io.BytesIO()
     try:
-        began_ms = join(root, run, span, joined)
-        if began_ms is None:
+        if join(root, [segment], span, joined) is None:
             return
+        # A segment's start is the time of its first picture, which may be shown later than it is decoded.
+        first = _first_pts(root / segment.path)
         joined.seek(0)
         with av.open(joined, format="mp4") as file:
-            yield from _decoded(file, began_ms, span)
+            for pts_s, picture in _decoded(file):
+                picture_ms = segment.start_ms + round((pts_s - first) * 1000)
+                if picture is not None:
+                    yield picture_ms, picture
+                if picture_ms >= span.to_ms:
+                    return
     except (av.FFmpegError, NotMp4, OSError, LookupError):
         return  # the caller finds nothing near enough, and says that it is damaged
 
 
-def _decoded(file: Any, began_ms: int, span: Span) -> Iterator[tuple[int, Any]]:
+def _first_pts(path: Path) -> float:
+    """When the first picture of a segment is shown, in seconds of the stream's own time. Raises LookupError: it has none."""
+    header = b""
+    for head, fragment in fragments(path):
+        if fragment is None:
+            header = head
+        elif fragment.start_s is not None:
+            file: Any
+            with av.open(io.BytesIO(header + fragment.data), format="mp4") as file:
+                for packet in file.demux(file.streams.video[0]):
+                    if packet.pts is not None:
+                        return float(packet.pts * packet.time_base)
+            break
+    raise LookupError(f"{path.name} has no picture")
+
+
+def _decoded(file: Any) -> Iterator[tuple[float, Any]]:
+    """(its time in the stream, picture); None for a picture that cannot be relied on."""
     video = file.streams.video[0]
     video.codec_context.thread_count = 1
-    first: int | None = None
     broken = False  # until the next key frame, what comes builds upon a hole
     for packet in file.demux(video):
-        first = packet.pts if first is None else first  # also when that one cannot be decoded
         try:
             pictures = packet.decode()
         except av.FFmpegError:
             broken = True
             continue
         for picture in pictures:
-            if picture.pts is None or first is None:
-                continue
-            broken = picture.is_corrupt or (broken and not picture.key_frame)
-            at_ms = began_ms + round(float((picture.pts - first) * video.time_base) * 1000)
-            if not broken:
-                yield at_ms, picture
-            if at_ms >= span.to_ms:
-                return
+            if picture.pts is not None:
+                broken = picture.is_corrupt or (broken and not picture.key_frame)
+                yield float(picture.pts * video.time_base), None if broken else picture
 
 
 def _why_not(index: Index, camera: str, span: Span, at_ms: int, now_ms: int, *, lost: int, seen: bool) -> NoStill:
