@@ -26,6 +26,16 @@ def test_a_picture_that_replaced_another_is_one_turn_and_equals_go_in_the_order_
     assert not queue.has_news
 
 
+def test_what_is_told_while_nobody_can_be_served_does_not_pile_up() -> None:
+    queue, _ = turns()
+    for _ in range(1000):
+        queue.tell("a")
+        queue.tell("b")
+        queue.hear()
+    assert len(queue._told) + len(queue._order) == 2
+    assert [queue.next() for _ in range(3)] == ["a", "b", None]
+
+
 def test_a_picture_that_comes_while_one_is_in_hand_waits_for_it() -> None:
     queue, _ = turns()
     queue.tell("a")
@@ -50,7 +60,7 @@ def test_a_camera_that_was_dropped_and_came_back_begins_anew() -> None:
     queue.hold("a")
     queue.tell("a")
     queue.tell("b")
-    queue.is_behind("a")
+    queue.hear()
     queue.forget("a")
     assert [queue.next(), queue.next()] == ["b", None]
     queue.tell("a")
@@ -76,7 +86,7 @@ def test_whatever_happens_every_picture_has_its_turn_and_the_one_that_lags_most_
     for camera, what in steps:
         if what == "tell":
             queue.tell(camera)
-            queue.is_behind(camera)  # so that both hear of it now
+            queue.hear()
             come(camera)
         elif what == "serve":
             served = queue.next()

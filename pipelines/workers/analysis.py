@@ -146,7 +146,9 @@ class AnalysisWorker:
         self._landed += self._looking.swap(now_s)
         if self._quick:
             self._look_ahead()
-        if self._looking.has_room and self._take_next():
+        if not self._looking.has_room:
+            self._turns.hear()
+        elif self._take_next():
             return True
         if not self._landed:
             return False

@@ -30,9 +30,14 @@ class Turns:
         """There is a picture of this camera. From any thread."""
         self._told.append(camera_id)
 
+    def hear(self) -> None:
+        """Take in what was told, so that it does not pile up while nobody can be served: each camera waits once at most."""
+        while self._told:
+            self._come(self._told.popleft())
+
     @property
     def has_news(self) -> bool:
-        """Whether anybody told of a picture since the last `next`."""
+        """Whether anybody told of a picture since the last `hear` or `next`."""
         return bool(self._told)
 
     def next(self) -> str | None:
@@ -40,8 +45,7 @@ class Turns:
 
         The one that lags behind most is first, of equals the one that told first.
         """
-        while self._told:
-            self._come(self._told.popleft())
+        self.hear()
         while self._order:
             _, number, camera_id = heappop(self._order)
             if self._waiting.get(camera_id) == number:
@@ -62,8 +66,7 @@ class Turns:
 
     def is_behind(self, camera_id: str) -> bool:
         """Whether a picture waits while another one of its camera is in hand."""
-        while self._told:
-            self._come(self._told.popleft())
+        self.hear()
         return camera_id in self._behind
 
     def forget(self, camera_id: str) -> None:
