@@ -12,10 +12,13 @@ from hypothesis import strategies as st
 
 from pipelines.testing import both_ways
 from pipelines.tracks.keeper import owners
+from pipelines.tracks.places import _there
 from pipelines.tracks.rounding import rounded
 from vision import coco, native
 from vision.counted import not_masked, once
 from vision.detection import Detections
+from vision.looks import Looks
+from vision.moment import PlacedLooks
 from vision.scene import Scene
 from vision.tracking import Tracker
 from vision.view import View, ViewState
@@ -118,6 +121,16 @@ def test_whose_box_it_is(found: Detections) -> None:
     seen = found.where(np.arange(len(found)) % 3 > 0)
     compiled, plain = both_ways(lambda: owners(found, scene_of(seen)))
     np.testing.assert_array_equal(compiled, plain, strict=True)
+
+
+@given(FOUND, st.lists(st.tuples(*[st.sampled_from([0.0, 0.013, 0.2, 0.5, 0.52, 1.0])] * 4), max_size=4))
+def test_whether_a_vehicle_is_there(found: Detections, places: list[Any]) -> None:
+    looks = Looks(np.zeros((20, 20, 3), np.uint8))
+    there = [(x1 / 768, y1 / 432, x2 / 768, y2 / 432) for x1, y1, x2, y2 in found.xyxy_px[:2].tolist()]
+    placed = {str(n): PlacedLooks(place, looks) for n, place in enumerate([*places, *there])}
+    compiled, plain = both_ways(lambda: _there(placed, scene_of(found)))
+    assert compiled == plain
+    assert all(type(one) is bool for one in compiled)
 
 
 def test_detections_that_are_not_as_many_everywhere_are_refused() -> None:

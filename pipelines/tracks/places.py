@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 
 from pipelines.tracks.chunk import PlaceSeen
-from vision import coco
+from vision import coco, native
 from vision.behaviours.illegal_parking import IllegalParking, Parameters
 from vision.behaviours.parking_case import AT_REST
 from vision.camera import RuleSpec
@@ -158,6 +158,9 @@ class ChangedLooks:
 
 def _there(places: Mapping[str, PlacedLooks], scene: Scene) -> list[bool]:
     """Whether a vehicle is detected at each place."""
+    if native.detections is not None:
+        around = (placed.place for placed in places.values())
+        return native.detections.met(around, scene.boxes_norm(), scene.detections.class_id, coco.VEHICLES, _THERE_IOU)
     rows = [row for row, kind in enumerate(scene.detections.class_id.tolist()) if kind in coco.VEHICLES]
     if not places or not rows:
         return [False] * len(places)

@@ -1,6 +1,6 @@
 """What is done to all detections of one picture."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -22,4 +22,11 @@ def once(
 ) -> npt.NDArray[np.bool_] | None: ...
 def not_masked(xyxy_px: _Boxes, masks: Sequence[_Edges], width_px: int, height_px: int) -> npt.NDArray[np.bool_]: ...
 def norm(xyxy_px: npt.ArrayLike, width_px: int, height_px: int) -> _Floats: ...
+def met(
+    places: Iterable[tuple[float, float, float, float]],
+    boxes: _Floats,
+    class_id: _Classes,
+    kinds: Iterable[int],
+    least_iou: float,
+) -> list[bool]: ...
 def owners(xyxy_px: _Boxes, seen_px: _Boxes, track_id: _Classes) -> _Classes: ...

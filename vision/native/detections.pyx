@@ -179,6 +179,27 @@ def norm(xyxy_px, double width_px, double height_px):
     return result
 
 
+def met(places, boxes, class_id, kinds, double least_iou):
+    """For each of `places` (M, 4) whether one of `boxes` (N, 4) whose class is one of `kinds` overlaps it by `least_iou`."""
+    cdef cnp.ndarray given = matrix(boxes, 4), kind = vector(class_id, cnp.NPY_INT64, cnp.PyArray_DIM(given, 0))
+    cdef cnp.npy_int64* kind_at = <cnp.npy_int64*>cnp.PyArray_DATA(kind)
+    cdef double[4] place
+    cdef Py_ssize_t n, count = cnp.PyArray_DIM(given, 0)
+    cdef cnp.npy_int64 one
+    cdef list result = []
+    cdef bint is_met
+    for corners in places:
+        place[0], place[1], place[2], place[3] = corners
+        is_met = False
+        for wanted in kinds:
+            one = wanted
+            for n in range(count):
+                if kind_at[n] == one and iou_of(place, doubles(given) + 4 * n) >= least_iou:
+                    is_met = True
+        result.append(is_met)
+    return result
+
+
 def owners(xyxy_px, seen_px, track_id):
     """(N,) int64: of each of `xyxy_px` (N, 4) the `track_id` (M,) of the last of `seen_px` (M, 4) that is the very same box;
     -1 where there is none.
