@@ -16,7 +16,7 @@ from vision import coco, native, pose
 from vision.behaviours import crowding, illegal_parking
 from vision.behaviours.parking_case import Case
 from vision.behaviours.parking_cases import Vehicles
-from vision.behaviours.parking_place import Yard, wheels_in_view
+from vision.behaviours.parking_place import Yard, as_box, wheels_in_view
 from vision.behaviours.parking_sight import Sight, match
 from vision.behaviours.people import local_density, people_in
 from vision.camera import CameraSpec, RuleSpec
@@ -138,6 +138,7 @@ def test_light_and_layout(seed: int, blur: float) -> None:
     layouts = pose.layout(first), pose.layout(second)
     same_arrays("view", lambda: pose.strengths(layouts[0]))
     same("view", lambda: pose.fit_in_place(*layouts))
+    same_arrays("view", lambda: pose.blended(*layouts, blur / 6))
     assert pose.fit_in_place(layouts[0], layouts[0]) == pytest.approx(1.0)
 
 
@@ -154,7 +155,8 @@ def test_who_stands_at_a_place(seed: int, cases: int, boxes: int, spread: float)
     known = [case_at(tuple(row), int(random.integers(-1, 4))) for row in all_boxes[:cases].tolist()]
     tracks = random.integers(-1, 4, boxes)
     yard = Yard(KERB, None)
-    same("parking", lambda: match(known, yard, all_boxes[cases:], tracks, None))
+    now = [as_box(row) for row in all_boxes[cases:]]
+    same("parking", lambda: match(known, yard, now, tracks.tolist(), None))
 
 
 @given(SEEDS, st.booleans(), st.integers(0, 7), st.integers(0, 9))
@@ -162,13 +164,13 @@ def test_what_a_picture_says_of_a_place(seed: int, on_ground: bool, boxes: int, 
     random = np.random.default_rng(seed)
     scene, place = street(random, boxes, walkers), (0.3, 0.5, 0.5, 0.7)
     yard = Yard(KERB, GROUND if on_ground else None)
-    vehicles = same_arrays("parking", lambda: Vehicles.of(scene, frozenset({coco.BICYCLE})))
+    vehicles = same("parking", lambda: Vehicles.of(scene, frozenset({coco.BICYCLE})))
     sight = same_arrays("parking", lambda: Sight(scene, yard).things)
-    wheels = same_arrays("parking", lambda: wheels_in_view(vehicles[0], sight[0]))
+    wheels = same_arrays("parking", lambda: wheels_in_view(vehicles.array, sight[0]))
     theirs = random.random(len(vehicles[0])) < 0.4
-    same_arrays("parking", lambda: yard.nearness(place, coco.CAR, vehicles[0], theirs, wheels))
+    same_arrays("parking", lambda: yard.nearness(place, coco.CAR, vehicles.array, theirs, wheels))
     same_arrays("parking", lambda: yard.nearness(place, coco.BUS, sight[0]))
-    same_arrays("parking", lambda: yard.behind(place, coco.CAR, vehicles[0], wheels))
+    same_arrays("parking", lambda: yard.behind(place, coco.CAR, vehicles.array, wheels))
 
     def in_sight() -> tuple[Any, ...]:
         seen = Sight(scene, yard).of(case_at(place, 1))
@@ -253,7 +255,7 @@ def test_other_arrays_are_refused() -> None:
             lambda: sharp.agreement(np.zeros((2, 2), np.complex64), np.zeros((2, 3), np.complex64)),
         ]
     if parking is not None:
-        wrong += [lambda: parking.meet([], [1], weights[:, :4], np.zeros(16, np.int64))]
+        wrong += [lambda: parking.meet([], [1], [], [])]
     for call in wrong:
         try:
             call()

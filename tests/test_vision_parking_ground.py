@@ -13,7 +13,7 @@ import pytest
 
 from vision import coco
 from vision.behaviours.illegal_parking import Parameters
-from vision.behaviours.parking_place import Yard
+from vision.behaviours.parking_place import Yard, as_box
 from vision.camera import CameraSpec, RuleSpec
 from vision.detection import Float32Array
 from vision.engine import Engine
@@ -226,11 +226,10 @@ def test_where_the_ground_says_nothing_the_box_does() -> None:
     far = CAMERA.box(Vehicle((0.0, 70.0), 0.0))
     near = CAMERA.box(Vehicle((0.0, 15.0), 0.0))
     boxes = np.array([far, near, *[CAMERA.box(Vehicle((x, 70.0), 0.0)) for x in (1.0, 3.0)]])
-    classes = np.full(len(boxes), coco.CAR)
     with_ground, without = Yard(BAY, GROUND), Yard(BAY, None)
     assert with_ground.nearness(far, coco.CAR, boxes).tolist() == without.nearness(far, coco.CAR, boxes).tolist()
     assert with_ground.nearness(near, coco.CAR, boxes)[1] > 0
-    assert without.inside(boxes, classes)[0] == with_ground.inside(boxes, classes)[0]
+    assert without.inside(far, coco.CAR) == with_ground.inside(far, coco.CAR)
     assert without.evidence(near, coco.CAR) == {}
     assert set(with_ground.evidence(far, coco.CAR)) <= {"ground_x", "ground_y", "ground_error"}
 
@@ -261,7 +260,7 @@ def test_along_the_kerb_what_is_beside_the_zone_is_not_in_it() -> None:
             np.array([[-6.0, 9.0], [6.0, 9.0], [8.0, 28.0], [-8.0, 28.0]]), random.normal(0, 0.002, (4, 2))
         )
         for known, found in ((ground, told), (None, by_box)):
-            found[is_in].append(bool(Yard(bay, known).inside(box[None], np.array([coco.CAR]))[0]))
+            found[is_in].append(Yard(bay, known).inside(as_box(box), coco.CAR))
     assert np.mean(told[True]) >= 0.96
     assert np.mean(told[False]) <= 0.04
     assert np.mean(by_box[True]) < 0.7  # what a point is worth

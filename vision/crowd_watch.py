@@ -45,10 +45,10 @@ class CrowdReader(Protocol):
         ...
 
 
-def dense(boxes: FloatArray, size_px: tuple[int, int], ground: Ground | None) -> BoolArray:
-    """(N,) which of the people with these `boxes` (N, 4) in pixels are in a crowd. `size_px` is (height, width)."""
+def dense(boxes: FloatArray, size_px: tuple[int, int], ground: Ground | None) -> BoolArray | None:
+    """(N,) which of the people with these `boxes` (N, 4) in pixels are in a crowd; None: nobody. `size_px` is (height, width)."""
     if len(boxes) < (_COVERED_LEAST if ground is None else _PACKED):
-        return np.zeros(len(boxes), bool)
+        return None
     if native.people is not None:
         covered = native.people.covered(boxes, _COVERED)
     else:
@@ -57,11 +57,12 @@ def dense(boxes: FloatArray, size_px: tuple[int, int], ground: Ground | None) ->
         covered = np.asarray(shared.max(axis=1) > _COVERED * np.maximum(areas(boxes), 1e-12))
     hidden = int(np.count_nonzero(covered))
     if ground is None:
-        return covered if hidden >= _COVERED_LEAST else np.zeros(len(boxes), bool)
+        return covered if hidden >= _COVERED_LEAST else None
     size = np.array([size_px[1], size_px[0]], np.float64)
     feet = np.stack([(boxes[:, 0] + boxes[:, 2]) / 2, boxes[:, 3]], axis=1) / size
     near = local_density(ground.to_metres(np.clip(feet, 0, 1))) * PATCH_M2
-    return np.asarray(near > (_PACKED if hidden >= _PACKED else _DENSE) - 0.5)
+    crowded = np.asarray(near > (_PACKED if hidden >= _PACKED else _DENSE) - 0.5)
+    return crowded if crowded.any() else None
 
 
 def horizon_px(ground: Ground | None, size_px: tuple[int, int]) -> FloatArray | None:
@@ -94,7 +95,7 @@ class CrowdWatch:
         if time_s - self._judged_s > _GAP_S:
             self._shown.clear()
         self._judged_s = time_s
-        self._shown.append(bool(crowded.any()))
+        self._shown.append(crowded is not None)
         if sum(self._shown) >= _SHOWN_IN:
             self._dense_s = time_s
         if time_s - self._dense_s > _HOLD_S or time_s - self._read_s < READ_EVERY_S - _CLOCK_S:
@@ -103,7 +104,7 @@ class CrowdWatch:
         if not len(boxes):
             return _NOBODY
         # Everybody near the crowd is looked at with it: its edge is as often as not where boxes fail.
-        near = boxes[_near(boxes, boxes[crowded] if crowded.any() else boxes)]
+        near = boxes[_near(boxes, boxes if crowded is None else boxes[crowded])]
         reading = self._reader.read(pixels, near, horizon_px(ground, size_px))
         if reading is None:
             return None

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any, Final, NamedTuple
+from dataclasses import replace
+from typing import Any, Final
 
 from vision.aggression import RegionScorer
 from vision.behaviours import BEHAVIOURS, Behaviour, Outcome
@@ -14,37 +14,19 @@ from vision.detection import Detections
 from vision.frame import Frame
 from vision.geometry import Box
 from vision.health import CameraHealth
-from vision.incident import Incident, PictureRequest, Snapshot
+from vision.incident import Snapshot
 from vision.looks import Looks
 from vision.moment import Moment, PlacedLooks, Recollection
 from vision.readings import Readings, follows
 from vision.scene import Scene
 from vision.status import RuleStatus
-from vision.tracking import Tracker, Tracking
+from vision.step import Step, Tracked
+from vision.tracking import Tracker
 from vision.view import ViewJudge, ViewState
 
+__all__ = ["SNAPSHOT_VERSION", "Engine", "Step", "Tracked"]
+
 SNAPSHOT_VERSION: Final = 1
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Step:
-    """What one picture brought. `incidents` are messages in order; `changed`: the state of a case changed, save a
-    snapshot. `moment` is all that it was judged from: `Engine.recall` judges it again.
-    """
-
-    incidents: tuple[Incident, ...]
-    pictures: tuple[PictureRequest, ...]
-    scene: Scene | None
-    changed: bool
-    moment: Moment | None = None
-
-
-class Tracked(NamedTuple):
-    """`detections` of one picture, which of them are `seen`, and which tracks took those."""
-
-    detections: Detections
-    seen: Detections
-    tracking: Tracking
 
 
 class Engine:

@@ -49,12 +49,15 @@ class CameraHealth:
         self._camera_id = camera_id
         self._parameters = parameters
         self._watch = {kind: Hysteresis(self._thresholds(kind)) for kind in FAULTS.values()}
+        self._is_well = False
+        """Nothing is wrong and nothing was lately: another picture on which nothing is wrong changes nothing."""
         self._episodes: dict[str, Episode] = {}
         self._number = 0
 
     def reconfigure(self, parameters: Parameters, time_s: float) -> Outcome:
         """Go on with other parameters: what is told of no longer is closed."""
         out = Outcome()
+        self._is_well = False
         self._parameters = parameters
         for kind, watch in self._watch.items():
             watch.thresholds = self._thresholds(kind)
@@ -68,6 +71,11 @@ class CameraHealth:
         if SIGNAL_LOST in self._episodes:
             self._close(SIGNAL_LOST, time_s, time_s, "over", {}, out)
         now = FAULTS.get(view.state)
+        if now is None and self._is_well:
+            for kind, watch in self._watch.items():
+                if kind in self._parameters.kinds:
+                    watch.last_s = time_s
+            return out
         for kind, watch in self._watch.items():
             if kind not in self._parameters.kinds:
                 continue
@@ -78,6 +86,7 @@ class CameraHealth:
             elif event == "end" and kind in self._episodes:
                 ended_s = time_s if watch.below_since_s is None else watch.below_since_s
                 self._close(kind, time_s, ended_s, "over", _evidence(view), out)
+        self._is_well = not any(watch.is_on or watch.above_since_s is not None for watch in self._watch.values())
         return out
 
     def silent(self, since_s: float, time_s: float) -> Outcome:
@@ -159,6 +168,7 @@ class CameraHealth:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
+        self._is_well = False
         for kind, saved in state["watch"].items():
             if kind in self._watch:
                 self._watch[kind] = Hysteresis.from_snapshot(self._thresholds(kind), saved)

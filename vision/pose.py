@@ -108,6 +108,13 @@ def fit_in_place(learned: Layout, now: Layout) -> float:
     return float(_sum(a * b)) / max(scale, 1e-9)
 
 
+def blended(mean: Layout, now: Layout, share: float) -> Layout:
+    """`mean` moved by a `share` of the way to `now`."""
+    if native.view is not None:
+        return native.view.blended(mean, now, share)
+    return np.asarray(mean + np.float32(share) * (now - mean), np.complex64)
+
+
 def _sum(terms: npt.NDArray[Any]) -> FloatArray:
     """Of `terms` (N, ...) along the first axis, one added after another: compiled code adds alike, to the bit."""
     return np.asarray(np.add.accumulate(terms, axis=0, dtype=np.float64)[-1])
@@ -232,7 +239,7 @@ class Learned:
         if self._mean is None:
             self._mean = now
             return None
-        self._mean = np.asarray(self._mean + np.float32(share) * (now - self._mean), np.complex64)
+        self._mean = blended(self._mean, now, share)
         if self._anchor is None and self._count >= self._ANCHOR_AFTER and self.known:
             self._anchor = self._mean
         elif self._anchor is not None and self._count % self._DRIFT_EVERY == 0:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from vision import coco, interaction
+from vision import coco, interaction, native
 from vision.aggression import RegionScorer, RegionWatch, ScoredRegion
 from vision.camera import CameraSpec
 from vision.crowd import CrowdReading
 from vision.crowd_watch import CrowdReader, CrowdWatch
-from vision.detection import Detections, Float32Array
+from vision.detection import Detections
 from vision.frame import Frame
+from vision.geometry import FloatArray
 
 
 class Readings:
@@ -57,5 +58,8 @@ def follows(camera: CameraSpec, kind: str, time_s: float) -> bool:
     return any(rule.kind == kind and rule.active(time_s) for rule in camera.rules)
 
 
-def _people(seen: Detections) -> Float32Array:
-    return np.asarray(seen.xyxy_px[seen.class_id == coco.PERSON])
+def _people(seen: Detections) -> FloatArray:
+    """(N, 4) the people's boxes."""
+    if native.people is not None:
+        return native.people.boxes_of(seen.xyxy_px, seen.class_id, coco.PERSON)
+    return seen.xyxy_px[seen.class_id == coco.PERSON].astype(np.float64)

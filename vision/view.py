@@ -181,6 +181,6 @@ class ViewJudge:
 def light(grey: Pixels, before: Pixels | None) -> tuple[float, float, bool]:
     """Of a thumbnail (h, w): its mean, its standard deviation, and whether it is the same as the one `before`."""
     if native.view is not None:
-        return native.view.light(np.ascontiguousarray(grey), before)
+        return native.view.light(grey, before)
     means, spreads = cv2.meanStdDev(grey)
     return float(means[0, 0]), float(spreads[0, 0]), before is not None and np.array_equal(before, grey)

@@ -85,7 +85,7 @@ def _judge(
     size_px = (SIZE_PX[1], SIZE_PX[0])
     feet = np.stack([(boxes[:, 0] + boxes[:, 2]) / 2, boxes[:, 3]], axis=1)
     seen_density = _densest(crowd.camera.metres(feet), np.ones(len(feet)))
-    counted, read, counted_density = float(len(boxes)), bool(dense(boxes, size_px, ground).any()), seen_density
+    counted, read, counted_density = float(len(boxes)), dense(boxes, size_px, ground) is not None, seen_density
     if read:
         reading = crowds.read(crowd.pixels, boxes, horizon_px(ground, size_px))
         people = all_people(reading, ground, size_px)

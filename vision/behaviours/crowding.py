@@ -11,8 +11,8 @@ from typing import Any, Final
 
 from vision.behaviours.behaviour import Outcome
 from vision.behaviours.crowding_count import Count, CrowdCount
+from vision.behaviours.crowding_finding import observed, score_of, severity_of
 from vision.behaviours.crowding_limits import LEVELS, Parameters
-from vision.behaviours.crowding_words import in_chinese, in_english
 from vision.camera import RuleSpec
 from vision.episodes import Episode, Hysteresis, incident_id
 from vision.geometry import Box
@@ -73,7 +73,7 @@ class Crowding:
             return out
         was_unknown, self._unknown = self._unknown, False
         count = self._count.step(scene, scene.zones[self._rule.zone_id].polygon_norm)
-        score = self._score(count, scene)
+        score = score_of(count, scene, self._parameters)
         event = self._hysteresis.see(score, scene.time_s)
         if event == "begin":
             self._open(self._observe(scene, count, score), count, out)
@@ -94,69 +94,8 @@ class Crowding:
             blind = Observation(self._rule.zone_id, scene.time_s, 0.0, self._episode.severity, evidence=known)
             self._tell(self._episode, Phase.UPDATED, blind, out)
 
-    # --- seeing ------------------------------------------------------------------------------------------------------
-
-    def _score(self, count: Count, scene: Scene) -> float:
-        p = self._parameters
-        limit = p.limit(scene.time_s)
-        ratios = [count.people / limit] if limit is not None else []
-        if p.density_per_m2 is not None and scene.ground is not None:
-            ratios.append(count.density / p.density_per_m2)
-        return min(1.0, 0.5 * max(ratios, default=0.0))
-
     def _observe(self, scene: Scene, count: Count, score: float) -> Observation:
-        """What is told, and so only made when something is."""
-        box = count.boxes
-        return Observation(
-            zone_id=self._rule.zone_id,
-            time_s=scene.time_s,
-            score=score,
-            severity=self._severity(count.people, count.density),
-            track_ids=tuple(t.track_id for t in count.tracks),
-            box_norm=None
-            if not len(box)
-            else (
-                max(0.0, float(box[:, 0].min())),
-                max(0.0, float(box[:, 1].min())),
-                min(1.0, float(box[:, 2].max())),
-                min(1.0, float(box[:, 3].max())),
-            ),
-            evidence=self._evidence(scene, count),
-        )
-
-    def _severity(self, count: int, density: float) -> int:
-        p = self._parameters
-        if p.severity is not None:
-            return p.severity
-        levels = [severity for limit, severity in LEVELS if density >= limit]
-        if p.people is not None and count > p.people:
-            levels.append(2)
-        return min(levels, default=3)
-
-    def _evidence(self, scene: Scene, count: Count) -> dict[str, Quantity]:
-        p = self._parameters
-        limit = p.limit(scene.time_s)
-        evidence = {"people": Quantity(count.people, "people"), "people_error": Quantity(count.error, "people")}
-        if count.read:
-            evidence["people_seen"] = Quantity(count.seen, "people")
-            evidence["count"] = Quantity("estimated", "")
-        elif count.close:
-            evidence["count"] = Quantity("at_least", "")
-        if limit is not None:
-            evidence["people_limit"] = Quantity(limit, "people")
-        if p.unexpected(scene.time_s):
-            evidence["crowd"] = Quantity("unexpected", "")
-        if scene.ground is not None:
-            evidence["density"] = Quantity(round(count.density, 2), "people/m2")
-            evidence["ground_error"] = Quantity(round(scene.ground.error_m, 2), "m")
-        if p.density_per_m2 is not None:
-            evidence["density_limit"] = Quantity(p.density_per_m2, "people/m2")
-        if count.read:
-            evidence |= {
-                "in_words_en": Quantity(in_english(evidence), ""),
-                "in_words_zh": Quantity(in_chinese(evidence), ""),
-            }
-        return evidence
+        return observed(self._rule.zone_id, scene, count, score, self._parameters)
 
     # --- telling -----------------------------------------------------------------------------------------------------
 
@@ -186,7 +125,7 @@ class Crowding:
     ) -> None:
         is_new_peak = self._note_peak(count)
         episode.score = max(episode.score, score)
-        severity = self._severity(count.people, count.density)
+        severity = severity_of(count, self._parameters)
         rises = severity < episode.severity
         episode.severity = min(episode.severity, severity)
         due = episode.told_s is None or scene.time_s - episode.told_s >= self._parameters.repeat_s

@@ -12,9 +12,8 @@ from vision.behaviours.parking_limits import Parameters
 from vision.behaviours.parking_place import Yard, as_box
 from vision.behaviours.parking_sight import DOUBT_AFTER_S, Sight, match, seen, unseen
 from vision.camera import RuleSpec
-from vision.detection import Int64Array
 from vision.episodes import Episode, incident_id
-from vision.geometry import FloatArray, overlap_of_smaller
+from vision.geometry import Box, FloatArray, overlap_of_smaller
 from vision.scene import Scene
 
 #: A detection this sure may begin a case; any that the detector gives may confirm one that exists.
@@ -35,12 +34,12 @@ class Ended(NamedTuple):
 
 
 class Vehicles(NamedTuple):
-    """The vehicles detected in one picture that may be believed: `boxes` (N, 4) 0..1, their tracks (-1: none)."""
+    """The vehicles detected in one picture that may be believed: `boxes` 0..1, their tracks (-1: none)."""
 
-    boxes: FloatArray
-    track_ids: Int64Array
-    class_ids: Int64Array
-    confidence: FloatArray
+    boxes: list[Box]
+    track_ids: list[int]
+    class_ids: list[int]
+    confidence: list[float]
 
     @classmethod
     def of(cls, scene: Scene, classes: frozenset[int]) -> Vehicles:
@@ -53,9 +52,14 @@ class Vehicles(NamedTuple):
         rows: list[int] = []
         if scene.view.usable:
             rows = [row for row, kind in enumerate(found.class_id.tolist()) if kind in watched]
-        boxes = scene.boxes_norm()[rows] if rows else np.empty((0, 4))
-        confidence = np.asarray(found.confidence[rows], np.float64)
-        return cls(boxes, scene.detection_track_id[rows], found.class_id[rows], confidence)
+        boxes = [as_box(scene.boxes_norm()[row]) for row in rows]
+        values = (scene.detection_track_id[rows], found.class_id[rows], found.confidence[rows])
+        return cls(boxes, *(one.tolist() for one in values))
+
+    @property
+    def array(self) -> FloatArray:
+        """(N, 4) the boxes."""
+        return np.array(self.boxes, np.float64).reshape(-1, 4)
 
 
 class Cases(list[Case]):
@@ -71,16 +75,16 @@ class Cases(list[Case]):
         """
         sight = Sight(scene, yard)
         # Where the wheels are tells nothing without the ground.
-        wheels = None if yard.ground is None else sight.wheels_in_view(vehicles.boxes)
+        wheels = None if yard.ground is None else sight.wheels_in_view(vehicles.array)
         pairs = match(self, yard, vehicles.boxes, vehicles.track_ids, wheels)
         for row, case in enumerate(self):
             place = sight.of(case)
             column = pairs.get(row)
             if column is not None:
-                case.vote(int(vehicles.class_ids[column]), float(vehicles.confidence[column]))
-                seen(case, as_box(vehicles.boxes[column]), int(vehicles.track_ids[column]), place, scene)
+                case.vote(vehicles.class_ids[column], vehicles.confidence[column])
+                seen(case, vehicles.boxes[column], vehicles.track_ids[column], place, scene)
             else:
-                others = vehicles.boxes
+                others = vehicles.array
                 if wheels is not None:
                     others = others[~yard.behind(case.place, case.class_id, others, wheels)]
                 unseen(case, place, scene, vehicles=others)
@@ -101,10 +105,9 @@ class Cases(list[Case]):
         sure = [column for column in free if vehicles.confidence[column] >= START_CONFIDENCE]
         if not sure:
             return
-        inside = yard.inside(vehicles.boxes[sure], vehicles.class_ids[sure])
-        for column in [column for column, is_inside in zip(sure, inside, strict=True) if is_inside]:
-            confidence, class_id = float(vehicles.confidence[column]), int(vehicles.class_ids[column])
-            box, track_id, now_s = as_box(vehicles.boxes[column]), int(vehicles.track_ids[column]), scene.time_s
+        for column in [n for n in sure if yard.inside(vehicles.boxes[n], vehicles.class_ids[n])]:
+            confidence, class_id = vehicles.confidence[column], vehicles.class_ids[column]
+            box, track_id, now_s = vehicles.boxes[column], vehicles.track_ids[column], scene.time_s
             # Unless the case's own vehicle is recognised where it was: then the track has gone over to another.
             mine = next(
                 (c for c in self if c.track_id == track_id >= 0 and not c.episode.is_open and c.present_s < now_s), None

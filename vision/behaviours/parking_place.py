@@ -12,7 +12,6 @@ import cv2
 import numpy as np
 
 from vision import coco, native
-from vision.detection import Int64Array
 from vision.footprint import MOST_ERROR_M, SIZES_M, Footprint, error_m, footprint, kerb_of
 from vision.geometry import (
     BoolArray,
@@ -70,12 +69,9 @@ class Yard:
 
     # --- in the zone -------------------------------------------------------------------------------------------------
 
-    def inside(self, boxes: FloatArray, class_ids: Int64Array) -> BoolArray:
-        """Which of `boxes` (N, 4, 0..1) stand in the zone, so far that a case may begin."""
-        if self.ground is None:
-            return points_in_polygon(bottom_centres(boxes), self.zone.polygon_norm)
-        rows = zip(boxes, class_ids, strict=True)
-        return np.array([self._is_inside(as_box(box), int(class_id), INSIDE) for box, class_id in rows], bool)
+    def inside(self, box: Box, class_id: int) -> bool:
+        """Whether a vehicle in `box` (0..1) stands in the zone, so far that a case may begin."""
+        return self._is_inside(box, class_id, INSIDE)
 
     def still_inside(self, place: Box, class_id: int) -> bool:
         """Whether a vehicle at `place` is not yet out of the zone again."""

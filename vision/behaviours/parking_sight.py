@@ -14,7 +14,6 @@ from vision import coco, native
 from vision.assignment import best_pairs
 from vision.behaviours.parking_case import MOVED, Case, CaseState
 from vision.behaviours.parking_place import BEHIND, Yard, wheels_in_view
-from vision.detection import Int64Array
 from vision.geometry import BoolArray, Box, FloatArray, displacement, intersections, iou
 from vision.looks import Likeness, visible_cells
 from vision.scene import Scene
@@ -132,7 +131,7 @@ class PlaceInSight:
 
 
 def match(
-    cases: Sequence[Case], yard: Yard, boxes: FloatArray, track_ids: Int64Array, wheels: BoolArray | None
+    cases: Sequence[Case], yard: Yard, boxes: list[Box], track_ids: list[int], wheels: BoolArray | None
 ) -> dict[int, int]:
     """Case row -> detection column, one to one, by nearness to the case's place; the same track is a hint, no more."""
     if not cases or len(boxes) == 0:
@@ -142,10 +141,11 @@ def match(
         pairs = native.parking.meet(places, tracks, boxes, track_ids)
         if pairs is not None:  # else some could be another's
             return dict(pairs)
-    known = track_ids >= 0
+    array, tracks_now = np.array(boxes, np.float64), np.array(track_ids)
+    known = tracks_now >= 0
     score = np.array(
         [
-            yard.nearness(case.place, case.class_id, boxes, known & (track_ids == case.track_id), wheels)
+            yard.nearness(case.place, case.class_id, array, known & (tracks_now == case.track_id), wheels)
             for case in cases
         ]
     )

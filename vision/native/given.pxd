@@ -27,6 +27,20 @@ cdef inline cnp.ndarray vector(object given, int kind, cnp.npy_intp length):
     return array
 
 
+cdef inline cnp.ndarray exactly(object given, int kind, int dimensions):
+    """`given` as an array of that type in C order, itself when it is that already: NumPy is asked for nothing, which costs little
+    where memory is cold. ValueError when it has other dimensions.
+    """
+    cdef cnp.ndarray array
+    if cnp.PyArray_CheckExact(given) and cnp.PyArray_TYPE(<cnp.ndarray>given) == kind and cnp.PyArray_ISCARRAY_RO(<cnp.ndarray>given):
+        array = <cnp.ndarray>given
+    else:
+        array = cnp.PyArray_FROMANY(given, kind, 0, 0, cnp.NPY_ARRAY_CARRAY_RO | cnp.NPY_ARRAY_FORCECAST)
+    if cnp.PyArray_NDIM(array) != dimensions:
+        raise ValueError(f"expected {dimensions} dimensions, got shape {(<object>array).shape}")
+    return array
+
+
 cdef inline cnp.ndarray new_matrix(cnp.npy_intp rows, cnp.npy_intp columns):
     """(rows, columns) float64, not filled."""
     cdef cnp.npy_intp shape[2]

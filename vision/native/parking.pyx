@@ -8,7 +8,7 @@ cimport numpy as cnp
 from libc.math cimport INFINITY, fabs, sqrt
 
 from vision.native.boxes cimport area_of, iou_of
-from vision.native.given cimport doubles, least, matrix, most, new_matrix, new_vector, vector
+from vision.native.given cimport doubles, exactly, least, matrix, most, new_matrix, new_vector, vector
 
 cnp.import_array()
 
@@ -27,52 +27,49 @@ cdef double BRIDGE_S = 1.0
 
 
 def vehicles(xyxy_px, confidence, class_id, track_id, watched, double width, double height):
-    """Of the detections of `watched` classes in a picture of `width` x `height` pixels: boxes (N, 4), tracks, classes (N,) int64 and
-    confidence (N,) float64.
+    """Of the detections (boxes (N, 4) and confidence (N,) float32, class and track (N,) int64) of `watched` classes in a picture of
+    `width` x `height` pixels: boxes as tuples, tracks, classes, confidence. Lists: each is looked at by itself.
     """
-    cdef cnp.ndarray given = matrix(xyxy_px, 4)
-    cdef Py_ssize_t n, edge, found = 0, count = cnp.PyArray_DIM(given, 0)
-    cdef cnp.ndarray kind = vector(class_id, cnp.NPY_INT64, count), whose = vector(track_id, cnp.NPY_INT64, count)
-    cdef cnp.ndarray sure = vector(confidence, cnp.NPY_FLOAT64, count), kept = new_vector(count, cnp.NPY_INTP)
-    cdef Py_ssize_t* rows = <Py_ssize_t*>cnp.PyArray_DATA(kept)
+    cdef cnp.ndarray given = exactly(xyxy_px, cnp.NPY_FLOAT32, 2), sure = exactly(confidence, cnp.NPY_FLOAT32, 1)
+    cdef cnp.ndarray kind = exactly(class_id, cnp.NPY_INT64, 1), whose = exactly(track_id, cnp.NPY_INT64, 1)
+    cdef Py_ssize_t n, count = cnp.PyArray_DIM(given, 0)
+    cdef const float* at = <const float*>cnp.PyArray_DATA(given)
+    cdef list boxes = [], tracks = [], classes = [], confidences = []
+    if not count == cnp.PyArray_DIM(sure, 0) == cnp.PyArray_DIM(kind, 0) == cnp.PyArray_DIM(whose, 0):
+        raise ValueError("expected as many boxes as confidences, classes and tracks")
+    if cnp.PyArray_DIM(given, 1) != 4:
+        raise ValueError("boxes: expected (N, 4)")
     for n in range(count):
-        if (<cnp.npy_int64*>cnp.PyArray_DATA(kind))[n] in watched:
-            rows[found] = n
-            found += 1
-    cdef cnp.ndarray boxes = new_matrix(found, 4), sure_out = new_vector(found, cnp.NPY_FLOAT64)
-    cdef cnp.ndarray whose_out = new_vector(found, cnp.NPY_INT64), kind_out = new_vector(found, cnp.NPY_INT64)
-    cdef double* out = doubles(boxes)
-    for n in range(found):
-        for edge in range(4):
-            out[4 * n + edge] = doubles(given)[4 * rows[n] + edge] / (height if edge & 1 else width)
-        doubles(sure_out)[n] = doubles(sure)[rows[n]]
-        (<cnp.npy_int64*>cnp.PyArray_DATA(whose_out))[n] = (<cnp.npy_int64*>cnp.PyArray_DATA(whose))[rows[n]]
-        (<cnp.npy_int64*>cnp.PyArray_DATA(kind_out))[n] = (<cnp.npy_int64*>cnp.PyArray_DATA(kind))[rows[n]]
-    return boxes, whose_out, kind_out, sure_out
+        name = (<cnp.npy_int64*>cnp.PyArray_DATA(kind))[n]
+        if name in watched:
+            boxes.append((at[4 * n] / width, at[4 * n + 1] / height, at[4 * n + 2] / width, at[4 * n + 3] / height))
+            tracks.append((<cnp.npy_int64*>cnp.PyArray_DATA(whose))[n])
+            classes.append(name)
+            confidences.append(<double>(<float*>cnp.PyArray_DATA(sure))[n])
+    return boxes, tracks, classes, confidences
 
 
-def meet(list places, list tracks, boxes, track_ids):
-    """Without ground: which of `boxes` (N, 4) stands at which of `places` (boxes as tuples): (place, box) pairs by number, in order.
-    `tracks` are those that were last at each place, `track_ids` (N,) those of the boxes, below 0 where there is none. None
-    when a place or a box has more than one candidate: then their nearness has to be weighed.
+def meet(list places, list tracks, list boxes, list track_ids):
+    """Without ground: which of `boxes` stands at which of `places` (all as tuples): (place, box) pairs by number, in order.
+    `tracks` are those that were last at each place, `track_ids` those of the boxes, below 0 where there is none. None when a
+    place or a box has more than one candidate: then their nearness has to be weighed.
     """
-    cdef cnp.ndarray given = matrix(boxes, 4)
-    cdef Py_ssize_t row, column, found, count = cnp.PyArray_DIM(given, 0)
-    cdef cnp.ndarray theirs = vector(track_ids, cnp.NPY_INT64, count)
-    cdef const cnp.npy_int64* whose = <const cnp.npy_int64*>cnp.PyArray_DATA(theirs)
+    cdef Py_ssize_t row, column, found
     cdef double place[4]
+    cdef double box[4]
     cdef double share
     cdef cnp.npy_int64 track
     cdef set taken = set()
     cdef list pairs = []
-    if len(tracks) != len(places):
-        raise ValueError(f"{len(places)} places of {len(tracks)} tracks")
+    if len(tracks) != len(places) or len(boxes) != len(track_ids):
+        raise ValueError(f"{len(places)} places of {len(tracks)} tracks, {len(boxes)} boxes of {len(track_ids)}")
     for row in range(len(places)):
         place[0], place[1], place[2], place[3] = places[row]
         track, found = tracks[row], -1
-        for column in range(count):
-            share = iou_of(place, doubles(given) + 4 * column)
-            if share >= MATCH_IOU or (share >= MATCH_IOU_SAME_TRACK and whose[column] == track and track >= 0):
+        for column in range(len(boxes)):
+            box[0], box[1], box[2], box[3] = boxes[column]
+            share = iou_of(place, box)
+            if share >= MATCH_IOU or (share >= MATCH_IOU_SAME_TRACK and track >= 0 and track_ids[column] == track):
                 if found >= 0 or column in taken:
                     return None
                 found = column

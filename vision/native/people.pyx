@@ -4,7 +4,7 @@ cimport numpy as cnp
 from libc.math cimport sqrt
 
 from vision.native.boxes cimport area_of, is_inside, shared_by
-from vision.native.given cimport doubles, least, matrix, most, new_vector, vector
+from vision.native.given cimport doubles, exactly, least, matrix, most, new_matrix, new_vector
 
 cnp.import_array()
 
@@ -39,13 +39,14 @@ def inside(tuple tracks, double time_s, double width, double height, confirmed, 
     """Those of `tracks` who count as people at `time_s` and stand in the polygon with these `edges` (see `vision.geometry`), of a
     picture of `width` x `height` pixels. `confirmed` and `lost` are states of tracks.
     """
-    cdef cnp.ndarray first = edges[0]
-    cdef Py_ssize_t count = cnp.PyArray_SIZE(first)
-    cdef cnp.ndarray x1 = vector(first, cnp.NPY_FLOAT64, count), y1 = vector(edges[1], cnp.NPY_FLOAT64, count)
-    cdef cnp.ndarray y2 = vector(edges[2], cnp.NPY_FLOAT64, count), slope = vector(edges[3], cnp.NPY_FLOAT64, count)
+    cdef cnp.ndarray x1 = exactly(edges[0], cnp.NPY_FLOAT64, 1), y1 = exactly(edges[1], cnp.NPY_FLOAT64, 1)
+    cdef cnp.ndarray y2 = exactly(edges[2], cnp.NPY_FLOAT64, 1), slope = exactly(edges[3], cnp.NPY_FLOAT64, 1)
+    cdef Py_ssize_t count = cnp.PyArray_DIM(x1, 0)
     cdef double box[4]
     cdef double x, y, last = 1 - 1e-9
     cdef list found = []
+    if not count == cnp.PyArray_DIM(y1, 0) == cnp.PyArray_DIM(y2, 0) == cnp.PyArray_DIM(slope, 0):
+        raise ValueError("edges: expected four arrays of one length")
     for track in tracks:
         if track.class_id != PERSON:
             continue
@@ -58,6 +59,25 @@ def inside(tuple tracks, double time_s, double width, double height, confirmed, 
         if is_inside(x, y, doubles(x1), doubles(y1), doubles(y2), doubles(slope), count):
             found.append(track)
     return tuple(found)
+
+
+def boxes_of(xyxy_px, class_id, cnp.npy_int64 wanted):
+    """(N, 4) float64: those of the boxes (M, 4) float32 whose class (M,) int64 is `wanted`."""
+    cdef cnp.ndarray given = exactly(xyxy_px, cnp.NPY_FLOAT32, 2), kind = exactly(class_id, cnp.NPY_INT64, 1)
+    cdef const cnp.npy_int64* kinds = <const cnp.npy_int64*>cnp.PyArray_DATA(kind)
+    cdef Py_ssize_t n, edge, found = 0, count = cnp.PyArray_DIM(kind, 0)
+    if cnp.PyArray_DIM(given, 0) != count or cnp.PyArray_DIM(given, 1) != 4:
+        raise ValueError(f"expected boxes ({count}, 4), got {(<object>given).shape}")
+    for n in range(count):
+        found += kinds[n] == wanted
+    cdef cnp.ndarray result = new_matrix(found, 4)
+    cdef double* out = doubles(result)
+    for n in range(count):
+        if kinds[n] == wanted:
+            for edge in range(4):
+                out[edge] = (<const float*>cnp.PyArray_DATA(given))[4 * n + edge]
+            out += 4
+    return result
 
 
 def covered(boxes, double share):

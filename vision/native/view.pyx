@@ -5,7 +5,7 @@ from libc.math cimport ceil, sqrt, sqrtf
 from libc.stdlib cimport abs as distance
 from libc.string cimport memcmp
 
-from vision.native.given cimport doubles, new_vector
+from vision.native.given cimport doubles, exactly, new_vector
 
 cnp.import_array()
 
@@ -102,15 +102,14 @@ def edges(cnp.ndarray plane, cnp.ndarray lines, bint down):
     return result
 
 
-def light(cnp.ndarray plane, before):
+def light(given, before):
     """Of a plane (H, W) uint8: its mean, its standard deviation, and whether it is the same as the plane `before` (or None)."""
+    cdef cnp.ndarray plane = exactly(given, cnp.NPY_UINT8, 2)
     cdef Py_ssize_t n, count = cnp.PyArray_SIZE(plane)
     cdef const cnp.uint8_t* at = <const cnp.uint8_t*>cnp.PyArray_DATA(plane)
     cdef cnp.int64_t total = 0, squares = 0
     cdef double mean, share
     cdef bint same
-    if not (cnp.PyArray_TYPE(plane) == cnp.NPY_UINT8 and cnp.PyArray_NDIM(plane) == 2 and cnp.PyArray_ISCARRAY_RO(plane)):
-        raise ValueError("plane: expected (H, W) uint8 in C order")
     if count == 0:
         raise ValueError("plane: there is nothing in it")
     same = (
@@ -184,6 +183,21 @@ def strengths(cnp.ndarray layout, Py_ssize_t part):
                 at += 2
         for n in range((height // part) * across):
             out[n] = out[n] / (part * part)
+    return result
+
+
+def blended(cnp.ndarray mean, cnp.ndarray now, float share):
+    """(H, W) complex64: `mean` moved by a `share` of the way to `now`, both (H, W) complex64."""
+    if not (is_layout(mean) and is_layout(now) and cnp.PyArray_SAMESHAPE(mean, now)):
+        raise ValueError("layouts: expected two (H, W) complex64 in C order")
+    cdef cnp.ndarray result = cnp.PyArray_EMPTY(2, cnp.PyArray_DIMS(mean), cnp.NPY_COMPLEX64, 0)
+    cdef const float* a = <const float*>cnp.PyArray_DATA(mean)
+    cdef const float* b = <const float*>cnp.PyArray_DATA(now)
+    cdef float* out = <float*>cnp.PyArray_DATA(result)
+    cdef Py_ssize_t n
+    with nogil:
+        for n in range(2 * cnp.PyArray_SIZE(mean)):
+            out[n] = a[n] + share * (b[n] - a[n])
     return result
 
 
