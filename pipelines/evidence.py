@@ -40,6 +40,11 @@ _ASKED: Final = 60
 _ELSEWHERE_S: Final = 120.0
 #: The message of a picture that took an earlier one's place has come by then.
 _REPLACED_S: Final = 3600.0
+#: A gap may be filled by what a recorder takes in that was killed: looked at again this often, while it is so young, and for
+#: so long after this process began.
+_AGAIN_S: Final = 60.0
+_YOUNG_S: Final = 3600.0
+_BEGUN_S: Final = 600.0
 #: A decoder that took the process with it so often is not tried again.
 _TRIES: Final = 3
 #: Two streams of this much other shape do not show the same: places on one are not places on the other.
@@ -86,6 +91,8 @@ class MainStills:
         self._put = put
         self._clock = clock
         self._log = log
+        self._began_s: float | None = None
+        self._looked_s: dict[tuple[str, str], float] = {}  # at a gap, by incident and role
 
     def run_once(self, footage: RecordedStills | None, rows: Iterable[Mapping[str, Any]]) -> int:
         """Cut what can be cut now for these rows of the record, newest first, a few of them; returns how many.
@@ -93,6 +100,7 @@ class MainStills:
         `footage` None: there are no recordings on this machine. Raises Unavailable: the record is away.
         """
         cuts = asked = 0
+        self._began_s = self._clock.monotonic_s() if self._began_s is None else self._began_s
         for picture in self._due(rows, footage):
             if cuts >= _CUTS or asked >= _ASKED:
                 break
@@ -106,8 +114,10 @@ class MainStills:
                 self._say(picture, "a picture's record cannot be read", reason=type(error).__name__)
                 still = {"missing": "unreadable", "detail": f"{type(error).__name__}: {error}"[:200]}
             except (_Missing, NoStill) as error:
-                self._say(picture, "no picture of the main stream", reason=error.reason, detail=error.detail)
                 still = {"missing": error.reason, "detail": error.detail}
+                if still.items() <= (picture.record["main"] or {}).items():
+                    continue  # it has been said
+                self._say(picture, "no picture of the main stream", reason=error.reason, detail=error.detail)
             except OSError as error:
                 self._say(picture, f"a picture of the main stream was not kept: {error}")
                 break  # a full disk: the rest is no use either, and all of it is tried again
@@ -124,13 +134,24 @@ class MainStills:
     def _due(self, rows: Iterable[Mapping[str, Any]], footage: RecordedStills | None) -> Iterable[_Picture]:
         for row in rows:
             for record in with_stills(row):
-                missing = None if record["main"] is None else record["main"].get("missing", "")
-                # Recordings that are elsewhere may come here yet: a volume that was not mounted.
-                open_still = missing is None or (missing == "elsewhere" and footage is not None)
-                if open_still and record.get("source") == ANALYSED and record.get("sha256") and record.get("role"):
+                if record.get("source") == ANALYSED and record.get("sha256") and record.get("role"):
                     path = (self._folder / str(record.get("path"))).resolve()
-                    if self._folder in path.parents:
+                    if self._folder in path.parents and self._open(row, record, footage):
                         yield _Picture(row, record, path)
+
+    def _open(self, row: Mapping[str, Any], record: Mapping[str, Any], footage: RecordedStills | None) -> bool:
+        """Whether there is, or may yet be, something to cut."""
+        missing = None if record["main"] is None else record["main"].get("missing", "")
+        if missing == "elsewhere":
+            return footage is not None  # a volume that was not mounted
+        if missing != "gap":
+            return missing is None
+        now_s, which = self._clock.monotonic_s(), (str(row["incident_id"]), str(record["role"]))
+        young = self._clock.now_s() < row["opened_s"] + _YOUNG_S or now_s < (self._began_s or 0.0) + _BEGUN_S
+        if not young or now_s < self._looked_s.get(which, -_AGAIN_S) + _AGAIN_S:
+            return False
+        self._looked_s[which] = now_s
+        return True
 
     def _known(self, picture: _Picture) -> dict[str, Any] | None:
         """What a process before this one cut, and could not say any more."""

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pipelines.errors import Unavailable
-from pipelines.events.envelope import incident_event
 from pipelines.evidence import MAIN
 from pipelines.media.hiding import Box
 from pipelines.recording import ledger
@@ -20,11 +19,6 @@ from pipelines.recording.holds import Holds
 from pipelines.recording.incidentfiles import delete, pictures_in
 from pipelines.recording.journal import Journal
 from pipelines.recording.stills import FARTHEST_MS
-from pipelines.store import incidents, stills
-from pipelines.store.database import Database
-from pipelines.store.queries import IncidentFilter, list_incidents
-from pipelines.store.stills import with_stills
-from pipelines.testing import an_incident
 from pipelines.testing_evidence import MORNING_S, Case, number_on
 
 if TYPE_CHECKING:
@@ -156,6 +150,24 @@ def test_a_gap_is_said_with_its_cause_when_the_recorder_has_had_its_time(case: C
     assert [path.name for path in case.folder.rglob("*.main.*")] == []
 
 
+def test_a_gap_that_is_filled_afterwards_gives_its_picture_after_all(
+    case: Case, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A recorder that was killed takes in what it had written when it starts again, which may be hours later."""
+    case.see(9.0)
+    case.clock.advance(1000.0)
+    for _ in range(3):
+        case.run()
+        case.clock.advance(61.0)
+    assert case.main()["missing"] == "gap"
+    assert len(caplog.records) == 1, "it is said once"
+    case.clock.advance(7200.0)
+    case.volume.add(start_ms=round((MORNING_S + 8) * 1000), count=1)
+    assert case.run() == 0, "this one gave up long ago"
+    assert case.run(janitor=case.another()) == 1, "one that starts looks again"
+    assert number_on(case.picture(case.main())) == 10, "which begins anew"
+
+
 def test_at_the_edge_of_a_gap_only_a_picture_that_is_near_is_taken(case: Case) -> None:
     case.see(7.9 + FARTHEST_MS / 1000 - 0.01, "limit")
     case.see(7.9 + FARTHEST_MS / 1000 + 0.01, "cleared")
@@ -285,40 +297,6 @@ def test_a_picture_whose_place_another_took_is_waited_for_and_then_given_up(case
     case.records["case-2"]["limit"] = outside | {"path": "../../elsewhere.jpg"}
     case.tell("case-2", revision=2)
     assert case.run() == 0
-
-
-@pytest.mark.parametrize("frames", [False, True])
-def test_in_both_kinds_of_store_a_still_is_kept_once_and_no_message_takes_it_away(
-    store: Database, frames: bool
-) -> None:
-    store.migrate()
-    told = [
-        incident_event(an_incident("case-1", number), "v1", "North", [{"role": "limit", "sha256": "a"}])
-        for number in (1, 2)
-    ]
-    still = (
-        {"role": "limit", "of": "a", "path": "x.jpg"}
-        if frames
-        else {"role": "limit", "of": "a", "missing": "gap", "detail": ""}
-    )
-
-    def main() -> Any:
-        with store.read() as connection:
-            return with_stills(list_incidents(connection, IncidentFilter()).rows[0])[0]["main"]
-
-    with store.write() as connection:
-        incidents.apply(connection, [incidents.notice_of(told[0])], 1.0)
-    assert main() is None
-    for _ in range(2):
-        with store.write() as connection:
-            stills.put(connection, "case-1", still)
-    with store.write() as connection:
-        stills.put(connection, "gone", still)
-        incidents.apply(connection, [incidents.notice_of(one) for one in told], 2.0)
-    assert main() == still
-    with store.read() as connection:
-        (row,) = list_incidents(connection, IncidentFilter()).rows
-    assert (row["revision"], row["stills"]) == (2, [still])
 
 
 def test_stills_have_their_time_are_held_and_go_as_the_pictures_do(case: Case) -> None:
