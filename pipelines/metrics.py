@@ -78,11 +78,13 @@ class _StagePage:
         for stage, spent in self._stages.total().items():
             # As the library's own counters do: since when it counts.
             since_s = self._since_s.setdefault(stage, time.time())
-            edges = [*map(floatToGoString, BUCKETS_S), "+Inf"]
-            buckets = list(zip(edges, map(float, accumulate(spent.counts)), strict=True))
-            durations.add_metric([stage], buckets, spent.wall_s)
-            durations.add_sample(f"{durations.name}_created", {"stage": stage}, since_s)
-            processor.add_metric([stage], spent.cpu_s, since_s)
+            if any(spent.counts):
+                edges = [*map(floatToGoString, BUCKETS_S), "+Inf"]
+                buckets = list(zip(edges, map(float, accumulate(spent.counts)), strict=True))
+                durations.add_metric([stage], buckets, spent.wall_s)
+                durations.add_sample(f"{durations.name}_created", {"stage": stage}, since_s)
+            if spent.cpu_s > 0:  # not of a picture's age
+                processor.add_metric([stage], spent.cpu_s, since_s)
         return [durations, processor]
 
     def _families(self) -> tuple[HistogramMetricFamily, CounterMetricFamily]:

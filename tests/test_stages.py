@@ -25,7 +25,7 @@ def lines(text: bytes) -> list[str]:
     )
 
 
-@given(st.lists(st.tuples(st.sampled_from(["gate", "track"]), SECONDS, st.floats(0.0, 5.0)), max_size=40))
+@given(st.lists(st.tuples(st.sampled_from(["gate", "track"]), SECONDS, st.floats(1e-9, 5.0)), max_size=40))
 def test_the_page_is_what_the_librarys_own_metrics_would_say(passes: list[tuple[str, float, float]]) -> None:
     reference = CollectorRegistry()
     durations = Histogram(
@@ -42,6 +42,17 @@ def test_the_page_is_what_the_librarys_own_metrics_would_say(passes: list[tuple[
         laps.note(stage, wall_s)
         laps.spent[stage].cpu_s += cpu_s
     assert lines(metrics.exposition()[0]) == lines(generate_latest(reference))
+
+
+def test_what_has_no_duration_or_takes_no_processor_time_is_not_shown_as_nothing() -> None:
+    metrics = Metrics()
+    metrics.stages.cpu("decode")(0.5)
+    metrics.stages.laps().note("age", 0.25)
+    page = metrics.exposition()[0].decode()
+    assert 'gatewatch_stage_cpu_seconds_total{stage="decode"} 0.5' in page
+    assert 'gatewatch_stage_duration_seconds_count{stage="age"} 1.0' in page
+    assert 'gatewatch_stage_duration_seconds_count{stage="decode"}' not in page
+    assert 'gatewatch_stage_cpu_seconds_total{stage="age"}' not in page
 
 
 def test_a_stage_ends_where_the_next_begins_and_nothing_is_lost_between(monkeypatch: pytest.MonkeyPatch) -> None:
