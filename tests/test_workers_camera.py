@@ -135,6 +135,17 @@ def test_an_incident_keeps_its_pictures_after_it_closed(bench: Bench) -> None:
     assert set(bench.pictures()) >= {"first_seen.jpg", "limit.jpg", "cleared.jpg"}
 
 
+def test_a_camera_with_a_case_goes_first_also_after_a_restart_and_no_longer_when_it_is_over(bench: Bench) -> None:
+    bench.show(0, 3, car=False)
+    assert not bench.camera.has_open_case
+    bench.show(3, 30, car=True)
+    assert bench.camera.has_open_case
+    again = Bench(bench.folder)
+    assert again.camera.has_open_case, "before its first picture: that one is to be served first"
+    again.show(31, 80, car=False)
+    assert not again.camera.has_open_case
+
+
 def test_what_neither_bus_nor_spool_takes_is_kept_and_told_in_order_later(bench: Bench) -> None:
     bench.publisher.refuses = True
     bench.show(0, 3, car=False)

@@ -46,6 +46,8 @@ class CameraAnalysis:
         self._book = CaseBook(camera_id, loaded, around)
         self._camera = loaded.config.cameras.get(camera_id) or Camera(main=Stream(url=""))
         self._engine = self._new_engine(self._spec())
+        self.has_open_case = False
+        """Whether anything runs that its rule may have to tell of: such a camera is served first."""
         self._reader: Reader | None = None
         self._opened_s = 0.0
         self._stop_reader = StopEvent()
@@ -84,7 +86,7 @@ class CameraAnalysis:
             self._book.refuse(error)
             return
         self._engine = engine
-        self._book.take(self._engine.reconfigure(self._spec(), self._book.last_s), None, self._engine)
+        self._under_these_rules()
 
     def _new_engine(self, spec: CameraSpec) -> Engine:
         config = self._loaded.config
@@ -94,11 +96,6 @@ class CameraAnalysis:
         if self.camera_id not in self._loaded.config.cameras:
             return CameraSpec(self.camera_id, zones={}, rules=())
         return camera_spec(self._loaded.config, self.camera_id)
-
-    @property
-    def has_open_case(self) -> bool:
-        """Whether anything runs that its rule may have to tell of: such a camera is served first."""
-        return self._engine.has_cases
 
     @property
     def share(self) -> float:
@@ -202,6 +199,8 @@ class CameraAnalysis:
         tracked = self._engine.track(frame, detections)
         self.laps.end("track")
         step = self._engine.judge(frame, tracked)
+        # Asked while the rules are at hand, and not when the next picture comes: by then they have left the cache.
+        self.has_open_case = self._engine.has_cases
         self.laps.end("rules")
         if self._tracks is not None:
             self._tracks.after(step, frame)
@@ -236,10 +235,14 @@ class CameraAnalysis:
         self._book.reconfigure(loaded)
         # The first rule of its kind may ask for what no rule has asked for so far.
         self._engine.equip(self._around.scorer(loaded.config), self._around.crowds(loaded.config))
-        self._book.take(self._engine.reconfigure(self._spec(), self._book.last_s), None, self._engine)
+        self._under_these_rules()
         if (before.sub or before.main, before.fps) != (after.sub or after.main, after.fps):
             self._close_reader()
             self._open_reader()
+
+    def _under_these_rules(self) -> None:
+        self._book.take(self._engine.reconfigure(self._spec(), self._book.last_s), None, self._engine)
+        self.has_open_case = self._engine.has_cases
 
     def stop(self, *, removed: bool = False) -> None:
         """End reading and save. With `removed` the camera left the configuration: its cases close."""
