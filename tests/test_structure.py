@@ -4,6 +4,8 @@ holds in the head."""
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -87,3 +89,11 @@ def test_no_file_is_longer_than_a_reader_holds_in_the_head() -> None:
     written = [*sources(), *(ROOT / "tests").glob("*.py"), *(ROOT / "benchmarks").glob("*.py")]
     long = {str(path.relative_to(ROOT)): len(path.read_text().splitlines()) for path in written}
     assert {name: lines for name, lines in long.items() if lines > LONGEST} == {}
+
+
+def test_building_the_command_line_loads_no_large_library() -> None:
+    """Each process is a command: what all commands load, each worker and recorder carries (SQLAlchemy alone 17 MB)."""
+    code = "import sys, pipelines.cli; pipelines.cli.build_parser(); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
+    loaded = {name.partition(".")[0] for name in done.stdout.split()}
+    assert sorted(loaded & (set(HOMES) | {"cv2", "numpy", "scipy"}) - {"yaml", "pydantic"}) == []

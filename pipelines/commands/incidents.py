@@ -12,7 +12,6 @@ from pipelines.commands import incident_actions, incident_history
 from pipelines.commands.incident_filters import add_filters, wanted_by
 from pipelines.commands.options import add_config, load_config
 from pipelines.commands.site import database_of, shown_time, table
-from pipelines.store.stills import with_stills
 
 if TYPE_CHECKING:
     from pipelines.config.schema import Config
@@ -130,6 +129,8 @@ def _picture(picture: dict[str, Any]) -> list[str]:
 
 
 def _for_people(found: dict[str, Any], zone: str) -> str:
+    from pipelines.store.stills import with_stills
+
     evidence = ", ".join(f"{name} {item['value']} {item['unit']}".rstrip() for name, item in found["evidence"].items())
     closed = f"{shown_time(found['closed_s'], zone)} ({found['close_reason'] or '?'})" if found["closed_s"] else "open"
     lines = [
