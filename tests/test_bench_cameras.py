@@ -89,7 +89,7 @@ def test_not_even_one_camera_is_a_limit_of_none() -> None:
 @pytest.mark.model
 @pytest.mark.slow
 def test_the_real_worker_on_two_cameras(clip: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    argv = ["bench", "cameras", "--cameras", "2", "--seconds", "2", "--video", str(clip), "--json"]
+    argv = ["bench", "cameras", "--cameras", "2", "--seconds", "2", "--video", str(clip), "--tracks", "--json"]
     assert main(argv) == 0
     figures = json.loads(capsys.readouterr().out)
     assert figures["cameras"] == 2
@@ -97,6 +97,8 @@ def test_the_real_worker_on_two_cameras(clip: Path, capsys: pytest.CaptureFixtur
     assert figures["stages_cpu_s"].keys() >= {"decode", "gate", "detect", "track", "rules", "publish", "inference"}
     assert figures["stages_cpu_s"]["decode"] > 0
     assert figures["stages_cpu_s"]["inference"] > 0
+    assert figures["stages_cpu_s"]["keep"] > 0
+    assert figures["bench_cpu_s"] > 0
     assert 0 < figures["p50_age_s"] <= figures["p95_age_s"] <= figures["max_age_s"]
     assert sum(figures["stages_cpu_s"].values()) == pytest.approx(figures["per_camera_cpu_s"], rel=0.02)
 

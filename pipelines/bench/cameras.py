@@ -23,7 +23,7 @@ from typing import Any, Final
 from pipelines.aggression import load_scorer
 from pipelines.bench.processor import library_threads_cpu_s, process_cpu_s, resident_mb
 from pipelines.bench.stepped import STEP_S, SteppedClock, canvas_cpu_ms
-from pipelines.bench.trial import NOTING, STAGES, Analysed, Count, Trial, figures
+from pipelines.bench.trial import NOTING, Analysed, Count, Trial, figures
 from pipelines.clock import SystemClock
 from pipelines.config import LoadedConfig, load
 from pipelines.config.plain import to_yaml
@@ -38,6 +38,8 @@ from pipelines.media.replay import Replay, SteppedReader, StoredStream
 from pipelines.media.rtsp import RtspReader
 from pipelines.metrics import Metrics
 from pipelines.samples.cameras import RtspServer
+from pipelines.tracks.chunk import Chunk
+from pipelines.tracks.writer import TrackWriter, writing
 from pipelines.workers.analysis import AnalysisWorker
 from pipelines.workers.camera import CameraAnalysis
 from pipelines.workers.leases import HeldLeases
@@ -124,6 +126,7 @@ class _Bench:
                 scorer=lambda _: scorer,
                 crowds=lambda _: crowds,
                 laps=self._laps,
+                keep_tracks=self._tracks(stack),
             )
             detector = load_detector(self._config)
             if isinstance(detector, Preparable):
@@ -183,7 +186,7 @@ class _Bench:
         return Count(
             at_s=self._clock.monotonic_s(),
             frames=len(self.analysed),
-            stages={stage: spent[stage].cpu_s if stage in spent else 0.0 for stage in STAGES},
+            stages={stage: spent[stage].cpu_s if stage in spent else 0.0 for stage in self._trial.stages},
             native_s=library_threads_cpu_s(),
             process_s=times.user + times.system,
             bus_s=process_cpu_s(self._bus.pid or 0),
@@ -194,6 +197,12 @@ class _Bench:
             drops=self._drops.copy(),
             resident_mb=resident_mb(),
         )
+
+    def _tracks(self, stack: ExitStack) -> Callable[[Chunk], None] | None:
+        if not self._trial.tracks:
+            return None
+        writer = TrackWriter(self._folder / "tracks", lambda *_: None, self._log)
+        return stack.enter_context(writing(writer)).put
 
     # --- the site ------------------------------------------------------------------------------------------------------
 

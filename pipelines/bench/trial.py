@@ -36,6 +36,13 @@ class Trial:
     rtsp: bool = False
     own_clock: bool = False
     kinds: tuple[str, ...] = ("illegal_parking", "crowding", "possible_bullying")
+    tracks: bool = False
+    """Whether tracks are kept as well, which is the stage `keep`."""
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """Those that are told apart."""
+        return (*STAGES, "keep") if self.tracks else STAGES
 
     @property
     def names(self) -> list[str]:
@@ -92,7 +99,7 @@ def figures(
     rates = [per_camera[name] / passed_s for name in trial.names]
     ages_s = sorted(age_s for _, age_s in analysed) or [float("inf")]
     each = 1.0 / (trial.cameras * passed_s)
-    stages = {stage: (after.stages[stage] - before.stages[stage]) * each for stage in STAGES}
+    stages = {stage: (after.stages[stage] - before.stages[stage]) * each for stage in trial.stages}
     sending = (after.sending_s - before.sending_s) * each
     inference = (after.native_s - before.native_s) * each
     total = (after.process_s - before.process_s) * each
@@ -112,6 +119,7 @@ def figures(
         "rtsp": trial.rtsp,
         "own_clock": trial.own_clock,
         "rules": list(trial.kinds),
+        "tracks": trial.tracks,
         "detector": describe(config),
         "meets": meets,
         "analysed_fps": round(sum(rates) / len(rates), 3),

@@ -13,6 +13,7 @@ from vision import native
 from vision.detection import Detections, Int64Array
 from vision.engine import Engine, Step
 from vision.frame import Frame
+from vision.moment import Moment
 from vision.scene import Scene
 
 #: A chunk ends at each whole ten minutes (UTC): what a crash costs at most.
@@ -58,7 +59,7 @@ class TrackKeeper:
             return
         elsewhere = self._standing.step(frame.pixels, scene)
         looks = self._looks.step(moment.looks, elsewhere, scene)
-        self._frames.append(Kept(moment, owners(moment.detections, scene), looks))
+        self._frames.append(Kept(_without_looks(moment), owners(moment.detections, scene), looks))
         self._boxes += len(moment.detections)
 
     def end(self) -> None:
@@ -66,6 +67,20 @@ class TrackKeeper:
         if self._origin is not None and self._frames:
             self._put(Chunk(self._origin, tuple(self._frames)))
         self._origin, self._frames, self._boxes = None, [], 0
+
+
+def _without_looks(moment: Moment) -> Moment:
+    # Kept for ten minutes, thumbnails that are not written would take 25 MB of a camera.
+    return Moment(
+        camera_id=moment.camera_id,
+        time_s=moment.time_s,
+        width_px=moment.width_px,
+        height_px=moment.height_px,
+        detections=moment.detections,
+        view=moment.view,
+        regions=moment.regions,
+        crowd=moment.crowd,
+    )
 
 
 def owners(detections: Detections, scene: Scene) -> Int64Array:
