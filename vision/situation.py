@@ -14,7 +14,7 @@ from typing import Final
 
 import numpy as np
 
-from vision.places import Person, Place
+from vision.places import Person, Place, length
 
 
 class SituationKind(StrEnum):
@@ -147,7 +147,7 @@ class SituationWatch:
             at_s, person = past.moments[-1]
             if time_s - at_s <= 1.0:
                 dx, dy = place.to(person.place)
-                apart = float(np.hypot(dx, dy))
+                apart = length(dx, dy)
                 near_now += apart <= reach_m
                 vx, vy = past.velocity(time_s)
                 outward = (vx * dx + vy * dy) / max(apart, 1e-3)
@@ -162,9 +162,9 @@ class SituationWatch:
     # --- who surrounds whom ------------------------------------------------------------------------------------------
 
     def _see_rings(self, now: Mapping[int, Person], time_s: float) -> None:
-        for subject, person in now.items():
+        for subject, person in now.items() if len(now) > RING_LEAST else ():
             ring = self._ring(person, now)
-            if ring is None or float(np.hypot(*self._past[subject].velocity(time_s))) > _WALKING_M_PER_S:
+            if ring is None or length(*self._past[subject].velocity(time_s)) > _WALKING_M_PER_S:
                 continue
             held = self._rings.get(subject)
             if held is None:
@@ -176,10 +176,12 @@ class SituationWatch:
     @staticmethod
     def _ring(person: Person, now: Mapping[int, Person]) -> tuple[int, ...] | None:
         ways = {i: person.place.to(other.place) for i, other in now.items() if i != person.track_id}
-        near = [i for i, way in ways.items() if float(np.hypot(*way)) <= RING_M]
-        beyond = sum(RING_M < float(np.hypot(*way)) <= CROWD_M for way in ways.values())
-        if len(near) < RING_LEAST or beyond > len(near):  # inside a crowd everyone has others on all sides
+        apart = {i: length(*way) for i, way in ways.items()}
+        near = [i for i, apart_m in apart.items() if apart_m <= RING_M]
+        if len(near) < RING_LEAST:
             return None
+        if sum(RING_M < apart_m <= CROWD_M for apart_m in apart.values()) > len(near):
+            return None  # inside a crowd everyone has others on all sides
         angles = sorted(float(np.degrees(np.arctan2(ways[i][1], ways[i][0]))) for i in near)
         gaps = [b - a for a, b in pairwise([*angles, angles[0] + 360])]
         return tuple(near) if max(gaps) <= RING_GAP_DEG else None
@@ -201,22 +203,22 @@ class SituationWatch:
     # --- who ran after whom ------------------------------------------------------------------------------------------
 
     def _see_chases(self, now: Mapping[int, Person], time_s: float) -> None:
-        velocity = {i: np.array(self._past[i].velocity(time_s)) for i in now}
-        runs = [i for i, v in velocity.items() if float(np.hypot(*v)) >= RUNNING_M_PER_S]
-        for chaser, fled in permutations(runs, 2):
-            way = np.array(now[chaser].place.to(now[fled].place))
-            apart = float(np.hypot(*way))
+        velocity = {i: self._past[i].velocity(time_s) for i in now}
+        speed = {i: length(*v) for i, v in velocity.items()}
+        for chaser, fled in permutations([i for i, v in speed.items() if v >= RUNNING_M_PER_S], 2):
+            way = now[chaser].place.to(now[fled].place)
+            apart = length(*way)
             if not 0.3 < apart <= _CHASE_REACH_M:
                 continue
-            toward = float(velocity[chaser] @ way) / (apart * float(np.hypot(*velocity[chaser])))
-            away = float(velocity[fled] @ way) / (apart * float(np.hypot(*velocity[fled])))
+            toward = _product(velocity[chaser], way) / (apart * speed[chaser])
+            away = _product(velocity[fled], way) / (apart * speed[fled])
             if toward >= _CHASE_COSINE and away >= _CHASE_COSINE:
                 held = self._chases.setdefault((chaser, fled), _Held(time_s, time_s, (chaser,)))
                 held.seen_s, held.met_s = time_s, None
         for (chaser, fled), held in list(self._chases.items()):
             both = chaser in now and fled in now
             close = both and now[chaser].place.apart_m(now[fled].place) <= CONTACT_M
-            slow = both and float(np.hypot(*velocity[fled])) < RUNNING_M_PER_S
+            slow = both and speed[fled] < RUNNING_M_PER_S
             if close and slow and held.seen_s - held.since_s >= CHASE_S - 1e-6:
                 held.met_s = time_s if held.met_s is None else held.met_s
                 held.seen_s = max(held.seen_s, held.met_s)
@@ -246,6 +248,10 @@ class SituationWatch:
             elif near:
                 held.seen_s, held.others = time_s, near
         _drop(self._downs, self._past, time_s)
+
+
+def _product(a: tuple[float, float], b: tuple[float, float]) -> float:
+    return a[0] * b[0] + a[1] * b[1]
 
 
 def _drop(cases: dict[int, _Held], known: Mapping[int, _Past], time_s: float) -> None:
