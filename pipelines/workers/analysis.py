@@ -31,7 +31,7 @@ _GATHER_S: Final = 0.02
 #: When no picture comes either: how long a stop, or a lease, may wait.
 _REST_S: Final = 0.1
 #: How often what is no picture is looked after: the configuration, leases, the rate.
-_UPKEEP_EVERY_S: Final = 0.05
+_UPKEEP_EVERY_S: Final = 0.1
 _LEASE_EVERY_S: Final = 2.0
 
 
@@ -251,10 +251,10 @@ class AnalysisWorker:
             self._renewal.release(camera_id)
 
     def _take_configuration(self) -> None:
+        if self._next is None:
+            return
         with self._next_lock:
             loaded, self._next = self._next, None
-        if loaded is None:
-            return
         self._loaded = loaded
         wanted = set(self._wanted())
         for camera_id in list(self._running):
