@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipelines.clock import Clock
 from pipelines.config.schema import Config
 from pipelines.media.ffmpeg import Ffmpeg
-from pipelines.recording import alarms, clips, clocks, holds, ledger, settings, stills
+from pipelines.recording import alarms, clips, clocks, holds, ledger, settings
 from pipelines.recording.clips import Clip
 from pipelines.recording.clockstate import ClockGrade, host_clock
 from pipelines.recording.coverage import Coverage, Span
@@ -20,7 +20,9 @@ from pipelines.recording.index import Index
 from pipelines.recording.journal import Journal
 from pipelines.recording.layout import Volume
 from pipelines.recording.segments import Segment
-from pipelines.recording.stills import Still
+
+if TYPE_CHECKING:
+    from pipelines.recording.stills import Still
 
 
 def _span(from_s: float, to_s: float) -> Span:
@@ -109,6 +111,9 @@ class Footage:
 
     def still(self, camera: str, at_s: float, decoding: Callable[[], object] = lambda: None) -> Still:
         """The recorded picture nearest to a moment. Raises Unavailable: not in a closed segment yet; NoStill: there is none."""
+        # Here, so that only who cuts pictures pays for a decoder.
+        from pipelines.recording import stills
+
         at_ms, now_ms, grow_ms = round(at_s * 1000), self._now_ms(), self._segment_ms
         with Index.open(self.volume.index) as index:
             root = self.volume.root
