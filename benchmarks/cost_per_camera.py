@@ -16,7 +16,7 @@ from typing import Any, Final
 from pipelines.bench.limit import in_a_process
 from pipelines.errors import GatewatchError
 
-_PARTS: Final = ("decode", "inference", "gate", "detect", "track", "rules", "publish", "other")
+_PARTS: Final = ("decode", "inference", "gate", "detect", "track", "rules", "keep", "publish", "other")
 
 
 def main() -> int:
@@ -64,7 +64,7 @@ def _draw(rows: list[dict[str, Any]], out: Path) -> None:
     ):
         some = [row for row in rows if row["activity"] == activity]
         counts = [row["cameras"] for row in some]
-        parts = [[1e3 * row["stages_cpu_s"][part] for row in some] for part in _PARTS]
+        parts = [[1e3 * row["stages_cpu_s"].get(part, 0.0) for row in some] for part in _PARTS]
         axis.stackplot(counts, parts, labels=_PARTS)
         axis.set(title=title, xlabel="cameras", ylabel="CPU ms per camera and second", ylim=(0, None), xticks=counts)
         axis.legend(fontsize=7, loc="lower right")

@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 from pipelines.bench import footage, limit
+from pipelines.bench.trial import stages_of
 from pipelines.cli import main
+from pipelines.config.schema import Config
 from pipelines.media.file import FileSource
 from pipelines.media.writer import VideoWriter
 from vision.motion import MotionGate
@@ -86,10 +88,15 @@ def test_not_even_one_camera_is_a_limit_of_none() -> None:
     assert limit.find(lambda n: {"cameras": n, **figures}, 4, lambda _: None)["limit"] == 0
 
 
+def test_tracks_are_kept_as_the_configuration_says() -> None:
+    assert "keep" in stages_of(Config())
+    assert "keep" not in stages_of(Config.model_validate({"tracks": {"enabled": False}}))
+
+
 @pytest.mark.model
 @pytest.mark.slow
 def test_the_real_worker_on_two_cameras(clip: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    argv = ["bench", "cameras", "--cameras", "2", "--seconds", "2", "--video", str(clip), "--tracks", "--json"]
+    argv = ["bench", "cameras", "--cameras", "2", "--seconds", "2", "--video", str(clip), "--json"]
     assert main(argv) == 0
     figures = json.loads(capsys.readouterr().out)
     assert figures["cameras"] == 2

@@ -23,7 +23,7 @@ from typing import Any, Final
 from pipelines.aggression import load_scorer
 from pipelines.bench.processor import library_threads_cpu_s, process_cpu_s, resident_mb
 from pipelines.bench.stepped import STEP_S, SteppedClock, canvas_cpu_ms
-from pipelines.bench.trial import NOTING, Analysed, Count, Trial, figures
+from pipelines.bench.trial import NOTING, Analysed, Count, Trial, figures, stages_of
 from pipelines.clock import SystemClock
 from pipelines.config import LoadedConfig, load
 from pipelines.config.plain import to_yaml
@@ -60,8 +60,8 @@ RULES: Final = (
 
 
 def run(trial: Trial, config: Config, watch: Callable[[float], None] | None = None) -> dict[str, Any]:
-    """One trial with the detector of `config`, in this process. The fields are in docs/performance.md. `watch` is called
-    all the while with the seconds that have passed on the worker's clock.
+    """One trial with the detector of `config`, in this process; tracks are kept if it says so. The fields are in
+    docs/performance.md. `watch` is called all the while with the seconds that have passed on the worker's clock.
 
     Raises:
         BadInput: the stream or the model cannot be used.
@@ -186,7 +186,7 @@ class _Bench:
         return Count(
             at_s=self._clock.monotonic_s(),
             frames=len(self.analysed),
-            stages={stage: spent[stage].cpu_s if stage in spent else 0.0 for stage in self._trial.stages},
+            stages={stage: spent[stage].cpu_s if stage in spent else 0.0 for stage in stages_of(self._config)},
             native_s=library_threads_cpu_s(),
             process_s=times.user + times.system,
             bus_s=process_cpu_s(self._bus.pid or 0),
@@ -199,7 +199,7 @@ class _Bench:
         )
 
     def _tracks(self, stack: ExitStack) -> Callable[[Chunk], None] | None:
-        if not self._trial.tracks:
+        if not self._config.tracks.enabled:
             return None
         writer = TrackWriter(self._folder / "tracks", lambda *_: None, self._log)
         return stack.enter_context(writing(writer)).put

@@ -23,6 +23,11 @@ OLDEST_P95_S: Final = 1.0
 _LEAST_SHARE: Final = 0.95
 
 
+def stages_of(config: Config) -> tuple[str, ...]:
+    """Those that are told apart. Tracks are kept (`keep`) as the configuration says."""
+    return (*STAGES, "keep") if config.tracks.enabled else STAGES
+
+
 @dataclass(frozen=True, slots=True)
 class Trial:
     """How many cameras play `stream`, for how long, through which door, under which `kinds` of rule. With `own_clock` time
@@ -36,13 +41,6 @@ class Trial:
     rtsp: bool = False
     own_clock: bool = False
     kinds: tuple[str, ...] = ("illegal_parking", "crowding", "possible_bullying")
-    tracks: bool = False
-    """Whether tracks are kept as well, which is the stage `keep`."""
-
-    @property
-    def stages(self) -> tuple[str, ...]:
-        """Those that are told apart."""
-        return (*STAGES, "keep") if self.tracks else STAGES
 
     @property
     def names(self) -> list[str]:
@@ -99,7 +97,7 @@ def figures(
     rates = [per_camera[name] / passed_s for name in trial.names]
     ages_s = sorted(age_s for _, age_s in analysed) or [float("inf")]
     each = 1.0 / (trial.cameras * passed_s)
-    stages = {stage: (after.stages[stage] - before.stages[stage]) * each for stage in trial.stages}
+    stages = {stage: (after.stages[stage] - before.stages[stage]) * each for stage in stages_of(config)}
     sending = (after.sending_s - before.sending_s) * each
     inference = (after.native_s - before.native_s) * each
     total = (after.process_s - before.process_s) * each
@@ -119,7 +117,7 @@ def figures(
         "rtsp": trial.rtsp,
         "own_clock": trial.own_clock,
         "rules": list(trial.kinds),
-        "tracks": trial.tracks,
+        "tracks": config.tracks.enabled,
         "detector": describe(config),
         "meets": meets,
         "analysed_fps": round(sum(rates) / len(rates), 3),

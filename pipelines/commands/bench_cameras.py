@@ -35,11 +35,6 @@ def add_cameras(subjects: Any) -> None:
         help="time stands still while the worker works: what it costs, also on a machine that is busy with other work",
     )
     cameras.add_argument(
-        "--tracks",
-        action="store_true",
-        help="keep the tracks as well, as a site does unless told otherwise; what that costs is `keep`",
-    )
-    cameras.add_argument(
         "--find-limit", action="store_true", help="the most cameras that get 5 analysed frames/s, p95 age <= 1 s"
     )
     cameras.add_argument("--json", action="store_true", help="one JSON object on standard output")
@@ -64,13 +59,12 @@ def _cameras(args: argparse.Namespace) -> int:
     if args.find_limit:
         passed_on = ["--seconds", str(args.seconds), "--activity", str(args.activity), "--video", str(video)]
         passed_on += ["--rules", args.rules, *(["--rtsp"] if args.rtsp else [])]
-        passed_on += ["--tracks"] if args.tracks else []
         passed_on += ["--config", str(args.config)] if args.config else []
         figures = limit.find(
             lambda count: limit.in_a_process(count, passed_on), args.cameras, lambda one: _progress(one, args.json)
         )
     else:
-        trial = Trial(args.cameras, args.seconds, stream, args.activity, args.rtsp, args.own_clock, kinds, args.tracks)
+        trial = Trial(args.cameras, args.seconds, stream, args.activity, args.rtsp, args.own_clock, kinds)
         figures = cameras.run(trial, config)
     if args.json:
         sys.stdout.write(json.dumps(figures, indent=2) + "\n")
