@@ -25,6 +25,8 @@ from vision.detection import Detections
 from vision.engine import Engine
 from vision.episodes import Episode
 from vision.evaluation.painted import Actor, Stage
+from vision.evaluation.pinhole import Pinhole, Vehicle
+from vision.footprint import footprint
 from vision.ground import Ground
 from vision.looks import CORE, SIDE, Looks, likeness
 from vision.scene import Scene
@@ -190,6 +192,23 @@ def test_who_counts_and_how_close_they_stand(seed: int, walkers: int, on_ground:
     same_arrays("people", lambda: local_density(metres))
     ones = local_density(metres, np.ones(walkers))
     np.testing.assert_array_equal(local_density(metres), ones)
+
+
+@given(SEEDS, st.integers(0, 9))
+def test_footprints(seed: int, count: int) -> None:
+    random, camera = np.random.default_rng(seed), Pinhole()
+    ground = camera.ground(np.array([[-6.0, 9.0], [6.0, 9.0], [8.0, 28.0], [-8.0, 28.0]]))
+    for _ in range(count):
+        where, class_id = (random.uniform(-12, 12), random.uniform(6, 60)), int(random.choice([coco.CAR, coco.BUS]))
+        seen = np.array(camera.box(Vehicle(where, random.uniform(0, 3)))) + random.normal(0, 0.01, 4)
+        at = as_box(np.clip(seen, 0, 1))
+        kerb = random.choice([None, 0.3])
+
+        def found(at: Any = at, class_id: int = class_id, kerb: float | None = kerb) -> tuple[Any, ...]:
+            stands = footprint(at, class_id, ground, kerb)
+            return () if stands is None else (stands.corners_m, stands.centre_m, np.array(stands.error_m))
+
+        same_arrays("ground", found)
 
 
 @given(SEEDS, st.integers(0, 9))

@@ -14,7 +14,7 @@ from typing import Final
 import cv2
 import numpy as np
 
-from vision import coco
+from vision import coco, native
 from vision.geometry import Box, FloatArray, points_in_polygon
 from vision.ground import Ground
 from vision.zone import Point
@@ -101,21 +101,7 @@ def footprint(box: Box, class_id: int, ground: Ground, kerb_rad: float | None = 
     size = np.array(SIZES_M.get(class_id, SIZES_M[coco.CAR]))
     turn = _HEADINGS if kerb_rad is None else kerb_rad + _HEADINGS
     outline = _outline(turn, size)
-    scale = wanted = np.ones(len(turn))
-    centre = np.tile(ground.to_metres([((box[0] + box[2]) / 2, box[3])]), (len(turn), 1))
-    for number in range(_ROUNDS):
-        seen = ground.to_picture((centre[:, None] + scale[:, None, None] * outline).reshape(-1, 2)).reshape(-1, 5, 2)
-        (left, _), (right, bottom) = seen[:, :4].min(axis=1).T, seen[:, :4].max(axis=1).T
-        if not (cut_left or cut_right) and number < _ROUNDS - 2:
-            scale = wanted = scale * np.clip((box[2] - box[0]) / (right - left), 0.5, 2.0)
-        if number == _ROUNDS - 3:
-            scale = np.clip(
-                wanted, _SMALLEST, _LARGEST
-            )  # the last rounds only put it right for a size that is believed
-        shift_x = box[2] - right if cut_left else box[0] - left if cut_right else (box[0] + box[2] - left - right) / 2
-        seen[:, 4, 0] += shift_x
-        seen[:, 4, 1] += box[3] - bottom
-        centre = ground.to_metres(seen[:, 4])
+    scale, centre, wanted = fitted(box, outline, ground, cut_left, cut_right)
     cost = (np.log(wanted) / _SPREAD) ** 2
     if kerb_rad is not None:
         off = np.abs((turn - kerb_rad + np.pi / 2) % np.pi - np.pi / 2)
@@ -134,6 +120,33 @@ def footprint(box: Box, class_id: int, ground: Ground, kerb_rad: float | None = 
         float(width),
         float(np.hypot(off_m, _MODEL_ERROR * length)),
     )
+
+
+def fitted(
+    box: Box, outline: FloatArray, ground: Ground, cut_left: bool, cut_right: bool
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Scale (H,) and middle (H, 2) with which each `outline` (H, 5, 2) is seen as wide and as low as `box`, and the scale (H,)
+    that would fit best. Which of its sides the picture cuts off fixes nothing.
+    """
+    if native.ground is not None:
+        planes = ground.matrix, ground.back
+        return native.ground.fitted(box, outline, *planes, _ROUNDS, cut_left, cut_right, _SMALLEST, _LARGEST)
+    scale = wanted = np.ones(len(outline))
+    centre = np.tile(ground.to_metres([((box[0] + box[2]) / 2, box[3])]), (len(outline), 1))
+    for number in range(_ROUNDS):
+        seen = ground.to_picture((centre[:, None] + scale[:, None, None] * outline).reshape(-1, 2)).reshape(-1, 5, 2)
+        (left, _), (right, bottom) = seen[:, :4].min(axis=1).T, seen[:, :4].max(axis=1).T
+        if not (cut_left or cut_right) and number < _ROUNDS - 2:
+            scale = wanted = scale * np.clip((box[2] - box[0]) / (right - left), 0.5, 2.0)
+        if number == _ROUNDS - 3:
+            scale = np.clip(
+                wanted, _SMALLEST, _LARGEST
+            )  # the last rounds only put it right for a size that is believed
+        shift_x = box[2] - right if cut_left else box[0] - left if cut_right else (box[0] + box[2] - left - right) / 2
+        seen[:, 4, 0] += shift_x
+        seen[:, 4, 1] += box[3] - bottom
+        centre = ground.to_metres(seen[:, 4])
+    return scale, centre, wanted
 
 
 def _outline(turn: FloatArray, size: FloatArray) -> FloatArray:
