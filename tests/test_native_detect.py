@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.testing import both_ways
-from vision import mosaic, native
+from vision import brightness, mosaic, native
 from vision.detection import Detections, DetectorError
 from vision.detectors.heads import Head, Reader
 from vision.detectors.labels import Labels
@@ -141,6 +142,23 @@ def test_parts_of_cameras_pictures_are_scaled_as_opencv_scales_them(size: tuple[
     if info.exists() and " avx2 " in info.read_text():
         assert native.scaling is not None
         assert native.scaling.pieces(pixels, [(0, 0, size[1], size[0])], *size)[0] is not None
+
+
+def test_another_opencv_that_rounds_otherwise_does_it_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the network and the gate are shown must not depend on what is compiled."""
+    resize = cv2.resize
+    monkeypatch.setattr(cv2, "resize", lambda *given, **more: resize(*given, **more) ^ 1)
+    mosaic._scales_as_opencv.cache_clear()
+    brightness._shrinks_as_opencv.cache_clear()
+    try:
+        pixels = np.random.default_rng(3).integers(0, 256, (96, 128, 3), np.uint8)
+        compiled, plain = both_ways(lambda: mosaic.cuts(pixels, [(3, 5, 90, 80)], (40, 60))[0].scaled, "scaling")
+        np.testing.assert_array_equal(compiled, plain, strict=True)
+        compiled, plain = both_ways(lambda: brightness.thumbnail(pixels, 16), "brightness")
+        np.testing.assert_array_equal(compiled, plain, strict=True)
+    finally:
+        mosaic._scales_as_opencv.cache_clear()
+        brightness._shrinks_as_opencv.cache_clear()
 
 
 class Chance:

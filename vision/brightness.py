@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Final
 
 import cv2
@@ -42,12 +43,24 @@ def thumbnail(picture: Pixels, columns: int = COLUMNS) -> Pixels:
     """(h, w) mean brightness of square blocks of a picture (H, W, 3) or (H, W), about so many of them side by side. From two
     rows of pixels in each: what is not read is what costs least, a large picture lies in no cache.
     """
-    height, width = picture.shape[:2]
-    step = max(1, round(width / columns / 2))  # half a block
-    if native.brightness is not None and picture.ndim == 3:
+    step = max(1, round(picture.shape[1] / columns / 2))  # half a block
+    if native.brightness is not None and picture.ndim == 3 and _shrinks_as_opencv():
         small = native.brightness.thumbnail(picture, step)
         if small is not None:
             return small
+    return _thumbnail(picture, step)
+
+
+@cache
+def _shrinks_as_opencv() -> bool:
+    """Another OpenCV than the one which the compiled thumbnail follows may round otherwise: then it does it all itself."""
+    picture = np.random.default_rng(0).integers(0, 256, (64, 96, 3), np.uint8)
+    small = None if native.brightness is None else native.brightness.thumbnail(picture, 4)
+    return small is None or np.array_equal(small, _thumbnail(picture, 4))
+
+
+def _thumbnail(picture: Pixels, step: int) -> Pixels:
+    height, width = picture.shape[:2]
     rows = halved(brightness(np.ascontiguousarray(picture[::step])))
     grid = (max(1, width // (2 * step)), max(1, height // (2 * step)))
     return np.asarray(cv2.resize(rows, grid, interpolation=cv2.INTER_AREA), np.uint8)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from functools import cache
 from typing import Final, NamedTuple
 
 import cv2
@@ -68,13 +69,27 @@ def cuts(pixels: Pixels, parts: Sequence[Part], input_px: tuple[int, int]) -> li
     """Scale `parts` of a picture for a detector whose input is `input_px` (height, width). Best at once, while the picture is at
     hand.
     """
-    if native.scaling is None:
+    if native.scaling is None or not _scales_as_opencv():
         return [_cut(Piece(pixels, part), input_px) for part in parts]
     scaled = native.scaling.pieces(pixels, parts, *input_px)
     return [
         _cut(Piece(pixels, part), input_px) if one is None else Cut(part, one)
         for part, one in zip(parts, scaled, strict=True)
     ]
+
+
+@cache
+def _scales_as_opencv() -> bool:
+    """Another OpenCV than the one which the compiled scaling follows may round otherwise: then it does it all itself."""
+    if native.scaling is None:
+        return False
+    picture = np.random.default_rng(0).integers(0, 256, (61, 83, 3), np.uint8)
+    parts: list[Part] = [(0, 0, 83, 61), (5, 3, 70, 50)]
+    scaled = native.scaling.pieces(picture, parts, 40, 60)
+    return all(
+        one is None or np.array_equal(one, _cut(Piece(picture, part), (40, 60)).scaled)
+        for part, one in zip(parts, scaled, strict=True)
+    )
 
 
 def _cut(piece: Piece, input_px: tuple[int, int]) -> Cut:
