@@ -11,14 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.testing import both_ways
-from pipelines.tracks.keeper import owners
+from pipelines.tracks.packed import NARROW, PackedFrames, owners
 from pipelines.tracks.places import _there
 from pipelines.tracks.rounding import rounded
 from vision import coco, native
 from vision.counted import not_masked, once
 from vision.detection import Detections
 from vision.looks import Looks
-from vision.moment import PlacedLooks
+from vision.moment import Moment, PlacedLooks
 from vision.scene import Scene
 from vision.tracking import Tracker
 from vision.view import View, ViewState
@@ -117,10 +117,20 @@ def test_boxes_in_parts_of_the_picture(found: Detections) -> None:
 
 
 @given(FOUND)
-def test_whose_box_it_is(found: Detections) -> None:
+def test_boxes_as_they_are_kept_and_whose_they_are(found: Detections) -> None:
     seen = found.where(np.arange(len(found)) % 3 > 0)
-    compiled, plain = both_ways(lambda: owners(found, scene_of(seen)))
-    np.testing.assert_array_equal(compiled, plain, strict=True)
+    scene = scene_of(seen)
+    moment = Moment("gate", 1000.0, 768, 432, found, scene.view)
+
+    def work() -> tuple[Any, ...]:
+        frames = PackedFrames()
+        frames.add(moment, seen, scene.detection_track_id, ())
+        return frames.boxes().dtype, frames.boxes().tobytes(), frames.boxes()["track"].tolist()
+
+    compiled, plain = both_ways(work)
+    assert compiled == plain
+    assert compiled[0] == NARROW
+    assert compiled[2] == owners(found.xyxy_px, seen.xyxy_px, scene.detection_track_id).tolist()
 
 
 @given(FOUND, st.lists(st.tuples(*[st.sampled_from([0.0, 0.013, 0.2, 0.5, 0.52, 1.0])] * 4), max_size=4))
@@ -144,4 +154,4 @@ def test_detections_that_are_not_as_many_everywhere_are_refused() -> None:
     with pytest.raises(ValueError):
         native.detections.not_masked(boxes, [(np.zeros(3), np.zeros(2), np.zeros(3), np.zeros(3))], 768, 432)
     with pytest.raises(ValueError):
-        native.detections.owners(boxes, boxes, kinds[:2])
+        native.detections.packed(boxes, numbers, kinds, boxes, kinds[:2], 4, 200)

@@ -132,7 +132,7 @@ def test_boxes_and_times_come_back_as_they_were_judged(tmp_path: Path) -> None:
         judged.append(step.moment)
     gatherer.end()
     assert any(one.looks for one in judged), "places are watched ..."
-    assert not any(one.moment.looks for one in kept[0].frames), "... but only changes wait ten minutes for the disk"
+    assert len(kept[0].frames.looks) < sum(len(one.looks) for one in judged), "... but only changes wait for the disk"
     path = write_chunk(tmp_path, "gate", kept[0].from_s, encode(kept[0]))
     read = ChunkReader(path).moments
     assert [one.time_s for one in read] == [one.time_s for one in judged]

@@ -14,8 +14,9 @@ from pipelines.alerting.facts import Manner, facts_of
 from pipelines.alerting.samples import sample
 from pipelines.crowding.loading import Careful
 from pipelines.crowding.staging import Camera, scattered
-from pipelines.tracks.chunk import Chunk, Kept, Origin, encode
+from pipelines.tracks.chunk import Chunk, Origin, encode
 from pipelines.tracks.folder import write_chunk
+from pipelines.tracks.packed import PackedFrames
 from pipelines.tracks.reading import ChunkReader
 from pipelines.tracks.rounding import rounded
 from vision import coco
@@ -313,7 +314,9 @@ def test_who_stands_where_the_picture_shows_no_ground_is_counted_as_read() -> No
 def test_a_replay_from_stored_tracks_judges_alike(tmp_path: Path) -> None:
     first, kept = play(Engine(camera(), crowds=TellsOf(30)), gathers_and_goes, 35)
     origin = Origin("gate", "v1", Engine(camera()).snapshot(), {})
-    frames = tuple(Kept(moment, np.full(len(moment.detections), -1, np.int64), ()) for moment in kept)
+    frames = PackedFrames()
+    for moment in kept:
+        frames.add(moment, Detections.empty(), np.empty(0, np.int64), ())
     path = write_chunk(tmp_path, "gate", kept[0].time_s, encode(Chunk(origin, frames)))
     stored = ChunkReader(path).moments
     assert sum(moment.crowd is not None for moment in stored) >= 30

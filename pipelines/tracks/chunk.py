@@ -21,7 +21,7 @@ import io
 import json
 import math
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -32,10 +32,7 @@ import pyarrow.parquet as pq
 
 from pipelines.errors import GatewatchError
 from pipelines.tracks.crowds import to_text
-from pipelines.tracks.rounding import to_steps
-from vision.geometry import Box
-from vision.looks import GREY, Looks
-from vision.moment import Moment
+from pipelines.tracks.packed import BOX, VIEWS, PackedFrames
 
 VERSION: Final = 1
 _META: Final = b"gatewatch"
@@ -73,26 +70,6 @@ class DamagedChunk(GatewatchError):
     """A file is no chunk, or only part of one."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class PlaceSeen:
-    """How the place `key` looks from one frame on; `looks` None: it is watched no longer."""
-
-    key: str
-    place: Box
-    looks: Looks | None
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Kept:
-    """One analysed frame. Of `moment` the looks are left out: `looks` holds those that changed. `track_id` (N,) is who took
-    each of the moment's detections, -1 for none.
-    """
-
-    moment: Moment
-    track_id: np.ndarray[Any, np.dtype[np.int64]]
-    looks: tuple[PlaceSeen, ...]
-
-
 @dataclass(frozen=True, slots=True)
 class Origin:
     """Where a chunk comes from. `state` is the engine's snapshot before the first frame, `rules` the camera's zones and
@@ -110,11 +87,11 @@ class Chunk:
     """Some minutes of one camera, complete in itself."""
 
     origin: Origin
-    frames: Sequence[Kept]
+    frames: PackedFrames
 
     @property
     def from_s(self) -> float:
-        return self.frames[0].moment.time_s
+        return float(self.frames.frames()["time_s"][0])
 
 
 def to_ns(time_s: float) -> int:
@@ -150,7 +127,7 @@ def encode(chunk: Chunk) -> bytes:
         write_statistics=False,
         write_page_checksum=True,
     ) as writer:
-        for columns in (_frames(chunk), _boxes(chunk), _looks(chunk), *_regions(chunk), _crowds(chunk)):
+        for columns in (_frames(chunk), _boxes(chunk), _looks(chunk), _regions(chunk), _scores(chunk), _crowds(chunk)):
             if len(columns["frame"]):
                 writer.write_table(_table(columns, schema))
     return sink.getvalue()
@@ -165,96 +142,82 @@ def _table(columns: Mapping[str, Any], schema: pa.Schema) -> pa.Table:
 
 
 def _frames(chunk: Chunk) -> dict[str, Any]:
-    moments = [kept.moment for kept in chunk.frames]
+    rows = chunk.frames.frames()
     return {
-        "kind": ["frame"] * len(moments),
-        "frame": np.arange(len(moments)),
-        "time": np.array([to_ns(m.time_s) for m in moments], np.int64),
-        "width": [m.width_px for m in moments],
-        "height": [m.height_px for m in moments],
-        "view": [m.view.state.value for m in moments],
-        "luminance": [round(m.view.luminance) for m in moments],
-        "contrast": [round(m.view.contrast) for m in moments],
+        "kind": ["frame"] * len(rows),
+        "frame": np.arange(len(rows)),
+        "time": np.array([to_ns(time_s) for time_s in rows["time_s"].tolist()], np.int64),
+        "view": [VIEWS[number] for number in rows["view"].tolist()],
+        **{name: rows[name] for name in ("width", "height", "luminance", "contrast")},
     }
 
 
 def _boxes(chunk: Chunk) -> dict[str, Any]:
-    steps, confidence = zip(*(to_steps(kept.moment.detections) for kept in chunk.frames), strict=True)
-    edges = np.concatenate(steps)
-    frame = np.repeat(np.arange(len(steps)), [len(one) for one in steps])
-    track = np.concatenate([kept.track_id for kept in chunk.frames])
+    boxes = chunk.frames.boxes()
+    rows = {name: boxes[name].astype(np.int64) for name in BOX}
+    frame = np.repeat(np.arange(len(chunk.frames)), chunk.frames.frames()["boxes"])
     # What no track took is mostly the same false box again and again: neighbours in place stand together.
-    near = (edges[:, 0] // 64) * 1024 + edges[:, 1] // 64
-    order = np.lexsort((frame, np.where(track < 0, near, 0), track))
+    near = (rows["x1"] // 64) * 1024 + rows["y1"] // 64
+    order = np.lexsort((frame, np.where(rows["track"] < 0, near, 0), rows["track"]))
     return {
         "kind": ["box"] * len(frame),
         "frame": frame[order],
-        "track": track[order],
-        "class": np.concatenate([kept.moment.detections.class_id for kept in chunk.frames])[order],
-        "confidence": np.concatenate(confidence)[order],
-        **{name: edges[order, column] for column, name in enumerate(("x1", "y1", "x2", "y2"))},
+        **{name: column[order] for name, column in rows.items()},
     }
 
 
 def _looks(chunk: Chunk) -> dict[str, Any]:
-    rows = sorted(
-        ((seen.key, frame, seen) for frame, kept in enumerate(chunk.frames) for seen in kept.looks),
-        key=lambda row: row[:2],
-    )
+    rows = sorted(chunk.frames.looks, key=lambda seen: (seen.key, seen.frame))
     cells: list[bytes | None] = []
     before: dict[str, np.ndarray[Any, np.dtype[np.uint8]]] = {}
-    for key, _, seen in rows:
-        if seen.looks is None:
-            before.pop(key, None)
+    for seen in rows:
+        if seen.grey is None:
+            before.pop(seen.key, None)
             cells.append(None)
             continue
         # The change since the last looks of the place: small numbers, which pack well.
-        grey = np.rint(seen.looks.cells @ GREY).astype(np.uint8)
-        cells.append((grey - before.get(key, np.uint8(0))).tobytes())
-        before[key] = grey
+        grey = np.frombuffer(seen.grey, np.uint8)
+        cells.append((grey - before.get(seen.key, np.uint8(0))).tobytes())
+        before[seen.key] = grey
     return {
         "kind": ["look"] * len(rows),
-        "frame": [frame for _, frame, _ in rows],
-        "key": [key for key, _, _ in rows],
-        "detail": [json.dumps(seen.place) for _, _, seen in rows],
+        "frame": [seen.frame for seen in rows],
+        "key": [seen.key for seen in rows],
+        "detail": [json.dumps(seen.place) for seen in rows],
         "cells": cells,
     }
 
 
-def _regions(chunk: Chunk) -> tuple[dict[str, Any], dict[str, Any]]:
-    regions: list[tuple[int, str, str]] = []
-    scores: list[tuple[int, str, int, float]] = []
-    told_s: dict[int, float] = {}
-    for frame, kept in enumerate(chunk.frames):
-        for scored in kept.moment.regions:
-            r = scored.region
-            close = round(r.closeness_heights, 3) if math.isfinite(r.closeness_heights) else None
-            times = (round(kept.moment.time_s - at_s, 3) for at_s in (r.since_s, r.seen_s))
-            detail = [*r.square_px, *times, r.people, close, round(r.change, 3), round(r.surprise, 3)]
-            regions.append((frame, str(r.region_id), json.dumps(detail, separators=(",", ":"))))
-            for time_s, score in scored.scores:
-                if time_s > told_s.get(r.region_id, float("-inf")):
-                    told_s[r.region_id] = time_s
-                    scores.append((frame, str(r.region_id), to_ns(time_s), round(score, 5)))
-    return (
-        {
-            "kind": ["region"] * len(regions),
-            "frame": [row[0] for row in regions],
-            "key": [row[1] for row in regions],
-            "detail": [row[2] for row in regions],
-        },
-        {
-            "kind": ["score"] * len(scores),
-            "frame": [row[0] for row in scores],
-            "key": [row[1] for row in scores],
-            "time": np.array([row[2] for row in scores], np.int64),
-            "value": [row[3] for row in scores],
-        },
-    )
+def _regions(chunk: Chunk) -> dict[str, Any]:
+    times = chunk.frames.frames()["time_s"].tolist()
+    rows = chunk.frames.regions()
+    details: list[str] = []
+    for at, _, x, y, side, since_s, seen_s, people, closeness, change, surprise in rows:
+        ago = (round(times[int(at)] - time_s, 3) for time_s in (since_s, seen_s))
+        close = round(closeness, 3) if math.isfinite(closeness) else None
+        detail = [x, y, side, *ago, int(people), close, round(change, 3), round(surprise, 3)]
+        details.append(json.dumps(detail, separators=(",", ":")))
+    return {
+        "kind": ["region"] * len(rows),
+        "frame": [int(row[0]) for row in rows],
+        "key": [str(int(row[1])) for row in rows],
+        "detail": details,
+    }
+
+
+def _scores(chunk: Chunk) -> dict[str, Any]:
+    rows = chunk.frames.scores()
+    return {
+        "kind": ["score"] * len(rows),
+        "frame": [int(row[0]) for row in rows],
+        "key": [str(int(row[1])) for row in rows],
+        "time": np.array([to_ns(row[2]) for row in rows], np.int64),
+        "value": [round(row[3], 5) for row in rows],
+    }
 
 
 def _crowds(chunk: Chunk) -> dict[str, Any]:
-    rows = [(frame, kept.moment.crowd) for frame, kept in enumerate(chunk.frames) if kept.moment.crowd is not None]
+    rows = chunk.frames.crowds
     return {
         "kind": ["crowd"] * len(rows),
         "frame": [frame for frame, _ in rows],

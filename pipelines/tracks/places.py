@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 
-from pipelines.tracks.chunk import PlaceSeen
+from pipelines.tracks.packed import PlaceSeen
 from vision import coco, native
 from vision.behaviours.illegal_parking import IllegalParking, Parameters
 from vision.behaviours.parking_case import AT_REST

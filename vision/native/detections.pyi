@@ -29,4 +29,12 @@ def met(
     kinds: Iterable[int],
     least_iou: float,
 ) -> list[bool]: ...
-def owners(xyxy_px: _Boxes, seen_px: _Boxes, track_id: _Classes) -> _Classes: ...
+def packed(
+    xyxy_px: _Boxes,
+    confidence: _Numbers,
+    class_id: _Classes,
+    seen_px: _Boxes,
+    track_id: _Classes,
+    steps_per_px: int,
+    steps_of_confidence: int,
+) -> bytes | None: ...

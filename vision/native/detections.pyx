@@ -4,6 +4,7 @@
 All raise ValueError when the detections are not as many everywhere.
 """
 cimport numpy as cnp
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.math cimport rint
 from libc.stdlib cimport qsort
 from libc.string cimport memcpy
@@ -18,6 +19,14 @@ cdef struct Steps:
     cnp.npy_int64 class_id
     cnp.npy_int64[4] edges
     cnp.npy_int64 confidence
+
+
+cdef packed struct Narrow:
+    # As it is kept: `NARROW` of pipelines.tracks.packed.
+    cnp.npy_int32 track
+    cnp.npy_uint8 class_id
+    cnp.npy_uint8 confidence
+    cnp.npy_int16[4] edges
 
 
 cdef int by_class_and_place(const void* a, const void* b) noexcept nogil:
@@ -200,21 +209,41 @@ def met(places, boxes, class_id, kinds, double least_iou):
     return result
 
 
-def owners(xyxy_px, seen_px, track_id):
-    """(N,) int64: of each of `xyxy_px` (N, 4) the `track_id` (M,) of the last of `seen_px` (M, 4) that is the very same box;
-    -1 where there is none.
+def packed(
+    xyxy_px, confidence, class_id, seen_px, track_id, double steps_per_px, double steps_of_confidence
+):
+    """(N,) boxes as bytes, 14 each: int32 which track took it, uint8 class, uint8 confidence and int16 x1 y1 x2 y2 in steps. A
+    box's track is the `track_id` (M,) of the last of `seen_px` (M, 4) that is the very same; -1 where there is none. None: one
+    does not fit in so few bits.
     """
     cdef cnp.ndarray boxes = matrix(xyxy_px, 4), seen = matrix(seen_px, 4)
-    cdef Py_ssize_t n, m, last, count = cnp.PyArray_DIM(boxes, 0), others = cnp.PyArray_DIM(seen, 0)
-    cdef cnp.ndarray ids = vector(track_id, cnp.NPY_INT64, others), result = new_vector(count, cnp.NPY_INT64)
+    cdef Py_ssize_t n, m, edge, count = cnp.PyArray_DIM(boxes, 0), others = cnp.PyArray_DIM(seen, 0)
+    cdef cnp.ndarray sure = vector(confidence, cnp.NPY_FLOAT64, count), kind = vector(class_id, cnp.NPY_INT64, count)
+    cdef cnp.ndarray ids = vector(track_id, cnp.NPY_INT64, others)
     cdef cnp.npy_int64* id_at = <cnp.npy_int64*>cnp.PyArray_DATA(ids)
-    cdef cnp.npy_int64* out = <cnp.npy_int64*>cnp.PyArray_DATA(result)
+    cdef cnp.npy_int64* kind_at = <cnp.npy_int64*>cnp.PyArray_DATA(kind)
+    cdef bytes result = PyBytes_FromStringAndSize(NULL, count * sizeof(Narrow))
+    cdef Narrow* row = <Narrow*>PyBytes_AS_STRING(result)
+    cdef cnp.npy_int64 track
+    cdef double steps
     for n in range(count):
-        out[n] = -1
+        track = -1
         for m in range(others - 1, -1, -1):
             if same_box(doubles(boxes) + 4 * n, doubles(seen) + 4 * m):
-                out[n] = id_at[m]
+                track = id_at[m]
                 break
+        if not -(1 << 31) <= track < (1 << 31) or not 0 <= kind_at[n] < 256 or steps_of_confidence > 255:
+            return None
+        row[n].track, row[n].class_id = <cnp.npy_int32>track, <cnp.npy_uint8>kind_at[n]
+        steps = least(most(rint(doubles(sure)[n] * steps_of_confidence), 1.0), steps_of_confidence)
+        if steps != steps:
+            return None
+        row[n].confidence = <cnp.npy_uint8>steps
+        for edge in range(4):
+            steps = rint(doubles(boxes)[4 * n + edge] * steps_per_px)
+            if not -32768 <= steps <= 32767:  # nor is it when it is no number
+                return None
+            row[n].edges[edge] = <cnp.npy_int16>steps
     return result
 
 
