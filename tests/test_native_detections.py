@@ -153,5 +153,11 @@ def test_detections_that_are_not_as_many_everywhere_are_refused() -> None:
         native.detections.once(boxes, numbers, kinds[:2], (0,), 0.7)
     with pytest.raises(ValueError):
         native.detections.not_masked(boxes, [(np.zeros(3), np.zeros(2), np.zeros(3), np.zeros(3))], 768, 432)
+    view = View(ViewState.USABLE, 100.0, 50.0)
     with pytest.raises(ValueError):
-        native.detections.packed(boxes, numbers, kinds, boxes, kinds[:2], 4, 200)
+        PackedFrames().add(
+            Moment("gate", 1000.0, 768, 432, Detections(boxes, numbers, kinds), view),
+            Detections(boxes, numbers, kinds),
+            kinds[:2],
+            (),
+        )

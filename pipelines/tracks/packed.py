@@ -171,10 +171,15 @@ class PackedFrames:
         self._regions.extend(
             (frame, r.region_id, *r.square_px, r.since_s, r.seen_s, r.people, r.closeness_heights, r.change, r.surprise)
         )
-        for time_s, score in scored.scores:
-            if time_s > self._told_s.get(r.region_id, float("-inf")):
-                self._told_s[r.region_id] = time_s
-                self._scores.extend((frame, r.region_id, time_s, score))
+        told_s, new = self._told_s.get(r.region_id, float("-inf")), []
+        for time_s, score in reversed(scored.scores):  # in order of time, and nearly all were told before
+            if time_s <= told_s:
+                break
+            new.append((frame, r.region_id, time_s, score))
+        for row in reversed(new):
+            self._scores.extend(row)
+        if new:
+            self._told_s[r.region_id] = new[0][2]
 
 
 def owners(xyxy_px: Float32Array, seen_px: Float32Array, track_id: Int64Array) -> Int64Array:

@@ -115,6 +115,8 @@ class ChangedLooks:
 
     def __init__(self) -> None:
         self._known: dict[str, _Known] = {}
+        self._compared: tuple[Mapping[str, PlacedLooks], list[Box]] = ({}, [])
+        self._apart: list[str] = []
 
     def begin(self) -> None:
         self._known.clear()
@@ -125,8 +127,9 @@ class ChangedLooks:
         """What changed at `scene.time_s`."""
         now = dict(watched)
         if watched and elsewhere:
-            apart = iou([one.place for one in elsewhere.values()], [one.place for one in watched.values()]).max(axis=1)
-            now |= {key: elsewhere[key] for key, same in zip(elsewhere, apart, strict=True) if same < _SAME_PLACE_IOU}
+            now |= {
+                key: elsewhere[key] for key in self._not_watched(elsewhere, [one.place for one in watched.values()])
+            }
         else:
             now |= elsewhere
         changes = [PlaceSeen(key, known.place, None) for key, known in self._known.items() if key not in now]
@@ -137,6 +140,14 @@ class ChangedLooks:
                 changes.append(PlaceSeen(key, placed.place, placed.looks))
         return tuple(changes)
 
+    def _not_watched(self, elsewhere: Mapping[str, PlacedLooks], watched: list[Box]) -> list[str]:
+        """Keys of `elsewhere` which are none of the places `watched`. Between two looks at them they are the very same."""
+        if self._compared[0] is not elsewhere or self._compared[1] != watched:
+            same = iou([one.place for one in elsewhere.values()], watched).max(axis=1).tolist()
+            self._apart = [key for key, share in zip(elsewhere, same, strict=True) if share < _SAME_PLACE_IOU]
+            self._compared = elsewhere, watched
+        return self._apart
+
     def _is_new(self, key: str, placed: PlacedLooks, is_there: bool, time_s: float) -> bool:
         known = self._known.get(key)
         if known is None:
@@ -146,7 +157,7 @@ class ChangedLooks:
             known.there_s = time_s
         closely = not is_there and time_s - known.there_s <= _UNSEEN_CLOSELY_S
         apart_s = 0.0 if closely else _SEEN_EVERY_S if is_there else _UNSEEN_EVERY_S
-        moved = displacement(known.place, placed.place) > _MOVED
+        moved = placed.place != known.place and displacement(known.place, placed.place) > _MOVED
         if not moved and (placed.looks is known.looks or time_s - known.kept_s < apart_s - 1e-6):
             return False
         change = np.abs(known.looks.cells.astype(np.int16) - placed.looks.cells.astype(np.int16))

@@ -210,18 +210,33 @@ def met(places, boxes, class_id, kinds, double least_iou):
 
 
 def packed(
-    xyxy_px, confidence, class_id, seen_px, track_id, double steps_per_px, double steps_of_confidence
+    cnp.ndarray xyxy_px,
+    cnp.ndarray confidence,
+    cnp.ndarray class_id,
+    cnp.ndarray seen_px,
+    cnp.ndarray track_id,
+    double steps_per_px,
+    double steps_of_confidence,
 ):
     """(N,) boxes as bytes, 14 each: int32 which track took it, uint8 class, uint8 confidence and int16 x1 y1 x2 y2 in steps. A
     box's track is the `track_id` (M,) of the last of `seen_px` (M, 4) that is the very same; -1 where there is none. None: one
-    does not fit in so few bits.
+    does not fit in so few bits, or what is given is no `Detections`.
     """
-    cdef cnp.ndarray boxes = matrix(xyxy_px, 4), seen = matrix(seen_px, 4)
-    cdef Py_ssize_t n, m, edge, count = cnp.PyArray_DIM(boxes, 0), others = cnp.PyArray_DIM(seen, 0)
-    cdef cnp.ndarray sure = vector(confidence, cnp.NPY_FLOAT64, count), kind = vector(class_id, cnp.NPY_INT64, count)
-    cdef cnp.ndarray ids = vector(track_id, cnp.NPY_INT64, others)
-    cdef cnp.npy_int64* id_at = <cnp.npy_int64*>cnp.PyArray_DATA(ids)
-    cdef cnp.npy_int64* kind_at = <cnp.npy_int64*>cnp.PyArray_DATA(kind)
+    cdef Py_ssize_t n, m, edge, count = cnp.PyArray_SIZE(class_id), others = cnp.PyArray_SIZE(track_id)
+    if (
+        not is_plain(xyxy_px, cnp.NPY_FLOAT32, 4 * count)
+        or not is_plain(confidence, cnp.NPY_FLOAT32, count)
+        or not is_plain(class_id, cnp.NPY_INT64, count)
+        or not is_plain(seen_px, cnp.NPY_FLOAT32, 4 * others)
+        or not is_plain(track_id, cnp.NPY_INT64, others)
+        or not 1 <= steps_of_confidence <= 255
+    ):
+        return None
+    cdef const float* box = <const float*>cnp.PyArray_DATA(xyxy_px)
+    cdef const float* sure = <const float*>cnp.PyArray_DATA(confidence)
+    cdef const float* seen = <const float*>cnp.PyArray_DATA(seen_px)
+    cdef const cnp.npy_int64* kind = <const cnp.npy_int64*>cnp.PyArray_DATA(class_id)
+    cdef const cnp.npy_int64* ids = <const cnp.npy_int64*>cnp.PyArray_DATA(track_id)
     cdef bytes result = PyBytes_FromStringAndSize(NULL, count * sizeof(Narrow))
     cdef Narrow* row = <Narrow*>PyBytes_AS_STRING(result)
     cdef cnp.npy_int64 track
@@ -229,23 +244,23 @@ def packed(
     for n in range(count):
         track = -1
         for m in range(others - 1, -1, -1):
-            if same_box(doubles(boxes) + 4 * n, doubles(seen) + 4 * m):
-                track = id_at[m]
+            if same_box(box + 4 * n, seen + 4 * m):
+                track = ids[m]
                 break
-        if not -(1 << 31) <= track < (1 << 31) or not 0 <= kind_at[n] < 256 or steps_of_confidence > 255:
+        if not -(1 << 31) <= track < (1 << 31) or not 0 <= kind[n] < 256:
             return None
-        row[n].track, row[n].class_id = <cnp.npy_int32>track, <cnp.npy_uint8>kind_at[n]
-        steps = least(most(rint(doubles(sure)[n] * steps_of_confidence), 1.0), steps_of_confidence)
+        row[n].track, row[n].class_id = <cnp.npy_int32>track, <cnp.npy_uint8>kind[n]
+        steps = least(most(rint(<double>sure[n] * steps_of_confidence), 1.0), steps_of_confidence)
         if steps != steps:
             return None
         row[n].confidence = <cnp.npy_uint8>steps
         for edge in range(4):
-            steps = rint(doubles(boxes)[4 * n + edge] * steps_per_px)
+            steps = rint(<double>box[4 * n + edge] * steps_per_px)
             if not -32768 <= steps <= 32767:  # nor is it when it is no number
                 return None
             row[n].edges[edge] = <cnp.npy_int16>steps
     return result
 
 
-cdef inline bint same_box(const double* a, const double* b) noexcept nogil:
+cdef inline bint same_box(const float* a, const float* b) noexcept nogil:
     return a[0] == b[0] and a[1] == b[1] and a[2] == b[2] and a[3] == b[3]
