@@ -130,6 +130,8 @@ def encode(chunk: Chunk) -> bytes:
         for columns in (_frames(chunk), _boxes(chunk), _looks(chunk), _regions(chunk), _scores(chunk), _crowds(chunk)):
             if len(columns["frame"]):
                 writer.write_table(_table(columns, schema))
+    # Else Arrow keeps 13 MB until the next chunk, and only the thread that took them can give them back.
+    pa.default_memory_pool().release_unused()
     return sink.getvalue()
 
 
