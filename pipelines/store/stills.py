@@ -33,12 +33,13 @@ def put(connection: Connection, incident_id: str, still: Mapping[str, Any]) -> N
 
 def with_stills(row: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The pictures of a row of `incidents`, each with its still as `main`; None: nothing is known of it (yet)."""
-    stills = [one for one in row.get("stills") or [] if isinstance(one, dict)]
+    stills = {
+        (str(one.get("role")), str(one.get("of"))): one for one in row.get("stills") or [] if isinstance(one, dict)
+    }
     found = []
     for picture in row["pictures"] or []:
         if isinstance(picture, dict):
             # A later picture of the same role takes the earlier one's place: what was cut for that one is not its own.
-            pair = (picture.get("role"), picture.get("sha256"))
-            still = next((one for one in stills if (one.get("role"), one.get("of")) == pair), None)
+            still = stills.get((str(picture.get("role")), str(picture.get("sha256"))))
             found.append(picture | {"main": still})
     return found
