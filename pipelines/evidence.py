@@ -12,6 +12,7 @@ import json
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Protocol
 from zoneinfo import ZoneInfo
@@ -45,6 +46,8 @@ _REPLACED_S: Final = 3600.0
 _AGAIN_S: Final = 60.0
 _YOUNG_S: Final = 3600.0
 _BEGUN_S: Final = 600.0
+#: What a disk or the store refused is tried again after so long: the others have their turns until then.
+_REFUSED_S: Final = 300.0
 #: A decoder that took the process with it so often is not tried again.
 _TRIES: Final = 3
 #: Two streams of this much other shape do not show the same: places on one are not places on the other.
@@ -71,6 +74,10 @@ class _Picture(NamedTuple):
     path: Path
 
     @property
+    def key(self) -> tuple[str, str]:
+        return str(self.row["incident_id"]), str(self.record["role"])
+
+    @property
     def main(self) -> Path:
         return self.path.with_name(f"{self.path.stem}.main.jpg")
 
@@ -92,40 +99,48 @@ class MainStills:
         self._clock = clock
         self._log = log
         self._began_s: float | None = None
-        self._looked_s: dict[tuple[str, str], float] = {}  # at a gap, by incident and role
+        self._not_before_s: dict[tuple[str, str], float] = {}  # by incident and role
 
     def run_once(self, footage: RecordedStills | None, rows: Iterable[Mapping[str, Any]]) -> int:
         """Cut what can be cut now for these rows of the record, newest first, a few of them; returns how many.
 
         `footage` None: there are no recordings on this machine. Raises Unavailable: the record is away.
         """
-        cuts = asked = 0
+        cuts = 0
         self._began_s = self._clock.monotonic_s() if self._began_s is None else self._began_s
-        for picture in self._due(rows, footage):
-            if cuts >= _CUTS or asked >= _ASKED:
+        for picture in islice(self._due(rows, footage), _ASKED):
+            if cuts >= _CUTS:
                 break
-            asked += 1
             try:
-                still = self._known(picture) or self._cut(picture, footage)
+                still = self._found(picture, footage)
+                if still is not None:
+                    about = {"role": picture.record["role"], "of": picture.record["sha256"]}
+                    self._put(picture.row["incident_id"], {**still, **about})
+                    cuts += "missing" not in still
             except Unavailable:
-                continue  # its segment is not closed yet
-            except (KeyError, TypeError, ValueError, ArithmeticError, cv2.error) as error:
-                # Whatever came over the bus or lies beside the picture must not stop the others, nor be tried for ever.
-                self._say(picture, "a picture's record cannot be read", reason=type(error).__name__)
-                still = {"missing": "unreadable", "detail": f"{type(error).__name__}: {error}"[:200]}
-            except (_Missing, NoStill) as error:
-                still = {"missing": error.reason, "detail": error.detail}
-                if still.items() <= (picture.record["main"] or {}).items():
-                    continue  # it has been said
-                self._say(picture, "no picture of the main stream", reason=error.reason, detail=error.detail)
-            except OSError as error:
+                raise
+            except (OSError, GatewatchError) as error:
                 self._say(picture, f"a picture of the main stream was not kept: {error}")
-                break  # a full disk: the rest is no use either, and all of it is tried again
-            else:
-                cuts += 1
-            about = {"role": picture.record["role"], "of": picture.record["sha256"]}
-            self._put(picture.row["incident_id"], {**still, **about})
+                self._not_before_s[picture.key] = self._clock.monotonic_s() + _REFUSED_S
+                break  # on a full disk the rest is no use either
         return cuts
+
+    def _found(self, picture: _Picture, footage: RecordedStills | None) -> dict[str, Any] | None:
+        """What is to be said of a picture; None: nothing new, or nothing yet."""
+        try:
+            return self._known(picture) or self._cut(picture, footage)
+        except Unavailable:
+            return None  # its segment is not closed yet
+        except (LookupError, TypeError, ValueError, ArithmeticError, cv2.error) as error:
+            # Whatever came over the bus or lies beside the picture must not stop the others, nor be tried for ever.
+            self._say(picture, "a picture's record cannot be read", reason=type(error).__name__)
+            return {"missing": "unreadable", "detail": f"{type(error).__name__}: {error}"[:200]}
+        except (_Missing, NoStill) as error:
+            still = {"missing": error.reason, "detail": error.detail}
+            if still.items() <= (picture.record["main"] or {}).items():
+                return None  # it has been said
+            self._say(picture, "no picture of the main stream", reason=error.reason, detail=error.detail)
+            return still
 
     def _say(self, picture: _Picture, what: str, **more: object) -> None:
         about = {"incident": picture.row["incident_id"], "role": picture.record["role"]}
@@ -133,24 +148,38 @@ class MainStills:
 
     def _due(self, rows: Iterable[Mapping[str, Any]], footage: RecordedStills | None) -> Iterable[_Picture]:
         for row in rows:
-            for record in with_stills(row):
-                if record.get("source") == ANALYSED and record.get("sha256") and record.get("role"):
-                    path = (self._folder / str(record.get("path"))).resolve()
-                    if self._folder in path.parents and self._open(row, record, footage):
-                        yield _Picture(row, record, path)
+            # A role has one picture: of two that say they are, the later one.
+            for record in {str(one.get("role")): one for one in with_stills(row)}.values():
+                told = record.get("source") == ANALYSED and record.get("sha256") and record.get("role")
+                if told and self._open(row, record, footage) and (path := self._path(row, record)) is not None:
+                    yield _Picture(row, record, path)
+
+    def _path(self, row: Mapping[str, Any], record: Mapping[str, Any]) -> Path | None:
+        """Where the worker put it (DAY/INCIDENT/ROLE.jpg); None: the record, which came over the bus, says another place."""
+        try:
+            path = (self._folder / str(record.get("path"))).resolve()
+        except (OSError, ValueError, RuntimeError):
+            return None  # no path at all
+        return path if self._folder in path.parents and path.parent.name == row["incident_id"] else None
 
     def _open(self, row: Mapping[str, Any], record: Mapping[str, Any], footage: RecordedStills | None) -> bool:
-        """Whether there is, or may yet be, something to cut."""
+        """Whether there is, or may yet be, something to cut now."""
         missing = None if record["main"] is None else record["main"].get("missing", "")
-        if missing == "elsewhere":
-            return footage is not None  # a volume that was not mounted
-        if missing != "gap":
-            return missing is None
-        now_s, which = self._clock.monotonic_s(), (str(row["incident_id"]), str(record["role"]))
-        young = self._clock.now_s() < row["opened_s"] + _YOUNG_S or now_s < (self._began_s or 0.0) + _BEGUN_S
-        if not young or now_s < self._looked_s.get(which, -_AGAIN_S) + _AGAIN_S:
+        if missing not in (None, "gap", "elsewhere") or (missing == "elsewhere" and footage is None):
+            return False  # `elsewhere` is a volume that was not mounted
+        key, now_s = (str(row["incident_id"]), str(record["role"])), self._clock.monotonic_s()
+        if now_s < self._not_before_s.get(key, now_s):
             return False
-        self._looked_s[which] = now_s
+        try:
+            age_s = self._clock.now_s() - _moment_s(record)
+        except (ValueError, ArithmeticError):
+            return True  # which is said
+        if age_s < 0.0:
+            return False  # of a host whose clock was wrong: nothing is recorded then
+        if missing == "gap":
+            if age_s >= _YOUNG_S and now_s >= (self._began_s or 0.0) + _BEGUN_S:
+                return False
+            self._not_before_s[key] = now_s + _AGAIN_S
         return True
 
     def _known(self, picture: _Picture) -> dict[str, Any] | None:
@@ -165,7 +194,7 @@ class MainStills:
         return _told(beside) if whole else None
 
     def _cut(self, picture: _Picture, footage: RecordedStills | None) -> dict[str, Any]:
-        at_s = datetime.fromisoformat(str(picture.record["captured_at"])).timestamp()
+        at_s = _moment_s(picture.record)
         now_s = self._clock.now_s()
         if footage is None:
             if now_s < at_s + _ELSEWHERE_S:
@@ -173,14 +202,14 @@ class MainStills:
             raise _Missing("elsewhere", "there are no recordings on this machine")
         if not picture.path.is_file():
             raise _Missing("picture_gone", "the picture is not there (any more)")
-        beside = _json(picture.path.with_suffix(".json"))
-        if beside.get("sha256") != picture.record["sha256"]:
+        analysed, beside = picture.path.read_bytes(), _json(picture.path.with_suffix(".json"))
+        if {beside.get("sha256"), hashlib.sha256(analysed).hexdigest()} != {picture.record["sha256"]}:
             if now_s < at_s + _REPLACED_S:
                 raise Unavailable("a later picture is just taking its place")
             raise _Missing("picture_gone", "another picture lies in its place")
         try:
             still = footage.still(picture.row["camera"], at_s, lambda: self._trying(picture))
-            return self._made(picture, beside, still, at_s)
+            return self._made(picture, analysed, beside, still, at_s)
         except Exception:
             if "tries" in _json(note := picture.main.with_suffix(".json")):
                 note.unlink(missing_ok=True)
@@ -188,6 +217,8 @@ class MainStills:
 
     def _trying(self, picture: _Picture) -> None:
         """Note that a decoder is at work: the note stays when it takes the process with it."""
+        if self._known(picture) is not None:
+            raise Unavailable("another janitor has just cut it")
         note = picture.main.with_suffix(".json")
         said = _json(note)
         tries = int(said.get("tries", 0)) if said.get("of") == picture.record["sha256"] else 0
@@ -196,7 +227,9 @@ class MainStills:
         content = {"of": picture.record["sha256"], "tries": tries + 1}
         write_atomically(note, json.dumps(content).encode(), durable=False)
 
-    def _made(self, picture: _Picture, beside: Mapping[str, Any], still: Still, at_s: float) -> dict[str, Any]:
+    def _made(
+        self, picture: _Picture, analysed: bytes, beside: Mapping[str, Any], still: Still, at_s: float
+    ) -> dict[str, Any]:
         """Write it beside the picture; returns its record."""
         row, role = picture.row, str(picture.record["role"])
         frame = Frame(row["camera"], "", still.at_ms / 1000, still.pixels)
@@ -217,7 +250,7 @@ class MainStills:
                 raise _Missing("other_shape", f"{size_px[0]}x{size_px[1]} and {frame.width_px}x{frame.height_px}")
             shown, boxes, cut = close_up(frame, tuple(box), boxes)  # type: ignore[assignment]
             box = None
-        agreed = None if boxes is None else agrees(picture.path, beside, shown.pixels, boxes)
+        agreed = None if boxes is None else agrees(analysed, beside, shown.pixels, boxes)
         if not agreed:
             boxes = None  # places of people on one picture say nothing of the other: nobody may think that they do
         request = PictureRequest(row["incident_id"], row["kind"], row["zone"], role, at_s, box and tuple(box))
@@ -254,6 +287,10 @@ class MainStills:
         return Place(site.name, row["camera"], name, ZoneInfo(site.timezone), site.language)
 
 
+def _moment_s(record: Mapping[str, Any]) -> float:
+    return datetime.fromisoformat(str(record.get("captured_at"))).timestamp()
+
+
 def _told(beside: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in beside.items() if name != "hide"}
 
@@ -261,6 +298,6 @@ def _told(beside: Mapping[str, Any]) -> dict[str, Any]:
 def _json(path: Path) -> dict[str, Any]:
     try:
         found = json.loads(path.read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}

@@ -6,7 +6,6 @@ A picture's JSON (`beside`) has its boxes in its own pixels; a close-up's are th
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, Final
 
 import cv2
@@ -40,9 +39,9 @@ def moved(one: Mapping[str, Any], beside: Mapping[str, Any], frame: Frame, off_s
     return grown(box, walked_px, 0.25 * walked_px)
 
 
-def agrees(path: Path, beside: Mapping[str, Any], main: Pixels, boxes: Sequence[Box]) -> bool:
+def agrees(analysed_jpeg: bytes, beside: Mapping[str, Any], main: Pixels, boxes: Sequence[Box]) -> bool:
     """Whether the main stream's picture shows what the analysed one does, but for what will be hidden."""
-    analysed = cv2.imread(str(path))
+    analysed = cv2.imdecode(np.frombuffer(analysed_jpeg, np.uint8), cv2.IMREAD_COLOR)
     width, height = int(beside["width"]), int(beside["height"])
     if analysed is None or analysed.shape[0] < height or analysed.shape[1] < width:
         return False
