@@ -22,6 +22,7 @@ from pipelines.tracks import keeper
 from pipelines.tracks.chunk import Chunk, DamagedChunk, encode, to_ns, to_s
 from pipelines.tracks.folder import chunks, delete_old, write_chunk
 from pipelines.tracks.keeper import TrackKeeper
+from pipelines.tracks.packed import PackedFrames
 from pipelines.tracks.reading import ChunkReader
 from pipelines.tracks.replay import Replay, Replayed
 from pipelines.tracks.rounding import rounded
@@ -272,6 +273,23 @@ def test_a_disk_that_refuses_is_counted_and_costs_only_tracks(tmp_path: Path) ->
     with writing(writer):
         writer.put(a_chunk())
     assert counted == [("gate", "failed")]
+
+
+def test_a_chunk_that_cannot_be_encoded_is_counted_and_the_next_ones_are_written(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    counted: list[tuple[str, str]] = []
+    writer = TrackWriter(tmp_path, lambda *what: counted.append(what), logging.getLogger("test"))
+    chunk = a_chunk()
+    bad = Chunk(replace(chunk.origin, state={"not": {"json"}}), chunk.frames)
+    with writing(writer):
+        for one in (bad, Chunk(chunk.origin, PackedFrames()), chunk):
+            writer.put(one)
+    assert counted == [("gate", "failed"), ("gate", "failed"), ("gate", "written")]
+    assert [record.message for record in caplog.records] == [
+        "tracks are not kept: TypeError('Object of type set is not JSON serializable')",
+        "tracks are not kept: IndexError('index 0 is out of bounds for axis 0 with size 0')",
+    ]
 
 
 def test_a_disk_that_hangs_costs_tracks_and_not_analysis(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The thread that writes chunks. Analysis hands them over and goes on; what the disk refuses is counted, not fatal."""
+"""The thread that writes chunks. Analysis hands them over and goes on; what cannot be written is counted, not fatal."""
 
 from __future__ import annotations
 
@@ -59,6 +59,11 @@ class TrackWriter:
         except OSError as error:
             self._count(camera, "failed")
             self._log.error("tracks are not kept: %s", error, extra=fields(camera=camera))
+            return
+        except Exception as error:  # noqa: BLE001
+            # A fault of ours, and no reason to keep no camera's tracks any more, as without this thread.
+            self._count(camera, "failed")
+            self._log.error("tracks are not kept: %r", error, extra=fields(camera=camera), exc_info=error)
             return
         self._count(camera, "written")
 
