@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from vision.attention import Attention
 from vision.brightness import brightness, halved, shrunk, thumbnail
 from vision.frame import Frame
+from vision.view import ViewJudge
 
 
 def picture(height: int, width: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
@@ -48,6 +50,17 @@ def test_a_thumbnail_has_the_mean_of_each_block() -> None:
     assert np.array_equal(thumbnail(brightness(pixels)), small)
     assert thumbnail(picture(1080, 1920)).shape == (54, 96)
     assert thumbnail(picture(4, 4)).shape == (2, 2)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 7), (7, 1), (4, 1000)])
+def test_a_picture_too_low_or_narrow_to_be_halved_has_a_thumbnail_too(size: tuple[int, int]) -> None:
+    """Else one odd stream would end the worker, and with it the analysis of every other camera."""
+    even = np.full((*size, 3), 77, np.uint8)
+    assert (thumbnail(even) == 77).all()
+    attention, judge = Attention(), ViewJudge()
+    for number in range(3):
+        attention.plan(picture(*size), 1000.0 + number, None)
+        judge.judge(picture(*size), 1000.0 + number, None)
 
 
 def test_a_frame_makes_its_thumbnail_once() -> None:

@@ -61,6 +61,8 @@ def _shrinks_as_opencv() -> bool:
 
 def _thumbnail(picture: Pixels, step: int) -> Pixels:
     height, width = picture.shape[:2]
-    rows = halved(brightness(np.ascontiguousarray(picture[::step])))
+    rows = brightness(np.ascontiguousarray(picture[::step]))
+    if min(rows.shape) >= 2:
+        rows = halved(rows)
     grid = (max(1, width // (2 * step)), max(1, height // (2 * step)))
     return np.asarray(cv2.resize(rows, grid, interpolation=cv2.INTER_AREA), np.uint8)
