@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pipelines.testing import both_ways
 from vision import coco
 from vision.behaviours import crowding, illegal_parking
 from vision.camera import CameraSpec, RuleSpec
@@ -172,6 +175,39 @@ def test_a_damaged_snapshot_is_refused_and_changes_nothing() -> None:
     with pytest.raises(ValueError, match="damaged"):
         engine.restore(saved)
     assert engine.snapshot() == before
+
+
+@pytest.mark.parametrize("value", [None, "x", [], {}, math.inf, math.nan, 2**70])
+@pytest.mark.parametrize(
+    "path",
+    [
+        ("tracker", "next_id"),
+        ("tracker", "tracks", 0, "id"),
+        ("tracker", "tracks", 0, "group"),
+        ("rules", "park", "state", "cases", 0, "track_id"),
+        ("rules", "park", "state", "cases", 0, "place", 0),
+        ("rules", "park", "state", "cases", 0, "votes"),
+        ("view", "learned", "count"),
+    ],
+)
+def test_what_the_next_picture_would_stumble_over_is_refused_when_it_is_read(path: tuple[Any, ...], value: Any) -> None:
+    """Else a worker is started anew and ends at the first picture, again and again."""
+    saved = json.loads(json.dumps(half_way().snapshot()))
+    within = saved
+    for key in path[:-1]:
+        within = within[key]
+    within[path[-1]] = value
+
+    def work() -> list[Incident] | str:
+        engine = Engine(CAMERA)
+        try:
+            engine.restore(saved)
+        except ValueError as error:
+            return str(error)
+        return play(engine, PICTURES[90:93])
+
+    compiled, plain = both_ways(work)
+    assert compiled == plain
 
 
 def test_masked_detections_are_not_seen_and_double_names_count_once() -> None:

@@ -18,6 +18,7 @@ from vision.incident import Snapshot
 from vision.looks import Looks
 from vision.moment import Moment, PlacedLooks, Recollection
 from vision.readings import Readings, follows
+from vision.saved import finite
 from vision.scene import Scene
 from vision.status import RuleStatus
 from vision.step import Step, Tracked
@@ -268,13 +269,13 @@ class Engine:
         fresh = Engine(self._camera)
         try:
             fresh._take(snapshot)
-        except (KeyError, TypeError, ValueError, IndexError) as error:
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
             raise ValueError(f"snapshot of camera {camera_id} is damaged: {error!r}") from error
         self._time_s, self._tracker, self._judge = fresh._time_s, fresh._tracker, fresh._judge
         self._behaviours, self._health, self._view = fresh._behaviours, fresh._health, fresh._view
 
     def _take(self, snapshot: Snapshot) -> None:
-        self._time_s = snapshot["time_s"]
+        self._time_s = None if snapshot["time_s"] is None else finite(snapshot["time_s"])
         self._tracker.restore(snapshot["tracker"])
         self._judge.restore(snapshot["view"])
         self._view = ViewState(snapshot.get("view_state", "usable"))

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from vision import coco
+from vision import coco, saved
 from vision.behaviours.parking_place import Yard
 from vision.episodes import Episode
 from vision.geometry import BoolArray, Box, displacement
@@ -242,12 +242,14 @@ class Case:
     def from_snapshot(cls, state: dict[str, Any]) -> Case:
         values = dict(state)
         values["episode"] = Episode.from_snapshot(state["episode"])
-        values["place"] = tuple(state["place"])
+        values["place"], values["track_id"] = saved.box(state["place"]), saved.whole(state["track_id"])
         values["state"] = CaseState(state["state"])
-        values["arrival"] = [(time_s, tuple(box)) for time_s, box in state["arrival"]]
+        values["arrival"] = [(time_s, saved.box(box)) for time_s, box in state["arrival"]]
         values["votes"] = {int(class_id): weight for class_id, weight in state["votes"].items()}
+        if not values["votes"]:
+            raise ValueError("a case of no vehicle")
         values["looks"] = [Looks.from_text(text) for text in state["looks"]]
         values["last_look"] = None if state["last_look"] is None else Looks.from_text(state["last_look"])
-        values["first_place"] = None if state.get("first_place") is None else tuple(state["first_place"])
-        values["moved_to"] = None if state["moved_to"] is None else tuple(state["moved_to"])
+        values["first_place"] = None if state.get("first_place") is None else saved.box(state["first_place"])
+        values["moved_to"] = None if state["moved_to"] is None else saved.box(state["moved_to"])
         return cls(**values)

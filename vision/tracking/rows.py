@@ -166,7 +166,7 @@ def from_json(saved: Sequence[dict[str, Any]]) -> Rows:
     """The inverse of `to_json`.
 
     Raises:
-        KeyError, TypeError, ValueError: it is damaged.
+        KeyError, OverflowError, TypeError, ValueError: it is damaged.
     """
     rows = np.zeros(len(saved), ROW)
     rows["voted"] = -1

@@ -9,6 +9,7 @@ import numpy as np
 
 from vision import native
 from vision.detection import Detections, Int64Array
+from vision.saved import finite, whole
 from vision.track import Track, TrackState
 from vision.tracking import kalman
 from vision.tracking import rows as table
@@ -96,9 +97,10 @@ class Tracker:
         """Go on from a `snapshot`.
 
         Raises:
-            KeyError, TypeError, ValueError: it is damaged; the tracker is unchanged then.
+            KeyError, OverflowError, TypeError, ValueError: it is damaged; the tracker is unchanged then.
         """
-        rows, next_id, time_s = table.from_json(state["tracks"]), state["next_id"], state["time_s"]
+        rows, next_id = table.from_json(state["tracks"]), whole(state["next_id"])
+        time_s = None if state["time_s"] is None else finite(state["time_s"])
         self._rows, self._next_id, self._time_s = rows, next_id, time_s
 
 
