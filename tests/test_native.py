@@ -101,8 +101,28 @@ def test_what_was_compiled_of_other_sources_is_not_used_and_goes_before_it_is_co
     sources["end"]()
     (tmp_path / "shared.pxd").write_text("changed")
     assert not sources["are_current"]()
-    (tmp_path / "compiled.json").write_text("{")
-    assert not sources["are_current"]()
+    for damaged in ("{", "[]", "null", "\x00"):
+        (tmp_path / "compiled.json").write_text(damaged)
+        assert not sources["are_current"]()
     for path in tmp_path.glob("*.pyx"):  # installed without sources: nothing to compare with
         path.unlink()
     assert sources["are_current"]()
+
+
+def test_what_a_full_disk_cut_short_is_not_loaded_and_is_compiled_anew(tmp_path: Path) -> None:
+    """Loading it ends the process with a bus error: no command of Gatewatch would start any more, and none could say why."""
+    if native.boxes is None:
+        pytest.skip("vision.native.boxes was not compiled")
+    shutil.copytree(Path(native.__file__).parents[1], tmp_path / "vision")
+    [compiled] = (tmp_path / "vision/native").glob("boxes.*.so")
+    whole = compiled.read_bytes()
+    sources = runpy.run_path(str(tmp_path / "vision/native/sources.py"))
+    sources["end"]()
+    code = "from vision import native; print(any(native.modules().values()))"
+    for content, used in ((whole, True), (whole[: len(whole) // 2], False), (whole[:-1], False), (b"", False)):
+        compiled.write_bytes(content)
+        run = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+        assert run.stdout == f"{used}\n"
+    sources["begin"]()
+    assert not compiled.exists()
+    assert len(list(tmp_path.glob("vision/native/*.so"))) == len(native.modules()) - 1

@@ -1,8 +1,8 @@
 """Small loops over a dozen boxes, compiled: each module does what the NumPy code of its caller does, to the bit.
 
 All modules are None where they were not compiled (no C compiler when Gatewatch was installed), where their sources have
-changed since, and in a process that begins with `GATEWATCH_NATIVE=0`. Their callers then go NumPy's way, which gives the same
-and costs more processor time; the tests hold both ways against each other.
+changed since or one of them is damaged, and in a process that begins with `GATEWATCH_NATIVE=0`. Their callers then go NumPy's
+way, which gives the same and costs more processor time; the tests hold both ways against each other.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ try:
         tracking,
         view,
     )
-except ImportError:
+except (ImportError, OSError, ValueError):  # ValueError: compiled for a NumPy that is laid out otherwise
     assignment = boxes = brightness = detections = ground = heads = looks = missed = None  # type: ignore[assignment]
     mosaic = motion = parking = parts = people = regions = scaling = tracking = view = None  # type: ignore[assignment]
 

@@ -1,4 +1,4 @@
-"""Which sources the compiled modules were made of. Also run by setup.py, before there is any package."""
+"""Which sources the compiled modules were made of, and that they are whole. Also run by setup.py, before there is any package."""
 
 from __future__ import annotations
 
@@ -18,26 +18,31 @@ def sums() -> dict[str, str]:
     return {path.stem: hashlib.sha256(path.read_bytes() + shared).hexdigest() for path in sorted(_HERE.glob("*.pyx"))}
 
 
+def made() -> dict[str, str]:
+    """SHA-256 of what is compiled, by name of the file."""
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(_HERE.glob("*.so"))}
+
+
 def are_current() -> bool:
-    """Whether what is compiled here was made of the sources that are here: another version's loops would be called in
-    another version's way.
+    """Whether what is compiled here was made of the sources that are here, and is as it was made: another version's loops would
+    be called in another version's way, and a file that a full disk cut short ends the process that loads it.
     """
     here = sums()
-    return not here or here == _noted()
+    return not here or here | made() == _noted()
 
 
 def begin() -> None:
-    """Before compiling: what was made of other sources goes."""
+    """Before compiling: what was made of other sources, or is no longer as it was made, goes."""
     here, noted = sums(), _noted()
-    for path in _HERE.glob("*.so"):
-        name = path.name.partition(".")[0]
-        if name not in here or noted.get(name) != here[name]:
-            path.unlink()
+    for name, now in made().items():
+        source = name.partition(".")[0]
+        if source not in here or noted.get(source) != here[source] or noted.get(name) != now:
+            (_HERE / name).unlink()
 
 
 def end() -> None:
     """After compiling."""
-    _COMPILED.write_text(json.dumps(sums(), indent=1) + "\n", "utf-8")
+    _COMPILED.write_text(json.dumps(sums() | made(), indent=1) + "\n", "utf-8")
 
 
 def _noted() -> dict[str, str]:
