@@ -17,7 +17,9 @@ from vision.detection import Detections, DetectorError
 from vision.detectors.heads import Head, Reader
 from vision.detectors.labels import Labels
 from vision.detectors.letterbox import Letterbox
+from vision.looks import Looks
 from vision.mosaic import Part
+from vision.native.opencv import rounds_as
 
 COCO = Labels.from_names(None)
 INPUT = (384, 512)
@@ -145,20 +147,20 @@ def test_parts_of_cameras_pictures_are_scaled_as_opencv_scales_them(size: tuple[
 
 
 def test_another_opencv_that_rounds_otherwise_does_it_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the network and the gate are shown must not depend on what is compiled."""
+    """What the network, the gate and a parked vehicle's case are shown must not depend on what is compiled."""
     resize = cv2.resize
     monkeypatch.setattr(cv2, "resize", lambda *given, **more: resize(*given, **more) ^ 1)
-    mosaic._scales_as_opencv.cache_clear()
-    brightness._shrinks_as_opencv.cache_clear()
+    rounds_as.cache_clear()
     try:
         pixels = np.random.default_rng(3).integers(0, 256, (96, 128, 3), np.uint8)
         compiled, plain = both_ways(lambda: mosaic.cuts(pixels, [(3, 5, 90, 80)], (40, 60))[0].scaled, "scaling")
         np.testing.assert_array_equal(compiled, plain, strict=True)
         compiled, plain = both_ways(lambda: brightness.thumbnail(pixels, 16), "brightness")
         np.testing.assert_array_equal(compiled, plain, strict=True)
+        compiled, plain = both_ways(lambda: Looks.measure(pixels, (0.2, 0.2, 0.7, 0.8)).cells, "looks")
+        np.testing.assert_array_equal(compiled, plain, strict=True)
     finally:
-        mosaic._scales_as_opencv.cache_clear()
-        brightness._shrinks_as_opencv.cache_clear()
+        rounds_as.cache_clear()
 
 
 class Chance:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Final
 
 import cv2
@@ -10,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vision import native
+from vision.native.opencv import rounds_as
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -44,19 +44,23 @@ def thumbnail(picture: Pixels, columns: int = COLUMNS) -> Pixels:
     rows of pixels in each: what is not read is what costs least, a large picture lies in no cache.
     """
     step = max(1, round(picture.shape[1] / columns / 2))  # half a block
-    if native.brightness is not None and picture.ndim == 3 and _shrinks_as_opencv():
+    if native.brightness is not None and picture.ndim == 3 and rounds_as(_try_compiled, _try_opencv):
         small = native.brightness.thumbnail(picture, step)
         if small is not None:
             return small
     return _thumbnail(picture, step)
 
 
-@cache
-def _shrinks_as_opencv() -> bool:
-    """Another OpenCV than the one which the compiled thumbnail follows may round otherwise: then it does it all itself."""
-    picture = np.random.default_rng(0).integers(0, 256, (64, 96, 3), np.uint8)
-    small = None if native.brightness is None else native.brightness.thumbnail(picture, 4)
-    return small is None or np.array_equal(small, _thumbnail(picture, 4))
+#: Half blocks which are tried on noise.
+_TRIED: Final = (1, 2, 4, 8)
+
+
+def _try_compiled(noise: Pixels) -> list[Pixels | None]:
+    return [native.brightness.thumbnail(noise, step) for step in _TRIED]
+
+
+def _try_opencv(noise: Pixels) -> list[Pixels]:
+    return [_thumbnail(noise, step) for step in _TRIED]
 
 
 def _thumbnail(picture: Pixels, step: int) -> Pixels:

@@ -16,6 +16,7 @@ from vision import native
 from vision.detection import Int64Array
 from vision.frame import Pixels
 from vision.geometry import BoolArray, Box, FloatArray
+from vision.native.opencv import rounds_as
 
 #: Cells of the place itself along each side, and of the margin around it in which it is searched when the camera
 #: shakes.
@@ -47,16 +48,14 @@ class Looks:
     def measure(cls, pixels: Pixels, box_norm: Box) -> Self:
         """The place `box_norm` (x1, y1, x2, y2, 0..1) in a picture (H, W, 3); what lies outside repeats the border."""
         rows, columns, beyond = _window(box_norm, pixels.shape[1], pixels.shape[0])
-        if native.looks is not None and beyond is None:
+        if native.looks is not None and beyond is None and rounds_as(_try_compiled, _try_opencv):
             shrunk = native.looks.shrink(pixels, rows.start, rows.stop, columns.start, columns.stop)
             if shrunk is not None:
                 return cls(shrunk)
         crop = pixels[rows, columns]
         if beyond is not None:
             crop = cv2.copyMakeBorder(crop, *beyond, cv2.BORDER_REPLICATE)  # type: ignore[assignment]
-        # Copied first: scaling reads rows that lie far apart again and again.
-        cells = cv2.resize(np.ascontiguousarray(crop), (SIDE, SIDE), interpolation=cv2.INTER_AREA)
-        return cls(np.asarray(cells, np.uint8))
+        return cls(_shrunk(crop))
 
     @classmethod
     def from_text(cls, text: str) -> Self:
@@ -79,6 +78,24 @@ class Looks:
         """Whether nothing here has a colour."""
         chroma = np.abs(_chroma(self.cells.astype(np.float64))).sum(axis=2)
         return bool(np.count_nonzero(chroma >= _COLOURLESS) < chroma.size / 20)
+
+
+def _shrunk(crop: Pixels) -> Pixels:
+    """(SIDE, SIDE, 3) of (H, W, 3)."""
+    # Copied first: scaling reads rows that lie far apart again and again.
+    return np.asarray(cv2.resize(np.ascontiguousarray(crop), (SIDE, SIDE), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+#: What is tried on noise: top, bottom, left, right.
+_TRIED: Final = ((0, 64, 0, 96), (3, 50, 5, 70), (20, 60, 0, 33), (1, 22, 40, 61))
+
+
+def _try_compiled(noise: Pixels) -> list[Pixels | None]:
+    return [native.looks.shrink(noise, *sides) for sides in _TRIED]
+
+
+def _try_opencv(noise: Pixels) -> list[Pixels]:
+    return [_shrunk(noise[top:bottom, left:right]) for top, bottom, left, right in _TRIED]
 
 
 # Places that stay are measured in every picture.

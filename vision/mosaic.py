@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from functools import cache
 from typing import Final, NamedTuple
 
 import cv2
@@ -17,6 +16,7 @@ import numpy as np
 from vision import native
 from vision.detection import BoolArray, Detections, Detector, canvas_heights
 from vision.frame import Pixels
+from vision.native.opencv import rounds_as
 
 #: (left, top, right, bottom) in whole pixels of a picture.
 Part = tuple[int, int, int, int]
@@ -69,7 +69,7 @@ def cuts(pixels: Pixels, parts: Sequence[Part], input_px: tuple[int, int]) -> li
     """Scale `parts` of a picture for a detector whose input is `input_px` (height, width). Best at once, while the picture is at
     hand.
     """
-    if native.scaling is None or not _scales_as_opencv():
+    if native.scaling is None or not rounds_as(_try_compiled, _try_opencv):
         return [_cut(Piece(pixels, part), input_px) for part in parts]
     scaled = native.scaling.pieces(pixels, parts, *input_px)
     return [
@@ -78,18 +78,17 @@ def cuts(pixels: Pixels, parts: Sequence[Part], input_px: tuple[int, int]) -> li
     ]
 
 
-@cache
-def _scales_as_opencv() -> bool:
-    """Another OpenCV than the one which the compiled scaling follows may round otherwise: then it does it all itself."""
-    if native.scaling is None:
-        return False
-    picture = np.random.default_rng(0).integers(0, 256, (61, 83, 3), np.uint8)
-    parts: list[Part] = [(0, 0, 83, 61), (5, 3, 70, 50)]
-    scaled = native.scaling.pieces(picture, parts, 40, 60)
-    return all(
-        one is None or np.array_equal(one, _cut(Piece(picture, part), (40, 60)).scaled)
-        for part, one in zip(parts, scaled, strict=True)
-    )
+#: Of what is tried on noise: parts, and the detector's input.
+_TRIED: Final[tuple[Part, ...]] = ((0, 0, 96, 64), (5, 3, 70, 50))
+_TRIED_PX: Final = (40, 60)
+
+
+def _try_compiled(noise: Pixels) -> list[Pixels | None]:
+    return native.scaling.pieces(noise, _TRIED, *_TRIED_PX)
+
+
+def _try_opencv(noise: Pixels) -> list[Pixels]:
+    return [_cut(Piece(noise, part), _TRIED_PX).scaled for part in _TRIED]
 
 
 def _cut(piece: Piece, input_px: tuple[int, int]) -> Cut:
