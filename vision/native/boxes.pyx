@@ -18,47 +18,43 @@ def areas(boxes):
     return result
 
 
+cdef enum Measure:
+    SHARED
+    OF_BOTH
+    OF_SMALLER
+
+
 def intersections(a, b):
-    cdef cnp.ndarray first = matrix(a, 4), second = matrix(b, 4)
-    cdef Py_ssize_t n, m, rows = cnp.PyArray_DIM(first, 0), columns = cnp.PyArray_DIM(second, 0)
-    cdef cnp.ndarray result = new_matrix(rows, columns)
-    cdef double* p = doubles(first)
-    cdef double* q = doubles(second)
-    cdef double* out = doubles(result)
-    for n in range(rows):
-        for m in range(columns):
-            out[n * columns + m] = shared_by(p + 4 * n, q + 4 * m)
-    return result
+    return of_pairs(a, b, SHARED)
 
 
 def iou(a, b):
+    return of_pairs(a, b, OF_BOTH)
+
+
+def overlap_of_smaller(a, b):
+    return of_pairs(a, b, OF_SMALLER)
+
+
+cdef cnp.ndarray of_pairs(object a, object b, Measure wanted):
+    """(N, M): what each of `a` (N, 4) shares with each of `b` (M, 4), as an area or as a part of one."""
     cdef cnp.ndarray first = matrix(a, 4), second = matrix(b, 4)
     cdef Py_ssize_t n, m, rows = cnp.PyArray_DIM(first, 0), columns = cnp.PyArray_DIM(second, 0)
     cdef cnp.ndarray result = new_matrix(rows, columns)
     cdef double* p = doubles(first)
     cdef double* q = doubles(second)
     cdef double* out = doubles(result)
-    cdef double area, shared
+    cdef double area, other, whole, shared
     for n in range(rows):
         area = area_of(p + 4 * n)
         for m in range(columns):
             shared = shared_by(p + 4 * n, q + 4 * m)
-            out[n * columns + m] = shared / most(area + area_of(q + 4 * m) - shared, NOTHING)
-    return result
-
-
-def overlap_of_smaller(a, b):
-    cdef cnp.ndarray first = matrix(a, 4), second = matrix(b, 4)
-    cdef Py_ssize_t n, m, rows = cnp.PyArray_DIM(first, 0), columns = cnp.PyArray_DIM(second, 0)
-    cdef cnp.ndarray result = new_matrix(rows, columns)
-    cdef double* p = doubles(first)
-    cdef double* q = doubles(second)
-    cdef double* out = doubles(result)
-    cdef double area
-    for n in range(rows):
-        area = area_of(p + 4 * n)
-        for m in range(columns):
-            out[n * columns + m] = shared_by(p + 4 * n, q + 4 * m) / most(least(area, area_of(q + 4 * m)), NOTHING)
+            if wanted == SHARED:
+                out[n * columns + m] = shared
+                continue
+            other = area_of(q + 4 * m)
+            whole = area + other - shared if wanted == OF_BOTH else least(area, other)
+            out[n * columns + m] = shared / most(whole, NOTHING)
     return result
 
 

@@ -6,6 +6,7 @@ from libc.stdlib cimport free, malloc
 cimport numpy as cnp
 
 from vision.native cimport processors
+from vision.native.given cimport picture
 
 cnp.import_array()
 
@@ -52,15 +53,11 @@ cdef extern from *:
     void gather(const uint8_t* given, uint8_t* out, long count, long step) nogil
 
 
-def thumbnail(picture, int step):
-    """(h, w) uint8 mean brightness of blocks of `picture` (H, W, 3) uint8 BGR, twice `step` wide and high, from every `step`-th
+def thumbnail(pixels, int step):
+    """(h, w) uint8 mean brightness of blocks of `pixels` (H, W, 3) uint8 BGR, twice `step` wide and high, from every `step`-th
     row. None where the blocks do not divide the picture, its pixels lie apart, or OpenCV is quicker.
     """
-    if not cnp.PyArray_Check(picture):
-        raise ValueError(f"expected a picture, got {type(picture).__name__}")
-    cdef cnp.ndarray array = <cnp.ndarray>picture
-    if cnp.PyArray_TYPE(array) != cnp.NPY_UINT8 or cnp.PyArray_NDIM(array) != 3 or cnp.PyArray_DIM(array, 2) != 3:
-        raise ValueError(f"expected a picture (height, width, 3) uint8, got {picture.dtype} {picture.shape}")
+    cdef cnp.ndarray array = picture(pixels)
     cdef Py_ssize_t height = cnp.PyArray_DIM(array, 0), width = cnp.PyArray_DIM(array, 1), row
     if (
         not processors.IS_WIDE

@@ -41,6 +41,16 @@ cdef inline cnp.ndarray exactly(object given, int kind, int dimensions):
     return array
 
 
+cdef inline cnp.ndarray picture(object given):
+    """A picture (height, width, 3) uint8, as it is and however its pixels lie; ValueError when it is none."""
+    if not cnp.PyArray_Check(given):
+        raise ValueError(f"expected a picture, got {type(given).__name__}")
+    cdef cnp.ndarray array = <cnp.ndarray>given
+    if cnp.PyArray_TYPE(array) != cnp.NPY_UINT8 or cnp.PyArray_NDIM(array) != 3 or cnp.PyArray_DIM(array, 2) != 3:
+        raise ValueError(f"expected a picture (height, width, 3) uint8, got {given.dtype} {given.shape}")
+    return array
+
+
 cdef inline cnp.ndarray new_matrix(cnp.npy_intp rows, cnp.npy_intp columns):
     """(rows, columns) float64, not filled."""
     cdef cnp.npy_intp shape[2]

@@ -3,7 +3,7 @@
 cimport numpy as cnp
 from libc.math cimport ceil, fabs, floor, lrintf, sqrt
 
-from vision.native.given cimport doubles, most, new_vector
+from vision.native.given cimport doubles, most, new_vector, picture
 
 cnp.import_array()
 
@@ -243,21 +243,17 @@ cdef int weigh(Py_ssize_t size, int* first, int* count, float* weights) noexcept
     return at
 
 
-def shrink(cnp.ndarray pixels, Py_ssize_t top, Py_ssize_t bottom, Py_ssize_t left, Py_ssize_t right):
+def shrink(pixels, Py_ssize_t top, Py_ssize_t bottom, Py_ssize_t left, Py_ssize_t right):
     """(20, 20, 3) uint8: the rows `top` to `bottom` and columns `left` to `right` (not included) of a picture (H, W, 3) uint8, as
-    OpenCV's INTER_AREA makes them smaller on x86-64. None where that would go another way: by whole numbers, or larger; and where the picture is not in C order.
+    OpenCV's INTER_AREA makes them smaller on x86-64. None where that would go another way: by whole numbers, or larger; and where the
+    picture is not in C order.
     """
-    if not (
-        cnp.PyArray_TYPE(pixels) == cnp.NPY_UINT8
-        and cnp.PyArray_NDIM(pixels) == 3
-        and cnp.PyArray_DIM(pixels, 2) == 3
-    ):
-        raise ValueError("pixels: expected (H, W, 3) uint8")
-    cdef Py_ssize_t height = bottom - top, width = right - left, pitch = 3 * cnp.PyArray_DIM(pixels, 1)
-    if not (0 <= top < bottom <= cnp.PyArray_DIM(pixels, 0) and 0 <= left < right <= cnp.PyArray_DIM(pixels, 1)):
+    cdef cnp.ndarray array = picture(pixels)
+    cdef Py_ssize_t height = bottom - top, width = right - left, pitch = 3 * cnp.PyArray_DIM(array, 1)
+    if not (0 <= top < bottom <= cnp.PyArray_DIM(array, 0) and 0 <= left < right <= cnp.PyArray_DIM(array, 1)):
         raise ValueError(f"rows {top} to {bottom}, columns {left} to {right}: not all in the picture")
     is_whole = height % SIDE == 0 and width % SIDE == 0
-    if height < SIDE or width < SIDE or is_whole or not cnp.PyArray_ISCARRAY_RO(pixels):
+    if height < SIDE or width < SIDE or is_whole or not cnp.PyArray_ISCARRAY_RO(array):
         return None
     cdef cnp.npy_intp shape[3]
     shape[0], shape[1], shape[2] = SIDE, SIDE, 3
@@ -286,7 +282,7 @@ def shrink(cnp.ndarray pixels, Py_ssize_t top, Py_ssize_t bottom, Py_ssize_t lef
             for n in range(3 * SIDE):
                 sums[n] = 0.0
             for step in range(count_y[cell]):
-                line = <const cnp.uint8_t*>cnp.PyArray_DATA(pixels) + (top + first_y[cell] + step) * pitch + 3 * left
+                line = <const cnp.uint8_t*>cnp.PyArray_DATA(array) + (top + first_y[cell] + step) * pitch + 3 * left
                 for n in range(3 * width):
                     row[n] = line[n]
                 weight = across

@@ -6,7 +6,7 @@ from libc.string cimport memcpy, memmove, memset
 
 cimport numpy as cnp
 
-from vision.native.given cimport new_vector, vector
+from vision.native.given cimport new_vector, picture, vector
 
 cnp.import_array()
 
@@ -161,17 +161,17 @@ cdef Drawn drawn_at(object canvases, object scaled, object spot) except *:
     number, left, top, width, height = spot
     if not 0 <= number < len(canvases):
         raise ValueError(f"{spot} is on none of {len(canvases)} canvases")
-    cdef cnp.ndarray canvas = pixels(canvases[number]), picture = pixels(scaled)
+    cdef cnp.ndarray canvas = pixels(canvases[number]), drawn = pixels(scaled)
     if (
-        cnp.PyArray_DIM(picture, 0) != height
-        or cnp.PyArray_DIM(picture, 1) != width
+        cnp.PyArray_DIM(drawn, 0) != height
+        or cnp.PyArray_DIM(drawn, 1) != width
         or left < 0
         or top < 0
         or left + width > cnp.PyArray_DIM(canvas, 1)
         or top + height > cnp.PyArray_DIM(canvas, 0)
     ):
         raise ValueError(f"a piece of {scaled.shape} does not fit into {spot} on {canvases[number].shape}")
-    return Drawn(<const uint8_t*>cnp.PyArray_DATA(picture), number, 3 * left, 3 * (left + width), top, top + height)
+    return Drawn(<const uint8_t*>cnp.PyArray_DATA(drawn), number, 3 * left, 3 * (left + width), top, top + height)
 
 
 cdef int from_the_left(const void* a, const void* b) noexcept nogil:
@@ -202,16 +202,9 @@ cdef void fill(
 
 cdef cnp.ndarray pixels(object given):
     """A picture (height, width, 3) uint8 in C order, as it is."""
-    if not cnp.PyArray_Check(given):
-        raise ValueError(f"expected a picture, got {type(given).__name__}")
-    cdef cnp.ndarray array = <cnp.ndarray>given
-    if (
-        cnp.PyArray_TYPE(array) != cnp.NPY_UINT8
-        or cnp.PyArray_NDIM(array) != 3
-        or cnp.PyArray_DIM(array, 2) != 3
-        or not cnp.PyArray_ISCARRAY(array)
-    ):
-        raise ValueError(f"expected a picture (height, width, 3) uint8 in C order, got {given.dtype} {given.shape}")
+    cdef cnp.ndarray array = picture(given)
+    if not cnp.PyArray_ISCARRAY(array):
+        raise ValueError(f"expected a picture in C order, got strides of {given.strides} for {given.shape}")
     return array
 
 

@@ -8,5 +8,5 @@ import numpy.typing as npt
 _Pixels = npt.NDArray[np.uint8]
 
 def pieces(
-    picture: _Pixels, parts: Sequence[tuple[int, int, int, int]], input_height: int, input_width: int
+    pixels: _Pixels, parts: Sequence[tuple[int, int, int, int]], input_height: int, input_width: int
 ) -> list[_Pixels | None]: ...

@@ -13,6 +13,8 @@ from libc.string cimport memcpy, memset
 
 cimport numpy as cnp
 
+from vision.native.given cimport picture
+
 cnp.import_array()
 
 cdef extern from *:
@@ -93,24 +95,17 @@ cdef inline Place place_of(int number, double scale, int size, bint is_row) noex
     return result
 
 
-def pieces(picture, parts, int input_height, int input_width):
-    """Each of `parts` (left, top, right, bottom) of `picture` (H, W, 3) uint8, scaled as all of it would be to fit the input:
+def pieces(pixels, parts, int input_height, int input_width):
+    """Each of `parts` (left, top, right, bottom) of `pixels` (H, W, 3) uint8, scaled as all of it would be to fit the input:
     (h, w, 3), no larger than that. None for one where it cannot be done here: to less than half the width, from less than six
     pixels beside each other, pixels that lie apart, another processor.
 
     Raises:
         ValueError: it is no such picture, or has no such part.
     """
-    if not cnp.PyArray_Check(picture):
-        raise ValueError(f"expected a picture, got {type(picture).__name__}")
-    cdef cnp.ndarray array = <cnp.ndarray>picture
-    if (
-        cnp.PyArray_TYPE(array) != cnp.NPY_UINT8
-        or cnp.PyArray_NDIM(array) != 3
-        or cnp.PyArray_DIM(array, 2) != 3
-        or cnp.PyArray_SIZE(array) == 0
-    ):
-        raise ValueError(f"expected a picture (height, width, 3) uint8, got {picture.dtype} {picture.shape}")
+    cdef cnp.ndarray array = picture(pixels)
+    if cnp.PyArray_SIZE(array) == 0:
+        raise ValueError(f"a picture without pixels: {pixels.shape}")
     cdef double by_height = <double>input_height / <double>cnp.PyArray_DIM(array, 0)
     cdef double by_width = <double>input_width / <double>cnp.PyArray_DIM(array, 1)
     cdef double scale = by_width if by_width < by_height else by_height
@@ -124,7 +119,7 @@ def pieces(picture, parts, int input_height, int input_width):
             0 <= left < right <= cnp.PyArray_DIM(array, 1) and 0 <= top < bottom <= cnp.PyArray_DIM(array, 0)
             and input_height > 0 and input_width > 0
         ):
-            raise ValueError(f"a picture of {picture.shape} has no part {part} for {input_height}x{input_width}")
+            raise ValueError(f"a picture of {pixels.shape} has no part {part} for {input_height}x{input_width}")
         # As Python rounds: a half to the even number.
         height = min(input_height, max(1, <int>rint((bottom - top) * scale)))
         width = min(input_width, max(1, <int>rint((right - left) * scale)))
