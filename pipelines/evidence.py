@@ -23,7 +23,7 @@ from pipelines.clock import Clock
 from pipelines.config.schema import Config
 from pipelines.errors import GatewatchError, Unavailable
 from pipelines.events.envelope import ANALYSED
-from pipelines.evidence_boxes import agrees, moved
+from pipelines.evidence_boxes import moved, to_hide
 from pipelines.files import write_atomically
 from pipelines.logs import fields
 from pipelines.media.hiding import boxes_to_json
@@ -250,9 +250,8 @@ class MainStills:
                 raise _Missing("other_shape", f"{size_px[0]}x{size_px[1]} and {frame.width_px}x{frame.height_px}")
             shown, boxes, cut = close_up(frame, tuple(box), boxes)  # type: ignore[assignment]
             box = None
-        agreed = None if boxes is None else agrees(analysed, beside, shown.pixels, boxes)
-        if not agreed:
-            boxes = None  # places of people on one picture say nothing of the other: nobody may think that they do
+        # Where they do not show the same, places of people on one say nothing of the other: nobody may think that they do.
+        hidden = None if boxes is None else to_hide(analysed, beside, shown.pixels, boxes)
         request = PictureRequest(row["incident_id"], row["kind"], row["zone"], role, at_s, box and tuple(box))
         content = jpeg_of(stamp(shown, request, self._place(row), "main"))
         record = {
@@ -268,8 +267,8 @@ class MainStills:
             "frame_px": [frame.width_px, frame.height_px],
             "scale": round(scale, 4),
             "same_shape": same_shape,
-            "agrees": agreed,
-            "blurrable": boxes is not None,
+            "agrees": None if boxes is None else hidden is not None,
+            "blurrable": hidden is not None,
             **cut,
             "clock": beside.get("clock"),
             "captured_at": frame.captured_at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
@@ -277,7 +276,7 @@ class MainStills:
             "segment": {"path": still.segment.path, "sha256": still.segment.sha256},
         }
         write_atomically(picture.main, content, durable=True)
-        kept = record if boxes is None else {**record, "hide": boxes_to_json(boxes)}
+        kept = record if hidden is None else {**record, "hide": boxes_to_json(hidden)}
         write_atomically(picture.main.with_suffix(".json"), json.dumps(kept, ensure_ascii=False).encode())
         return record
 

@@ -11,8 +11,8 @@ from typing import Any, Final
 import cv2
 import numpy as np
 
-from pipelines.media.agreement import agree
-from pipelines.media.hiding import Box, Pixels, grown
+from pipelines.media.agreement import agree, stirred
+from pipelines.media.hiding import Box, Pixels, grown, whole
 from vision.frame import Frame
 
 #: How far the two streams' times may be apart beyond what the still says, and how fast people move, in heights of theirs.
@@ -39,20 +39,28 @@ def moved(one: Mapping[str, Any], beside: Mapping[str, Any], frame: Frame, off_s
     return grown(box, walked_px, 0.25 * walked_px)
 
 
-def agrees(analysed_jpeg: bytes, beside: Mapping[str, Any], main: Pixels, boxes: Sequence[Box]) -> bool:
-    """Whether the main stream's picture shows what the analysed one does, but for what will be hidden."""
+def to_hide(analysed_jpeg: bytes, beside: Mapping[str, Any], main: Pixels, boxes: Sequence[Box]) -> list[Box] | None:
+    """What is to be hidden of the main stream's picture, from the boxes there; all of one in which something moved.
+
+    None: it does not show what the analysed one does.
+    """
     analysed = cv2.imdecode(np.frombuffer(analysed_jpeg, np.uint8), cv2.IMREAD_COLOR)
     width, height = int(beside["width"]), int(beside["height"])
     if analysed is None or analysed.shape[0] < height or analysed.shape[1] < width:
-        return False
+        return None
     x, y = width / main.shape[1], height / main.shape[0]
     covered = [Box(one.kind, one.x1_px * x, one.y1_px * y, one.x2_px * x, one.y2_px * y) for one in boxes]
     times = beside.get("enlarged", 1)
     wide, high = (times * side for side in beside.get("frame_px") or (width, height))
+    outline: list[Box] = []
     if "cut_px" not in beside and beside.get("box_norm"):
-        covered += _outline(beside["box_norm"], width, height)
+        outline = _outline(beside["box_norm"], width, height)
     small = cv2.resize(main, (width, height), interpolation=cv2.INTER_AREA)
-    return agree(np.asarray(analysed[:height, :width], np.uint8), np.asarray(small, np.uint8), covered, (wide, high))
+    pair = np.asarray(analysed[:height, :width], np.uint8), np.asarray(small, np.uint8)
+    if not agree(*pair, [*covered, *outline], (wide, high)):
+        return None
+    moving = stirred(*pair, covered, (wide, high), drawn=outline)
+    return [whole(box) if moves else box for box, moves in zip(boxes, moving, strict=True)]
 
 
 def _outline(box_norm: Sequence[float], width: int, height: int) -> list[Box]:

@@ -18,7 +18,7 @@ from pipelines.alerting.channels.base import NoPicture
 from pipelines.alerting.pictures import PictureDesk
 from pipelines.evidence import MAIN
 from pipelines.media.agreement import agree
-from pipelines.media.hiding import Box
+from pipelines.media.hiding import Box, hidden_region, whole
 from pipelines.store import stills
 from pipelines.testing import FakeClock
 from pipelines.testing_evidence import Case
@@ -112,6 +112,47 @@ def test_streams_that_show_different_moments_at_the_same_time_give_nothing_to_wh
     else:
         with pytest.raises(NoPicture, match="unblurrable"):
             desk.blurred(event)
+
+
+@pytest.mark.parametrize(("kind", "shows_s"), [("person", 3.0), ("person", 3.3), ("vehicle", 3.3)])
+def test_all_of_a_box_is_hidden_in_which_something_moved_for_somebody_else_may_have_come_there(
+    case: Case, kind: str, shows_s: float
+) -> None:
+    # The counter's lowest six fields, which are what changes, lie in its body, or in a vehicle's upper part.
+    covered = Box(kind, 10, -60, 230, 50) if kind == "person" else Box(kind, 10, -10, 230, 120)
+    case.see(3.0, hide=[covered], shows_s=shows_s, box=(0.1, 0.02, 0.3, 0.1))
+    case.run()
+    still = case.main()
+    assert still["blurrable"] is True
+    (kept,) = json.loads((case.folder / still["path"]).with_suffix(".json").read_text())["hide"]
+    x1, y1, x2, y2 = hidden_region(Box(**kept), (1080, 1920))
+    if shows_s == 3.0:
+        assert y2 < 60, "nothing moved but what the outline drew: it is the head, as on the first one"
+        return
+    shown = cv2.imdecode(
+        np.frombuffer(PictureDesk(case.folder).blurred({"data": {"pictures": [still]}}).content, np.uint8), 1
+    )
+    assert shown is not None
+    assert x1 <= 0
+    assert y1 <= 0
+    assert x2 >= 6 * 120
+    assert y2 >= 120, "all that differs is hidden"
+    original = cv2.resize(case.picture(still), shown.shape[1::-1], interpolation=cv2.INTER_AREA)
+    fields = [np.s_[10:70, 80 * bit + 10 : 80 * bit + 70] for bit in range(6)]
+    assert max(np.abs(shown[one].mean() - original[one].mean()) for one in fields) > 20
+
+
+@pytest.mark.parametrize("kind", ["person", "vehicle"])
+def test_of_a_whole_box_at_least_all_is_hidden_that_was_and_the_box(kind: str) -> None:
+    box, size = Box(kind, 100, 100, 160, 250), (480, 640)
+    before, after = hidden_region(box, size), hidden_region(whole(box), size)
+    for outer, inner in ((after, before), (after, (100, 100, 160, 250))):
+        assert (outer[0] <= inner[0], outer[1] <= inner[1]) == (True, True)
+        assert (outer[2] >= inner[2], outer[3] >= inner[3]) == (True, True)
+    for outside in (Box(kind, 100, -250, 160, -100), Box(kind, -160, 100, -100, 250)):
+        x1, y1, x2, y2 = hidden_region(outside, size)
+        assert min(x1, y1, x2, y2) >= 0, "which a slice can be made of"
+        assert (x2 - x1) * (y2 - y1) == 0
 
 
 def test_what_is_hidden_may_differ_and_a_whole_picture_may_be_brighter() -> None:

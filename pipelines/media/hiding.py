@@ -47,6 +47,14 @@ def grown(box: Box, sideways_px: float, upwards_px: float) -> Box:
     return Box(box.kind, x1, box.y1_px - 2 * upwards_px, x2, box.y2_px + upwards_px)
 
 
+def whole(box: Box) -> Box:
+    """A box of which everything is hidden, and as much above it as of a person, and below."""
+    margin = _MARGIN * (box.y2_px - box.y1_px)
+    height = (box.y2_px - box.y1_px + 2 * margin) / (_MARGIN + _HEAD)
+    top = box.y1_px - margin + _MARGIN * height
+    return Box("person", box.x1_px, top, box.x2_px, top + height)
+
+
 def hidden_region(box: Box, size: tuple[int, int]) -> tuple[int, int, int, int]:
     """(x1, y1, x2, y2) of what is hidden of a box, in whole pixels inside a picture of `size` (height, width)."""
     w, h = box.x2_px - box.x1_px, box.y2_px - box.y1_px
@@ -55,7 +63,8 @@ def hidden_region(box: Box, size: tuple[int, int]) -> tuple[int, int, int, int]:
     else:
         top, bottom = box.y1_px + _HEAD * h, box.y2_px + 0.05 * h
     x1, x2 = max(0, int(box.x1_px - _MARGIN * w)), min(size[1], int(box.x2_px + _MARGIN * w) + 1)
-    return x1, max(0, int(top)), x2, min(size[0], int(bottom) + 1)
+    # Nothing of what lies above or left of the picture: a slice to a negative end would be nearly all of it.
+    return x1, max(0, int(top)), max(0, x2), max(0, min(size[0], int(bottom) + 1))
 
 
 def hide(picture: Pixels, boxes: Sequence[Box]) -> None:
