@@ -138,6 +138,19 @@ def test_scores_that_are_not_finite_end_alike() -> None:
     assert compiled == plain
 
 
+@pytest.mark.parametrize("class_id", [-1, -2, -50, -(2**63), 256, 2**62])
+def test_a_class_that_no_network_names_is_a_group_of_its_own(class_id: int) -> None:
+    def work() -> list[str]:
+        tracker = Tracker()
+        found = seen([(41, 100, 71, 180), (41, 100, 71, 180)], [0.7, 0.6], [coco.TRUCK, class_id])
+        tracker.update(found, 1000.0)
+        return [repr(tracker.update(found.where(np.array(keep)), 1000.2)) for keep in [(False, True)]]
+
+    compiled, plain = both_ways(work)
+    assert compiled == plain
+    assert "detection_track_id=array([2])" in plain[0]
+
+
 def test_either_goes_on_from_what_the_other_saved() -> None:
     pictures = walkers(10, 60, 5.0, 3)
     whole = followed(pictures)

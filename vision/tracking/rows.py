@@ -54,7 +54,7 @@ ROW: Final = np.dtype(
 
 def group_of(class_ids: Int64Array) -> Int64Array:
     """(N,) group of each class; a class outside `GROUPS` is a group of its own."""
-    known = GROUP_OF[np.minimum(class_ids, len(GROUP_OF) - 1)]
+    known = GROUP_OF[np.clip(class_ids, -1, len(GROUP_OF) - 1)]
     return np.where(known >= 0, known, class_ids + OTHER_GROUPS)
 
 
