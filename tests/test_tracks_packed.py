@@ -94,6 +94,27 @@ def test_what_does_not_fit_widens_all(tmp_path: Path, wide: str) -> None:
             np.testing.assert_array_equal(getattr(one.detections, name), getattr(found[number], name))
 
 
+@pytest.mark.parametrize("what", ["a class", "a track", "a box"])
+def test_what_is_too_large_for_the_file_is_refused_and_not_written_as_another_number(what: str) -> None:
+    found, ids = detections(np.random.default_rng(6), 3), np.arange(3)
+    if what == "a class":
+        found = Detections(found.xyxy_px, found.confidence, found.class_id + 2**40)
+    elif what == "a track":
+        ids = ids + 2**40
+    else:
+        found = Detections(found.xyxy_px + np.float32(1e12), found.confidence, found.class_id)
+
+    def work() -> str:
+        frames = PackedFrames()
+        frames.add(moment(0, found), found, ids, ())
+        with pytest.raises(ValueError, match="not in range") as refused:
+            encode(Chunk(Origin("gate", "v1", {}, {"rules": []}), frames))
+        return str(refused.value)
+
+    compiled, plain = both_ways(work)
+    assert compiled == plain
+
+
 def test_regions_and_their_scores_come_back(tmp_path: Path) -> None:
     frames = PackedFrames()
     told = [(region(1, n), region(2, n + 1)) if n % 2 else (region(1, n),) for n in range(40)]

@@ -40,8 +40,9 @@ VIEWS: Final = tuple(state.value for state in ViewState)
 BOX: Final = ("track", "class", "confidence", "x1", "y1", "x2", "y2")
 #: One box, in steps of `pipelines.tracks.rounding`: what fits nearly every camera ...
 NARROW: Final = np.dtype(list(zip(BOX, ("<i4", "u1", "u1", "<i2", "<i2", "<i2", "<i2"), strict=True)))
-#: ... and what a chunk is widened to when it holds a box beyond 8191 pixels or a class beyond 255.
-WIDE: Final = np.dtype([(name, "<i4") for name in BOX])
+#: ... and what a chunk is widened to when it holds a box beyond 8191 pixels or a class beyond 255. What is too large for the
+#: chunk's file must still be too large here, so that it is refused and no other number is written.
+WIDE: Final = np.dtype([(name, "<i8") for name in BOX])
 
 #: One region of one frame: number of the frame and of the region, then as `vision.interaction.Region` has them.
 REGION: Final = (
