@@ -10,6 +10,12 @@ cdef extern from *:
     double NOTHING
 
 
+cdef inline void in_doubles(const float* box, double* out) noexcept nogil:
+    cdef int edge
+    for edge in range(4):
+        out[edge] = box[edge]
+
+
 cdef inline double shared_by(const double* a, const double* b) noexcept nogil:
     return most(least(a[2], b[2]) - most(a[0], b[0]), 0.0) * most(least(a[3], b[3]) - most(a[1], b[1]), 0.0)
 

@@ -10,7 +10,7 @@ from libc.stdlib cimport qsort
 from libc.string cimport memcpy
 
 from vision.native.boxes cimport iou_of, is_inside
-from vision.native.given cimport doubles, least, matrix, most, new_matrix, new_vector, vector
+from vision.native.given cimport doubles, least, matrix, most, new_matrix, new_singles, new_vector, vector
 
 cnp.import_array()
 
@@ -46,7 +46,7 @@ def rounded(xyxy_px, confidence, class_id, double steps_per_px, double steps_of_
     cdef cnp.ndarray sure = vector(confidence, cnp.NPY_FLOAT64, count), kind = vector(class_id, cnp.NPY_INT64, count)
     cdef cnp.ndarray scratch = new_vector(count * sizeof(Steps), cnp.NPY_UINT8)
     cdef Steps* steps = <Steps*>cnp.PyArray_DATA(scratch)
-    cdef cnp.ndarray boxes_out = new_boxes(count)
+    cdef cnp.ndarray boxes_out = new_singles(count)
     cdef cnp.ndarray sure_out = new_vector(count, cnp.NPY_FLOAT32), kind_out = new_vector(count, cnp.NPY_INT64)
     cdef float* box_at = <float*>cnp.PyArray_DATA(boxes_out)
     cdef float* sure_at = <float*>cnp.PyArray_DATA(sure_out)
@@ -85,7 +85,7 @@ def where(cnp.ndarray xyxy_px, cnp.ndarray confidence, cnp.ndarray class_id, cnp
     cdef const float* box = <const float*>cnp.PyArray_DATA(xyxy_px)
     cdef const float* sure = <const float*>cnp.PyArray_DATA(confidence)
     cdef const cnp.npy_int64* kind = <const cnp.npy_int64*>cnp.PyArray_DATA(class_id)
-    cdef cnp.ndarray boxes_out = new_boxes(kept), sure_out = new_vector(kept, cnp.NPY_FLOAT32)
+    cdef cnp.ndarray boxes_out = new_singles(kept), sure_out = new_vector(kept, cnp.NPY_FLOAT32)
     cdef cnp.ndarray kind_out = new_vector(kept, cnp.NPY_INT64)
     cdef float* box_at = <float*>cnp.PyArray_DATA(boxes_out)
     cdef float* sure_at = <float*>cnp.PyArray_DATA(sure_out)
@@ -101,13 +101,6 @@ def where(cnp.ndarray xyxy_px, cnp.ndarray confidence, cnp.ndarray class_id, cnp
 
 cdef inline bint is_plain(cnp.ndarray given, int kind, Py_ssize_t size):
     return cnp.PyArray_TYPE(given) == kind and cnp.PyArray_SIZE(given) == size and cnp.PyArray_ISCARRAY_RO(given)
-
-
-cdef inline cnp.ndarray new_boxes(cnp.npy_intp count):
-    """(count, 4) float32, not filled."""
-    cdef cnp.npy_intp shape[2]
-    shape[0], shape[1] = count, 4
-    return cnp.PyArray_EMPTY(2, shape, cnp.NPY_FLOAT32, 0)
 
 
 def once(xyxy_px, confidence, class_id, names, double twice_iou):

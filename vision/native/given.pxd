@@ -19,6 +19,14 @@ cdef inline cnp.ndarray matrix(object given, cnp.npy_intp columns):
     return array.reshape(-1, columns)
 
 
+cdef inline cnp.ndarray singles(object boxes):
+    """`boxes` as (N, 4) float32 in C order; ValueError when its shape is another."""
+    cdef cnp.ndarray array = cnp.PyArray_FROMANY(boxes, cnp.NPY_FLOAT32, 2, 2, cnp.NPY_ARRAY_CARRAY_RO)
+    if cnp.PyArray_DIM(array, 1) != 4:
+        raise ValueError(f"expected boxes (N, 4), got {(<object>array).shape}")
+    return array
+
+
 cdef inline cnp.ndarray vector(object given, int kind, cnp.npy_intp length):
     """`given` as (length,) of the NumPy type `kind` in C order; ValueError when its shape is another."""
     cdef cnp.ndarray array = cnp.PyArray_FROMANY(given, kind, 0, 0, cnp.NPY_ARRAY_CARRAY_RO | cnp.NPY_ARRAY_FORCECAST)
@@ -32,7 +40,11 @@ cdef inline cnp.ndarray exactly(object given, int kind, int dimensions):
     where memory is cold. ValueError when it has other dimensions.
     """
     cdef cnp.ndarray array
-    if cnp.PyArray_CheckExact(given) and cnp.PyArray_TYPE(<cnp.ndarray>given) == kind and cnp.PyArray_ISCARRAY_RO(<cnp.ndarray>given):
+    if (
+        cnp.PyArray_CheckExact(given)
+        and cnp.PyArray_TYPE(<cnp.ndarray>given) == kind
+        and cnp.PyArray_ISCARRAY_RO(<cnp.ndarray>given)
+    ):
         array = <cnp.ndarray>given
     else:
         array = cnp.PyArray_FROMANY(given, kind, 0, 0, cnp.NPY_ARRAY_CARRAY_RO | cnp.NPY_ARRAY_FORCECAST)
@@ -63,8 +75,19 @@ cdef inline cnp.ndarray new_vector(cnp.npy_intp length, int kind):
     return cnp.PyArray_EMPTY(1, &length, kind, 0)
 
 
+cdef inline cnp.ndarray new_singles(cnp.npy_intp count):
+    """(count, 4) float32, not filled."""
+    cdef cnp.npy_intp shape[2]
+    shape[0], shape[1] = count, 4
+    return cnp.PyArray_EMPTY(2, shape, cnp.NPY_FLOAT32, 0)
+
+
 cdef inline double* doubles(cnp.ndarray array):
     return <double*>cnp.PyArray_DATA(array)
+
+
+cdef inline float* floats(cnp.ndarray array):
+    return <float*>cnp.PyArray_DATA(array)
 
 
 cdef inline double least(double a, double b) noexcept nogil:

@@ -1,19 +1,10 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
 """Points through a plane's matrix, as `vision.ground` has it, and the rounds of `vision.footprint`."""
 cimport numpy as cnp
-from libc.math cimport NAN
 
 from vision.native.given cimport doubles, exactly, least, matrix, most, new_matrix, new_vector
 
 cnp.import_array()
-
-
-cdef inline void mapped(const double* m, double x, double y, double* out) noexcept nogil:
-    """Where the homography `m` (3, 3) maps a point; NaN where it maps it to nowhere."""
-    cdef double third = m[6] * x + m[7] * y + m[8]
-    out[0] = out[1] = NAN
-    if third > 1e-9:
-        out[0], out[1] = (m[0] * x + m[1] * y + m[2]) / third, (m[3] * x + m[4] * y + m[5]) / third
 
 
 cdef inline double between(double value, double low, double high) noexcept nogil:
@@ -23,10 +14,8 @@ cdef inline double between(double value, double low, double high) noexcept nogil
 
 def apply(plane, points):
     """(N, 2) where the homography `plane` (3, 3) maps `points` (N, 2); NaN where it maps them to nowhere."""
-    cdef cnp.ndarray given = matrix(points, 2), by = matrix(plane, 3)
+    cdef cnp.ndarray given = matrix(points, 2), by = homography(plane)
     cdef Py_ssize_t n, count = cnp.PyArray_DIM(given, 0)
-    if cnp.PyArray_DIM(by, 0) != 3:
-        raise ValueError("plane: expected (3, 3)")
     cdef cnp.ndarray result = new_matrix(count, 2)
     for n in range(count):
         mapped(doubles(by), doubles(given)[2 * n], doubles(given)[2 * n + 1], doubles(result) + 2 * n)
@@ -38,7 +27,7 @@ def fitted(box, outlines, plane, back, int rounds, bint cut_left, bint cut_right
     corners and their middle in metres, is seen as wide and as low as `box`, and the scale (H,) that would fit best. `plane`
     and `back` (3, 3) map the picture to the ground, and back.
     """
-    cdef cnp.ndarray shapes = exactly(outlines, cnp.NPY_FLOAT64, 3), to = matrix(plane, 3), fro = matrix(back, 3)
+    cdef cnp.ndarray shapes = exactly(outlines, cnp.NPY_FLOAT64, 3), to = homography(plane), fro = homography(back)
     cdef Py_ssize_t n, count = cnp.PyArray_DIM(shapes, 0)
     cdef cnp.ndarray scale = new_vector(count, cnp.NPY_FLOAT64), wanted = new_vector(count, cnp.NPY_FLOAT64)
     cdef cnp.ndarray centre = new_matrix(count, 2)
@@ -50,8 +39,6 @@ def fitted(box, outlines, plane, back, int rounds, bint cut_left, bint cut_right
     cdef int number, corner
     if cnp.PyArray_DIM(shapes, 1) != 5 or cnp.PyArray_DIM(shapes, 2) != 2:
         raise ValueError("outlines: expected (H, 5, 2)")
-    if cnp.PyArray_DIM(to, 0) != 3 or cnp.PyArray_DIM(fro, 0) != 3:
-        raise ValueError("plane and back: expected (3, 3)")
     at[0], at[1], at[2], at[3] = box
     for n in range(count):
         shape, middle = doubles(shapes) + 10 * n, doubles(centre) + 2 * n

@@ -6,7 +6,7 @@ from libc.stdlib cimport free, malloc, qsort
 
 cimport numpy as cnp
 
-from vision.native.given cimport new_vector, vector
+from vision.native.given cimport new_singles, new_vector, vector
 
 cnp.import_array()
 
@@ -174,9 +174,7 @@ cdef float overlap_of(const double* a, const double* b) noexcept nogil:
 
 
 cdef tuple arrays(const Found* found, Py_ssize_t count):
-    cdef cnp.npy_intp shape[2]
-    shape[0], shape[1] = count, 4
-    cdef cnp.ndarray boxes = cnp.PyArray_EMPTY(2, shape, cnp.NPY_FLOAT32, 0)
+    cdef cnp.ndarray boxes = new_singles(count)
     cdef cnp.ndarray sure = new_vector(count, cnp.NPY_FLOAT32), kind = new_vector(count, cnp.NPY_INT64)
     cdef float* box = <float*>cnp.PyArray_DATA(boxes)
     cdef Py_ssize_t n

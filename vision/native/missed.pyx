@@ -5,7 +5,8 @@ from libc.stdlib cimport free, malloc
 
 cimport numpy as cnp
 
-from vision.native.boxes cimport iou_of
+from vision.native.boxes cimport in_doubles, iou_of
+from vision.native.given cimport singles
 
 cnp.import_array()
 
@@ -44,9 +45,9 @@ def missed(before, confidence, looked, now, places, float sure, double same_iou,
             if (is_looked != NULL and not is_looked[n]) or not (<float*>cnp.PyArray_DATA(certain))[n] >= sure:
                 continue
             over = False
-            doubled(a + 4 * n, one)
+            in_doubles(a + 4 * n, one)
             for m in range(columns):
-                doubled(b + 4 * m, other)
+                in_doubles(b + 4 * m, other)
                 if iou_of(one, other) >= same_iou:
                     over, free_now[m] = True, 0
             if not over:
@@ -64,30 +65,16 @@ def missed(before, confidence, looked, now, places, float sure, double same_iou,
             one[0], one[1], one[2], one[3] = place
             over = False
             for m in range(columns):
-                doubled(b + 4 * m, other)
+                in_doubles(b + 4 * m, other)
                 over |= iou_of(one, other) >= same_iou
             for n in range(kept):
-                doubled(a + 4 * row[n], other)
+                in_doubles(a + 4 * row[n], other)
                 over |= iou_of(one, other) > anew_iou  # it is missed anew
             ended.append(over)
     finally:
         free(row)
         free(free_now)
     return gone, ended
-
-
-cdef cnp.ndarray singles(object boxes):
-    """`boxes` as (N, 4) float32 in C order."""
-    cdef cnp.ndarray array = cnp.PyArray_FROMANY(boxes, cnp.NPY_FLOAT32, 2, 2, cnp.NPY_ARRAY_CARRAY_RO)
-    if cnp.PyArray_DIM(array, 1) != 4:
-        raise ValueError(f"expected boxes (N, 4), got {(<object>array).shape}")
-    return array
-
-
-cdef inline void doubled(const float* given, double* out) noexcept nogil:
-    cdef int edge
-    for edge in range(4):
-        out[edge] = given[edge]
 
 
 cdef Py_ssize_t nearest(

@@ -6,7 +6,7 @@ from libc.string cimport memcpy, memmove, memset
 
 cimport numpy as cnp
 
-from vision.native.given cimport new_vector, picture, vector
+from vision.native.given cimport new_singles, new_vector, picture, singles, vector
 
 cnp.import_array()
 
@@ -215,7 +215,7 @@ def back(xyxy_px, confidence, class_id, parts, spots):
     """Of a canvas's boxes (N, 4) float32, confidence and class: for each of its `parts`, which lie on `spots`, those whose middle
     is in it, in pixels of the part's picture and cut at its edges, as three arrays; None when there are none.
     """
-    cdef cnp.ndarray boxes = cnp.PyArray_FROMANY(xyxy_px, cnp.NPY_FLOAT32, 2, 2, cnp.NPY_ARRAY_CARRAY_RO)
+    cdef cnp.ndarray boxes = singles(xyxy_px)
     cdef Py_ssize_t n, m, total = cnp.PyArray_DIM(boxes, 0), count = len(parts), held
     cdef cnp.ndarray sure = vector(confidence, cnp.NPY_FLOAT32, total), kind = vector(class_id, cnp.NPY_INT64, total)
     cdef Place* places = <Place*>malloc((count + 1) * sizeof(Place))
@@ -225,8 +225,8 @@ def back(xyxy_px, confidence, class_id, parts, spots):
     try:
         if places == NULL or of == NULL:
             raise MemoryError
-        if cnp.PyArray_DIM(boxes, 1) != 4 or len(spots) != count:
-            raise ValueError(f"boxes of {(<object>boxes).shape}, {count} parts, {len(spots)} spots")
+        if len(spots) != count:
+            raise ValueError(f"{count} parts, {len(spots)} spots")
         for n in range(count):
             _, left, top, width, height = spots[n]
             places[n].on = [left, top, left + width, top + height]
@@ -258,9 +258,7 @@ cdef tuple moved(
     const float* at, cnp.ndarray sure, cnp.ndarray kind, const Py_ssize_t* of, Py_ssize_t total, Py_ssize_t spot,
     Py_ssize_t count, const Place* place,
 ):
-    cdef cnp.npy_intp shape[2]
-    shape[0], shape[1] = count, 4
-    cdef cnp.ndarray boxes = cnp.PyArray_EMPTY(2, shape, cnp.NPY_FLOAT32, 0)
+    cdef cnp.ndarray boxes = new_singles(count)
     cdef cnp.ndarray confidence = new_vector(count, cnp.NPY_FLOAT32), class_id = new_vector(count, cnp.NPY_INT64)
     cdef float* out = <float*>cnp.PyArray_DATA(boxes)
     cdef float[2] scale

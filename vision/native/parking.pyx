@@ -9,6 +9,7 @@ from libc.math cimport INFINITY, fabs, sqrt
 
 from vision.native.boxes cimport area_of, iou_of
 from vision.native.given cimport doubles, exactly, least, matrix, most, new_matrix, new_vector, vector
+from vision.native.ground cimport homography, mapped
 
 cnp.import_array()
 
@@ -86,20 +87,11 @@ cdef inline double shift(double first, double second) noexcept nogil:
     return first if fabs(first) <= fabs(second) else second
 
 
-cdef inline bint to_metres(const double* m, double x, double y, double* out) noexcept nogil:
-    """Whether a place of the picture lies on the ground (`vision.ground`), and where."""
-    cdef double third = m[6] * x + m[7] * y + m[8]
-    if not third > 1e-9:
-        return False
-    out[0], out[1] = (m[0] * x + m[1] * y + m[2]) / third, (m[3] * x + m[4] * y + m[5]) / third
-    return True
-
-
 def apart_m(place, boxes, wheels, ground):
     """(N,) how far from `place` (a box) each of `boxes` (N, 4) stands on the `ground` (3, 3), in metres; infinite for what is on no
     ground. `wheels` (N,) bool: where they touch the ground is in view.
     """
-    cdef cnp.ndarray given = matrix(boxes, 4), plane = matrix(ground, 3)
+    cdef cnp.ndarray given = matrix(boxes, 4), plane = homography(ground)
     cdef Py_ssize_t n, count = cnp.PyArray_DIM(given, 0)
     cdef cnp.ndarray seen = vector(wheels, cnp.NPY_BOOL, count), result = new_vector(count, cnp.NPY_FLOAT64)
     cdef const double* box
@@ -108,17 +100,15 @@ def apart_m(place, boxes, wheels, ground):
     cdef double there[2]
     cdef double x, y, moved_x, moved_y
     cdef bint on_ground
-    if cnp.PyArray_DIM(plane, 0) != 3:
-        raise ValueError("ground: expected (3, 3)")
     at[0], at[1], at[2], at[3] = place
     x, y = (at[0] + at[2]) / 2, at[3]
-    on_ground = to_metres(doubles(plane), x, y, here)
+    on_ground = mapped(doubles(plane), x, y, here)
     for n in range(count):
         box = doubles(given) + 4 * n
         moved_x, moved_y = shift(box[0] - at[0], box[2] - at[2]), shift(box[1] - at[1], box[3] - at[3])
         if (<cnp.npy_bool*>cnp.PyArray_DATA(seen))[n]:
             moved_y = box[3] - at[3]
-        if on_ground and to_metres(doubles(plane), x + moved_x, y + moved_y, there):
+        if on_ground and mapped(doubles(plane), x + moved_x, y + moved_y, there):
             there[0], there[1] = there[0] - here[0], there[1] - here[1]
             doubles(result)[n] = sqrt(there[0] * there[0] + there[1] * there[1])
         else:

@@ -6,8 +6,8 @@ from libc.string cimport memcpy
 
 cimport numpy as cnp
 
-from vision.native.boxes cimport NOTHING, area_of, iou_of, shared_by
-from vision.native.given cimport most, least, new_vector, vector
+from vision.native.boxes cimport NOTHING, area_of, in_doubles, shared_by
+from vision.native.given cimport floats, least, most, new_singles, new_vector, singles, vector
 
 cnp.import_array()
 
@@ -24,24 +24,6 @@ cdef struct Seen:
     cnp.npy_int64 class_id
     int source
     bint stays
-
-
-cdef cnp.ndarray singles(object boxes):
-    """`boxes` as (N, 4) float32 in C order."""
-    cdef cnp.ndarray array = cnp.PyArray_FROMANY(boxes, cnp.NPY_FLOAT32, 2, 2, cnp.NPY_ARRAY_CARRAY_RO)
-    if cnp.PyArray_DIM(array, 1) != 4:
-        raise ValueError(f"expected boxes (N, 4), got {(<object>array).shape}")
-    return array
-
-
-cdef inline float* floats(cnp.ndarray array):
-    return <float*>cnp.PyArray_DATA(array)
-
-
-cdef inline void widened(const float* given, double* out) noexcept nogil:
-    cdef int edge
-    for edge in range(4):
-        out[edge] = given[edge]
 
 
 # --- before ---------------------------------------------------------------------------------------------------------------
@@ -68,7 +50,7 @@ def cover(wanted, known, double margin_px, double least_px, double edge_px, int 
                     one.at[0] < at[4 * n + 2] and at[4 * n] < one.at[2]
                     and one.at[1] < at[4 * n + 3] and at[4 * n + 1] < one.at[3]
                 ):
-                    widened(at + 4 * n, both.at)
+                    in_doubles(at + 4 * n, both.at)
                     whole = union_of(&whole, &both)
             along(&whole.at[0], &whole.at[2], margin_px, least_px, width)
             along(&whole.at[1], &whole.at[3], margin_px, least_px, height)
@@ -142,7 +124,6 @@ def settled(held, found, parts, double height, double width, double near_px, dou
     cdef Box* limits = <Box*>malloc((part_count + 1) * sizeof(Box))
     cdef cnp.ndarray looked = new_vector(held_count, cnp.NPY_BOOL)
     cdef cnp.npy_bool* is_looked = <cnp.npy_bool*>cnp.PyArray_DATA(looked)
-    cdef cnp.npy_intp shape[2]
     cdef cnp.ndarray boxes, confidence, class_id
     try:
         if seen == NULL or order == NULL or limits == NULL:
@@ -168,8 +149,7 @@ def settled(held, found, parts, double height, double width, double near_px, dou
         thin(seen, order, count, same)
         for n in range(count):
             stay += seen[n].stays
-        shape[0], shape[1] = stay, 4
-        boxes = cnp.PyArray_EMPTY(2, shape, cnp.NPY_FLOAT32, 0)
+        boxes = new_singles(stay)
         confidence, class_id = new_vector(stay, cnp.NPY_FLOAT32), new_vector(stay, cnp.NPY_INT64)
         m = 0
         for n in range(count):
@@ -195,7 +175,7 @@ cdef int take(object detections, Seen* out, Py_ssize_t count, int source) except
         raise ValueError(f"expected {count} boxes, got {cnp.PyArray_DIM(boxes, 0)}")
     for n in range(count):
         memcpy(out[n].px, floats(boxes) + 4 * n, 4 * sizeof(float))
-        widened(out[n].px, out[n].at)
+        in_doubles(out[n].px, out[n].at)
         out[n].confidence = floats(sure)[n]
         out[n].class_id = (<cnp.npy_int64*>cnp.PyArray_DATA(kind))[n]
         out[n].source, out[n].stays = source, True
