@@ -265,3 +265,41 @@ def test_every_reason_has_its_words_in_both_languages() -> None:
     words = json.loads((Path(console.__file__).parent / "words" / "now.json").read_text("utf-8"))
     for reason in (*stills.REASONS, "not_blurrable"):
         assert set(words[f"now.no_main.{reason}"]) == {"zh-CN", "en"}
+
+
+def test_whoever_sees_the_picture_sees_its_still_and_nobody_else_and_blurred_alike(site: Site) -> None:
+    path = with_still(site).read_bytes()
+    for (role, camera), token in site.tokens.items():
+        client = site.client(role, camera)
+        given = {}
+        for url in ("north-1/pictures/0", "north-1/pictures/0/main", "backyard-1/pictures/0", "nort/pictures/0/main"):
+            answer = client.get(f"/api/v1/incidents/{url}", headers={"If-None-Match": "*"})
+            given[url] = answer.status_code
+            if answer.status_code == 200:
+                assert answer.headers["Cache-Control"] == "private, no-store"
+                assert "etag" not in answer.headers
+        assert given["north-1/pictures/0"] == given["north-1/pictures/0/main"], (role, camera, token)
+        assert given["nort/pictures/0/main"] in (403, 404)
+        if camera is not None:
+            assert given["backyard-1/pictures/0"] in (403, 404)
+            beside = client.get("/api/v1/incidents/backyard-1/pictures/0/main").status_code
+            assert beside == given["backyard-1/pictures/0"]
+        if given["north-1/pictures/0/main"] == 200:
+            principal = site.parts.people.of_token(token)
+            assert principal is not None
+            content = client.get("/api/v1/incidents/north-1/pictures/0/main").content
+            assert (content == path) is site.parts.unblurred(principal), role
+    bare = site.client(Role.GUARD)
+    bare.headers.pop("Authorization")
+    assert bare.get("/api/v1/incidents/north-1/pictures/0/main").status_code == 401
+
+
+def test_each_of_an_incidents_pictures_that_somebody_looked_at_is_in_the_audit(site: Site) -> None:
+    """The small one and the large one are two: who saw a face at full size is asked for."""
+    with_still(site)
+    url = "/api/v1/incidents/north-1/pictures/0"
+    for _ in range(2):
+        for one in (url, f"{url}/main"):
+            assert site.client(Role.GUARD).get(one).status_code == 200
+    lines = site.client(Role.ADMIN).get("/api/v1/audit", params={"action": "picture.view"}).json()["lines"]
+    assert sorted(str(one["detail"].get("source")) for one in lines) == ["None", MAIN]

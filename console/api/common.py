@@ -73,9 +73,10 @@ def noted(parts: Parts, caller: Caller, action: str, subject: str, detail: Mappi
         note(connection, parts.clock.now_s(), caller.name, action, subject, dict(detail))
 
 
-def viewed(parts: Parts, caller: Caller, action: str, subject: str, detail: Mapping[str, Any]) -> None:
-    """Into the audit, once for one viewing: a player asks for the same thing many times."""
-    if parts.viewings.begins((caller.principal.key, action, subject)):
+def viewed(parts: Parts, caller: Caller, action: str, subject: str, detail: Mapping[str, Any], which: str = "") -> None:
+    """Into the audit, once for one viewing: a player asks for the same thing many times. `which`: of several things that the
+    subject has and of which each is to be in the audit."""
+    if parts.viewings.begins((caller.principal.key, action, subject, which)):
         noted(parts, caller, action, subject, detail)
 
 

@@ -127,9 +127,10 @@ def _shown(parts: TheseParts, caller: ThisCaller, found: dict[str, Any], record:
         words = {"unblurrable": "this picture cannot be blurred, so your role does not see it"}
         raise not_found(words.get(error.reason, "the picture is not there (any more)")) from error
     detail = {"camera": found["camera"], "role": str(record.get("role", "")), "blurred": blur}
-    if "of" in record:
+    main = "of" in record
+    if main:
         detail["source"] = str(record.get("source"))
-    viewed(parts, caller, "picture.view", f"incident {found['incident_id']}", detail)
+    viewed(parts, caller, "picture.view", f"incident {found['incident_id']}", detail, "main" if main else "")
     return Response(picture.content, media_type="image/jpeg", headers={"Cache-Control": "private, no-store"})
 
 
