@@ -182,3 +182,30 @@ def test_what_was_seen_half_a_second_ago_is_hidden_too() -> None:
 def test_closed_and_phase_do_not_matter_for_the_desk(tmp_path: Path) -> None:
     record = kept(tmp_path, [])
     assert PictureDesk(tmp_path).blurred(event(record, phase=Phase.CLOSED)).blurred
+
+
+@pytest.mark.parametrize("path", ["a\0b.jpg", "a\ud800.jpg", "x" * 300 + ".jpg", "/etc/hostname", "..", "", "."])
+def test_a_path_that_came_over_the_bus_and_is_none_is_no_picture(tmp_path: Path, path: str) -> None:
+    with pytest.raises(NoPicture, match="missing"):
+        PictureDesk(tmp_path).original({"data": {"pictures": [{"path": path}]}})
+
+
+@pytest.mark.parametrize(
+    ("beside", "reason"),
+    [
+        ("[" * 100_000, "missing"),
+        ('{"x1_px": "a"}', "unblurrable"),
+        ('{"x1_px": NaN}', "unblurrable"),
+        ('{"y2_px": Infinity}', "unblurrable"),
+    ],
+)
+def test_a_damaged_note_beside_a_picture_is_no_picture(tmp_path: Path, beside: str, reason: str) -> None:
+    record = kept(tmp_path, [PERSON_BOX])
+    note = (tmp_path / record["path"]).with_suffix(".json")
+    if reason == "unblurrable":
+        said = json.loads(note.read_text())
+        said["hide"][0] |= json.loads(beside)
+        beside = json.dumps(said)
+    note.write_text(beside)
+    with pytest.raises(NoPicture, match=reason):
+        PictureDesk(tmp_path).blurred({"data": {"pictures": [record]}})

@@ -43,15 +43,16 @@ class PictureDesk:
         raise NoPicture(reason)
 
     def _picture(self, record: Mapping[str, Any], *, blur: bool) -> Picture:
-        path = (self._folder / str(record.get("path"))).resolve()
-        if self._folder.resolve() not in path.parents:
-            raise NoPicture("missing")
+        # The record came over the bus, and what lies beside the picture may be damaged: neither is a reason to fall over.
         try:
+            path = (self._folder / str(record.get("path"))).resolve()
+            if self._folder.resolve() not in path.parents:
+                raise NoPicture("missing")
             beside = json.loads(path.with_suffix(".json").read_bytes())
             if path.stat().st_size > _LARGEST_BYTES:
                 raise NoPicture("missing")
             content = path.read_bytes()
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RuntimeError) as error:
             raise NoPicture("missing") from error
         if not isinstance(beside, dict) or beside.get("sha256") != hashlib.sha256(content).hexdigest():
             # A later picture of the same role is just taking its place: boxes of one must not go with the other.
@@ -76,7 +77,10 @@ def _blurred(content: bytes, beside: Mapping[str, Any]) -> bytes:
     picture = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
     if picture is None or picture.shape[1] != size[1] or picture.shape[0] < size[0]:
         raise NoPicture("unblurrable")
-    hide(picture[: size[0]], boxes)  # type: ignore[arg-type]
+    try:
+        hide(picture[: size[0]], boxes)  # type: ignore[arg-type]
+    except (TypeError, ValueError, ArithmeticError) as error:
+        raise NoPicture("unblurrable") from error  # corners that are no numbers
     if picture.shape[1] > _WIDEST_PX:
         height = round(picture.shape[0] * _WIDEST_PX / picture.shape[1])
         picture = cv2.resize(picture, (_WIDEST_PX, height), interpolation=cv2.INTER_AREA)
