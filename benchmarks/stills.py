@@ -41,7 +41,7 @@ CUTS = 10
 FPS = 10
 #: Later by this, in pictures.
 SHIFTS = (0, 1, 2, 3, 5, 8, 10, 20)
-#: As `pipelines.evidence` lets boxes grow, in heights of a person.
+#: As `pipelines.evidence.boxes` lets boxes grow, in heights of a person.
 WALKED, UPWARDS = 0.2, 0.05
 #: Grey levels that a part of two pictures differs by in the mean, where both show the same.
 SAME = 2.0

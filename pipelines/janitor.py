@@ -16,7 +16,7 @@ from pipelines.clock import Clock
 from pipelines.errors import GatewatchError, Unavailable
 from pipelines.events.bus import Publisher
 from pipelines.events.envelope import incident_event
-from pipelines.evidence import MainStills
+from pipelines.evidence.stills import MainStills
 from pipelines.logs import fields
 from pipelines.recording import alarms
 from pipelines.recording.clips import Clip

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pipelines.errors import Unavailable
-from pipelines.evidence import MAIN
+from pipelines.evidence.stills import MAIN
+from pipelines.evidence.testing import MORNING_S, Case, number_on
 from pipelines.media.hiding import Box
 from pipelines.recording import ledger
 from pipelines.recording.coverage import Cause, Gap, Span
@@ -19,7 +20,6 @@ from pipelines.recording.holds import Holds
 from pipelines.recording.incidentfiles import delete, pictures_in
 from pipelines.recording.journal import Journal
 from pipelines.recording.stills import FARTHEST_MS
-from pipelines.testing_evidence import MORNING_S, Case, number_on
 
 if TYPE_CHECKING:
     from conftest import FilledVolume, Stream

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pipelines.evidence.testing import MORNING_S, Case, number_on
 from pipelines.media.hiding import Box
 from pipelines.store.database import Refused
-from pipelines.testing_evidence import MORNING_S, Case, number_on
 
 if TYPE_CHECKING:
     from conftest import FilledVolume

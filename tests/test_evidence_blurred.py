@@ -16,12 +16,12 @@ from console.testing import Site, a_picture, a_site
 from pipelines.access.roles import Role
 from pipelines.alerting.channels.base import NoPicture
 from pipelines.alerting.pictures import PictureDesk
-from pipelines.evidence import MAIN
+from pipelines.evidence.stills import MAIN
+from pipelines.evidence.testing import Case
 from pipelines.media.agreement import agree
 from pipelines.media.hiding import Box, hidden_region, whole
 from pipelines.store import stills
 from pipelines.testing import FakeClock
-from pipelines.testing_evidence import Case
 
 if TYPE_CHECKING:
     from conftest import FilledVolume

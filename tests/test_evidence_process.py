@@ -12,9 +12,9 @@ import pytest
 
 from pipelines.events.embedded import EmbeddedValkey
 from pipelines.events.locate import embedded_folder
+from pipelines.evidence.testing import Case, number_on
 from pipelines.store.stills import with_stills
 from pipelines.testing import until
-from pipelines.testing_evidence import Case, number_on
 
 if TYPE_CHECKING:
     from conftest import FilledVolume

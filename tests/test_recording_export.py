@@ -16,7 +16,7 @@ import pytest
 from pipelines.cli import main
 from pipelines.config.loader import load
 from pipelines.events.envelope import incident_event
-from pipelines.evidence import MAIN, MainStills
+from pipelines.evidence.stills import MAIN, MainStills
 from pipelines.media.ffmpeg import Ffmpeg
 from pipelines.recording import package_verify
 from pipelines.recording.footage import Footage

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pipelines.evidence.testing import number_on
 from pipelines.recording.stills import nearest
-from pipelines.testing_evidence import number_on
 
 if TYPE_CHECKING:
     from conftest import FilledVolume, Stream

@@ -31,7 +31,7 @@ def run(args: argparse.Namespace) -> int:
     from pipelines.config.timetable import schedule
     from pipelines.events.locate import redis_url
     from pipelines.events.redis_streams import RedisPublisher
-    from pipelines.evidence import MainStills
+    from pipelines.evidence.stills import MainStills
     from pipelines.history.keeping import HistoryKeeper
     from pipelines.janitor import Janitor
     from pipelines.lifecycle import stop_on_signals

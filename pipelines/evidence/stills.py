@@ -23,7 +23,7 @@ from pipelines.clock import Clock
 from pipelines.config.schema import Config
 from pipelines.errors import GatewatchError, Unavailable
 from pipelines.events.envelope import ANALYSED
-from pipelines.evidence_boxes import moved, to_hide
+from pipelines.evidence.boxes import moved, to_hide
 from pipelines.files import write_atomically
 from pipelines.logs import fields
 from pipelines.media.hiding import boxes_to_json

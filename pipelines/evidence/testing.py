@@ -14,7 +14,7 @@ import numpy.typing as npt
 from pipelines.config.loader import load_text
 from pipelines.errors import Unavailable
 from pipelines.events.envelope import incident_event
-from pipelines.evidence import MainStills
+from pipelines.evidence.stills import MainStills
 from pipelines.media.ffmpeg import Ffmpeg
 from pipelines.media.hiding import Box
 from pipelines.recording.footage import Footage
