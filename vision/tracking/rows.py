@@ -31,7 +31,7 @@ _NAMES: Final = max(map(len, GROUPS))
 Rows = npt.NDArray[np.void]
 #: `voted`: the classes that it was taken for, in order of their coming, -1 for none, with the confidence that each has
 #: gathered in `votes`; `class_id`: the one with the most, -1 before the first. `peak`: the most confidence so far. `mean` and
-#: `covariance`: see `vision.tracking.kalman`. `vision/native/tracking.pyx` has the same as a structure of C.
+#: `covariance`: see `vision.tracking.kalman`. `vision/native/rows.pxd` has the same as a structure of C.
 ROW: Final = np.dtype(
     [
         ("track_id", np.int64),
