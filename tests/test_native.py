@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import os
+import re
 import runpy
 import shutil
 import subprocess
@@ -126,3 +128,25 @@ def test_what_a_full_disk_cut_short_is_not_loaded_and_is_compiled_anew(tmp_path:
     sources["begin"]()
     assert not compiled.exists()
     assert len(list(tmp_path.glob("vision/native/*.so"))) == len(native.modules()) - 1
+
+
+@pytest.mark.parametrize(
+    ("name", "count", "written_in"),
+    [
+        ("looks", 4, ["looks"]),
+        ("parking", 10, ["looks", "behaviours.parking_place", "behaviours.parking_sight"]),
+        ("people", 5, ["coco", "behaviours.people"]),
+        ("view", 3, ["sharpness"]),
+    ],
+)
+def test_numbers_that_are_written_twice_are_the_same(name: str, count: int, written_in: list[str]) -> None:
+    """The two ways would differ only where a number decides, which no drawn example need come to."""
+    text = Path(native.__file__).with_name(f"{name}.pyx").read_text("utf-8")
+    numbers = dict(re.findall(r"^(?:cdef double|   ) ([A-Z_]+) = ([-+.e0-9]+)$", text, re.MULTILINE))
+    numbers.pop("LEVELS", None)  # of a byte
+    assert len(numbers) == count
+    known: dict[str, Any] = {}
+    for module in written_in:
+        known |= vars(importlib.import_module(f"vision.{module}"))
+    for key, number in numbers.items():
+        assert known.get(key, known.get(f"_{key}")) == float(number), key

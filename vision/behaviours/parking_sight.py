@@ -28,6 +28,9 @@ _UNLIKE: Final = 0.5
 _OTHER_COLOUR: Final = 30.0
 #: A vehicle stands at a place, and not beside or before it, when its box overlaps it by this (IoU) and ends on the same line.
 _SAME_PLACE: Final = 0.7
+#: What may hide a place: what is detected as surely as this, and what was missed for no longer.
+_SURE: Final = 0.25
+_BRIDGE_S: Final = 1.0
 _LEAST_VISIBLE: Final = 0.35
 _SETTLED_S: Final = 3.0
 _MOST_ARRIVAL: Final = 60
@@ -65,9 +68,9 @@ class Sight:
         bridged = [
             row
             for row, t in enumerate(scene.tracks)
-            if t.state is TrackState.LOST and scene.time_s - t.last_seen_s <= 1.0 and t.last_seen_s < scene.time_s
+            if t.state is TrackState.LOST and scene.time_s - t.last_seen_s <= _BRIDGE_S and t.last_seen_s < scene.time_s
         ]
-        sure = np.flatnonzero(scene.detections.confidence >= 0.25)
+        sure = np.flatnonzero(scene.detections.confidence >= _SURE)
         boxes = scene.boxes_norm()[sure]
         if bridged:
             boxes = np.concatenate([boxes, scene.track_boxes_norm()[bridged]])

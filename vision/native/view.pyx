@@ -9,6 +9,7 @@ from vision.native.given cimport doubles, exactly, new_vector
 
 cnp.import_array()
 
+# As in vision.sharpness.
 cdef enum:
     REACH = 8
     LEVELS = 256
