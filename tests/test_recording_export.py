@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
+from sqlalchemy import update
 
 from pipelines.cli import main
 from pipelines.config.loader import load
@@ -20,7 +21,7 @@ from pipelines.evidence.stills import MAIN, MainStills
 from pipelines.media.ffmpeg import Ffmpeg
 from pipelines.recording import package_verify
 from pipelines.recording.footage import Footage
-from pipelines.store import incidents, stills
+from pipelines.store import incidents, schema, stills
 from pipelines.store.database import Database, sqlite_url
 from pipelines.store.incidents import notice_of
 from pipelines.store.queries import IncidentFilter, list_incidents
@@ -167,6 +168,17 @@ def test_pictures_that_are_gone_or_were_changed_are_left_out_and_named(site: Sit
     _, notes = site.export(*RANGE)
     assert site.packed() == {"case-1": ["incident.json"], "case-2": ["incident.json"]}
     assert [note.partition(" is left out: ")[2][:12] for note in notes] == ["it cannot be", "it is not th"]
+
+
+@pytest.mark.parametrize("path", ["a\0b.jpg", "a\ud800.jpg", "../outside.jpg", "/etc/hostname"])
+def test_a_path_that_came_over_the_bus_and_is_none_is_left_out_and_named(site: Site, path: str) -> None:
+    site.incident("case-1", 20, 30)
+    with site.database.write() as connection:
+        (row,) = list_incidents(connection, IncidentFilter()).rows
+        connection.execute(update(schema.incidents).values(pictures=[row["pictures"][0] | {"path": path}]))
+    _, notes = site.export(*RANGE)
+    assert site.packed() == {"case-1": ["incident.json"]}
+    assert [note.partition(" is left out: ")[2] for note in notes] == ["it does not lie among the pictures"]
 
 
 def test_without_a_store_footage_goes_out_all_the_same(site: Site) -> None:

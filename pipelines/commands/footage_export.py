@@ -164,10 +164,9 @@ def _with_pictures(desk: Desk, row: dict[str, Any], notes: list[str]) -> Inciden
     pictures: list[Path] = []
     folder = (desk.config.data / "pictures").resolve()
     for record in _records(row):
-        path = (folder / str(record.get("path", ""))).resolve()
-        inside = path.is_relative_to(folder)
-        fault = _fault(path, str(record.get("sha256", ""))) if inside else "it does not lie among the pictures"
-        if fault is None:
+        path = _inside(folder, record)
+        fault = _fault(path, str(record.get("sha256", ""))) if path else "it does not lie among the pictures"
+        if path is not None and fault is None:
             pictures.append(path)
         else:
             which = f"{record.get('role', '?')} ({record.get('source', '?')})"
@@ -185,6 +184,14 @@ def _records(row: dict[str, Any]) -> list[dict[str, Any]]:
         if picture["main"] is not None and picture["main"].get("missing") is None:
             found.append(picture["main"])
     return found
+
+
+def _inside(folder: Path, record: dict[str, Any]) -> Path | None:
+    try:
+        path = (folder / str(record.get("path", ""))).resolve()
+    except (OSError, ValueError, RuntimeError):
+        return None  # the record came over the bus: it may be no path at all
+    return path if path.is_relative_to(folder) else None
 
 
 def _fault(path: Path, sha256: str) -> str | None:

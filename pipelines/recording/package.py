@@ -224,9 +224,9 @@ class Exporter:
         for incident in request.incidents:
             folder = root / "incidents" / hashlib.sha256(incident.incident_id.encode()).hexdigest()[:12]
             folder.mkdir(parents=True)
-            (folder / "incident.json").write_text(
-                json.dumps(incident.body, ensure_ascii=False, indent=1), encoding="utf-8"
-            )
+            # Half a surrogate pair, which a message may hold and UTF-8 may not, becomes the escape that JSON has for it.
+            body = json.dumps(incident.body, ensure_ascii=False, indent=1).encode("utf-8", "backslashreplace")
+            (folder / "incident.json").write_bytes(body)
             for number, picture in enumerate(incident.pictures, 1):
                 shutil.copyfile(picture, folder / f"{number}{picture.suffix}")
 
