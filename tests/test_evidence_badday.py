@@ -4,7 +4,7 @@ that refuse, wrong clocks."""
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,11 +13,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pipelines.evidence.testing import MORNING_S, Case, number_on
+from pipelines.files import write_atomically
 from pipelines.media.hiding import Box
+from pipelines.recording.incidentfiles import delete, pictures_in
+from pipelines.recording.journal import Journal
 from pipelines.store.database import Refused
 
 if TYPE_CHECKING:
-    from conftest import FilledVolume
+    from conftest import FilledVolume, Stream
 
 
 @pytest.fixture
@@ -175,3 +178,68 @@ def test_a_second_janitor_does_not_take_the_note_of_what_the_first_has_cut(
         case.another().run_once(case.footage, rows)
     beside = json.loads((case.folder / case.main()["path"]).with_suffix(".json").read_text())
     assert beside["sha256"] == case.main()["sha256"]
+
+
+class Ended(BaseException):
+    """A process that is killed."""
+
+
+@pytest.mark.parametrize("done", [False, True])
+@pytest.mark.parametrize("step", range(3))
+@pytest.mark.parametrize("fault", [Ended(), OSError(28, "No space left on device")], ids=["killed", "full disk"])
+def test_whatever_is_written_when_it_ends_the_next_one_has_the_same_in_the_end(
+    case: Case, monkeypatch: pytest.MonkeyPatch, step: int, done: bool, fault: BaseException
+) -> None:
+    """The note that a decoder is at work, the picture, what is said of it."""
+    record = case.see(3.0)
+    first = {path: path.read_bytes() for path in case.folder.rglob("*.*")}
+    writes = []
+
+    def write(path: Path, content: bytes, **more: Any) -> None:
+        writes.append(path)
+        if len(writes) == step + 1:
+            if done:
+                write_atomically(path, content, **more)
+            raise fault
+        write_atomically(path, content, **more)
+
+    with monkeypatch.context() as patched, suppress(Ended):
+        patched.setattr("pipelines.evidence.stills.write_atomically", write)
+        assert case.run() == 0
+    assert len(writes) == step + 1
+    assert case.main() is None
+    case.clock.advance(301.0)
+    assert case.run(janitor=case.another()) == 1
+    assert number_on(case.picture(case.main())) == 30
+    assert {path: path.read_bytes() for path in first} == first
+    names = {path.name for path in (case.folder / record["path"]).parent.iterdir()}
+    assert names == {"limit.jpg", "limit.json", "limit.main.jpg", "limit.main.json"}
+
+
+def test_what_a_killed_janitor_left_goes_with_the_pictures(case: Case) -> None:
+    record = case.see(3.0)
+    note = (case.folder / record["path"]).with_suffix(".main.json")
+    note.write_text(json.dumps({"of": record["sha256"], "tries": 1}))
+    volume = case.volume.volume
+    journals = (Journal(volume.journal / "ledger.jsonl"), Journal(volume.journal / "audit.jsonl"))
+    later_ms = round((MORNING_S + 100 * 86_400) * 1000)
+    delete(case.volume.index, pictures_in(case.folder, later_ms, case.volume.index), journals, later_ms)
+    assert list(case.folder.iterdir()) == [], "no empty folders of incidents stay for ever"
+
+
+def test_a_camera_that_was_exchanged_gives_the_picture_as_it_was_recorded(
+    tmp_path: Path, large: FilledVolume, counted: Callable[..., Stream]
+) -> None:
+    small = ("-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=error:keyint=10", "-tag:v", "hvc1")
+    large._stream = counted(640, 360, small)
+    large.add(start_ms=round((MORNING_S + 8) * 1000), count=1)
+    case = Case(tmp_path, large)
+    case.see(7.9)
+    case.see(8.0, "cleared")
+    case.clock.advance(30.0)
+    case.run()
+    before, after = case.main(), case.main("cleared")
+    assert (before["width"], before["scale"], after["width"], after["scale"]) == (1920, 3.0, 640, 1.0)
+    assert number_on(case.picture(after), 640, 360) == 0
+    assert (before["evidence_size"], after["evidence_size"]) == (True, False)
+    case.database.close()

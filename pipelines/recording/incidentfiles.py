@@ -101,8 +101,11 @@ def _end_of_day_ms(name: str) -> int | None:
 
 
 def _of_incident(folder: Path, end_ms: int, mark: tuple[str, int, int] | None) -> Iterator[IncidentFile]:
-    for path in sorted(folder.iterdir()):
-        if path.suffix == ".json" or not path.is_file():
+    files = sorted(path for path in folder.iterdir() if path.is_file())
+    pictures = {path.stem for path in files if path.suffix != ".json"}
+    for path in files:
+        # A note goes with its picture; one whose picture is not there (who made it was killed) goes by itself.
+        if path.suffix == ".json" and path.stem in pictures:
             continue
         note = _note(path.with_suffix(".json"))
         camera = note.get("camera") or (mark[0] if mark else None)
