@@ -1,10 +1,13 @@
-"""Writing a file so that a crash leaves the old one or the new one, never half of either."""
+"""Writing a file so that a crash leaves the old one or the new one, never half of either; and reading what may be damaged or
+may have been named by somebody else."""
 
 from __future__ import annotations
 
+import json
 import os
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 
 def write_atomically(
@@ -41,3 +44,21 @@ def write_atomically(
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+def inside(folder: Path, name: object) -> Path | None:
+    """The file that `name`, which came from outside, names in a folder or below it; None: none can be there."""
+    try:
+        path = (folder / str(name)).resolve()
+        return path if folder.resolve() in path.parents else None
+    except (OSError, ValueError, RuntimeError):
+        return None  # it holds what no path may, or leads round in a circle
+
+
+def json_object(path: Path) -> dict[str, Any]:
+    """What is written in a file; nothing, where there is none or it is damaged."""
+    try:
+        found = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}

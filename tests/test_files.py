@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.files import write_atomically
+from pipelines.files import inside, json_object, write_atomically
 
 
 def test_replaces_the_content_and_leaves_nothing_beside_it(tmp_path: Path) -> None:
@@ -51,3 +51,25 @@ def test_an_open_file_is_closed_whatever_happens(tmp_path: Path, monkeypatch: py
             write_atomically(tmp_path / "state.json", b"newer")
     assert len(list(Path("/proc/self/fd").iterdir())) == before
     assert (tmp_path / "state.json").read_bytes() == b"new"
+
+
+@pytest.mark.parametrize(
+    "name", ["a\0b", "a\ud800", "..", "", ".", "/etc/hostname", "x/../../y", "out/hostname", "round"]
+)
+def test_a_name_from_outside_leads_to_nothing_outside(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    (folder / "out").symlink_to("/etc")
+    (folder / "round").symlink_to(folder / "round")
+    assert inside(folder, name) is None
+    assert inside(folder, "day/../day/one.jpg") == folder.resolve() / "day" / "one.jpg"
+
+
+@pytest.mark.parametrize("content", [b"", b"[1]", b'{"a": ', b"\xff{}", b"[" * 100_000, None])
+def test_a_damaged_file_has_nothing_written_in_it(tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "note.json"
+    if content is not None:
+        path.write_bytes(content)
+    assert json_object(path) == {}
+    path.write_bytes(b'{"a": 1}')
+    assert json_object(path) == {"a": 1}

@@ -6,12 +6,12 @@ A picture without such boxes, or whose boxes belong to another picture, is not s
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from pipelines.alerting.channels.base import NoPicture, Picture
+from pipelines.files import inside, json_object
 
 _WIDEST_PX: Final = 1280
 _JPEG_QUALITY: Final = 85
@@ -43,18 +43,19 @@ class PictureDesk:
         raise NoPicture(reason)
 
     def _picture(self, record: Mapping[str, Any], *, blur: bool) -> Picture:
-        # The record came over the bus, and what lies beside the picture may be damaged: neither is a reason to fall over.
+        path = inside(self._folder, record.get("path"))
+        if path is None:
+            raise NoPicture("missing")
+        beside = json_object(path.with_suffix(".json"))
         try:
-            path = (self._folder / str(record.get("path"))).resolve()
-            if self._folder.resolve() not in path.parents:
-                raise NoPicture("missing")
-            beside = json.loads(path.with_suffix(".json").read_bytes())
             if path.stat().st_size > _LARGEST_BYTES:
                 raise NoPicture("missing")
             content = path.read_bytes()
-        except (OSError, ValueError, RuntimeError) as error:
+        except OSError as error:
             raise NoPicture("missing") from error
-        if not isinstance(beside, dict) or beside.get("sha256") != hashlib.sha256(content).hexdigest():
+        if not beside:
+            raise NoPicture("missing")
+        if beside.get("sha256") != hashlib.sha256(content).hexdigest():
             # A later picture of the same role is just taking its place: boxes of one must not go with the other.
             raise NoPicture("unblurrable" if blur else "missing")
         if blur:

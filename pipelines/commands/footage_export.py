@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pipelines.commands.site import database_of
 from pipelines.errors import BadInput, GatewatchError
+from pipelines.files import inside
 from pipelines.media.ffmpeg import Ffmpeg
 from pipelines.recording import settings
 from pipelines.recording.coverage import Span
@@ -162,9 +163,9 @@ def _all(database: Database, camera: str, since_s: float, until_s: float) -> lis
 def _with_pictures(desk: Desk, row: dict[str, Any], notes: list[str]) -> IncidentFiles:
     """The pictures that are still what they were when they were taken; of the others, a person is told why not."""
     pictures: list[Path] = []
-    folder = (desk.config.data / "pictures").resolve()
+    folder = desk.config.data / "pictures"
     for record in _records(row):
-        path = _inside(folder, record)
+        path = inside(folder, record.get("path"))
         fault = _fault(path, str(record.get("sha256", ""))) if path else "it does not lie among the pictures"
         if path is not None and fault is None:
             pictures.append(path)
@@ -184,14 +185,6 @@ def _records(row: dict[str, Any]) -> list[dict[str, Any]]:
         if picture["main"] is not None and picture["main"].get("missing") is None:
             found.append(picture["main"])
     return found
-
-
-def _inside(folder: Path, record: dict[str, Any]) -> Path | None:
-    try:
-        path = (folder / str(record.get("path", ""))).resolve()
-    except (OSError, ValueError, RuntimeError):
-        return None  # the record came over the bus: it may be no path at all
-    return path if path.is_relative_to(folder) else None
 
 
 def _fault(path: Path, sha256: str) -> str | None:

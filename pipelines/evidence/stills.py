@@ -24,7 +24,7 @@ from pipelines.config.schema import Config
 from pipelines.errors import GatewatchError, Unavailable
 from pipelines.events.envelope import ANALYSED
 from pipelines.evidence.boxes import moved, to_hide
-from pipelines.files import write_atomically
+from pipelines.files import inside, json_object, write_atomically
 from pipelines.logs import fields
 from pipelines.media.hiding import boxes_to_json
 from pipelines.recording.stills import NoStill, Still
@@ -156,11 +156,8 @@ class MainStills:
 
     def _path(self, row: Mapping[str, Any], record: Mapping[str, Any]) -> Path | None:
         """Where the worker put it (DAY/INCIDENT/ROLE.jpg); None: the record, which came over the bus, says another place."""
-        try:
-            path = (self._folder / str(record.get("path"))).resolve()
-        except (OSError, ValueError, RuntimeError):
-            return None  # no path at all
-        return path if self._folder in path.parents and path.parent.name == row["incident_id"] else None
+        path = inside(self._folder, record.get("path"))
+        return path if path is not None and path.parent.name == row["incident_id"] else None
 
     def _open(self, row: Mapping[str, Any], record: Mapping[str, Any], footage: RecordedStills | None) -> bool:
         """Whether there is, or may yet be, something to cut now."""
@@ -184,7 +181,7 @@ class MainStills:
 
     def _known(self, picture: _Picture) -> dict[str, Any] | None:
         """What a process before this one cut, and could not say any more."""
-        beside = _json(picture.main.with_suffix(".json"))
+        beside = json_object(picture.main.with_suffix(".json"))
         if beside.get("of") != picture.record["sha256"] or "sha256" not in beside:
             return None
         try:
@@ -202,7 +199,7 @@ class MainStills:
             raise _Missing("elsewhere", "there are no recordings on this machine")
         if not picture.path.is_file():
             raise _Missing("picture_gone", "the picture is not there (any more)")
-        analysed, beside = picture.path.read_bytes(), _json(picture.path.with_suffix(".json"))
+        analysed, beside = picture.path.read_bytes(), json_object(picture.path.with_suffix(".json"))
         if {beside.get("sha256"), hashlib.sha256(analysed).hexdigest()} != {picture.record["sha256"]}:
             if now_s < at_s + _REPLACED_S:
                 raise Unavailable("a later picture is just taking its place")
@@ -211,7 +208,7 @@ class MainStills:
             still = footage.still(picture.row["camera"], at_s, lambda: self._trying(picture))
             return self._made(picture, analysed, beside, still, at_s)
         except Exception:
-            if "tries" in _json(note := picture.main.with_suffix(".json")):
+            if "tries" in json_object(note := picture.main.with_suffix(".json")):
                 note.unlink(missing_ok=True)
             raise
 
@@ -220,7 +217,7 @@ class MainStills:
         if self._known(picture) is not None:
             raise Unavailable("another janitor has just cut it")
         note = picture.main.with_suffix(".json")
-        said = _json(note)
+        said = json_object(note)
         tries = int(said.get("tries", 0)) if said.get("of") == picture.record["sha256"] else 0
         if tries >= _TRIES:
             raise _Missing("damaged", f"{tries} tries to decode it did not end")
@@ -292,11 +289,3 @@ def _moment_s(record: Mapping[str, Any]) -> float:
 
 def _told(beside: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in beside.items() if name != "hide"}
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}

@@ -7,7 +7,6 @@ the clean-up share.
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import re
@@ -19,6 +18,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from pipelines.files import json_object
 from pipelines.recording import holds
 from pipelines.recording.coverage import Span
 from pipelines.recording.index import Index
@@ -107,20 +107,12 @@ def _of_incident(folder: Path, end_ms: int, mark: tuple[str, int, int] | None) -
         # A note goes with its picture; one whose picture is not there (who made it was killed) goes by itself.
         if path.suffix == ".json" and path.stem in pictures:
             continue
-        note = _note(path.with_suffix(".json"))
+        note = json_object(path.with_suffix(".json"))
         camera = note.get("camera") or (mark[0] if mark else None)
         at_ms = _moment_ms(note.get("captured_at")) or end_ms
         # A hold on any part of the incident keeps its pictures, not only one on the very second.
         span = Span(min(at_ms, mark[1]), max(at_ms, mark[2])) if mark else Span(at_ms, at_ms)
         yield IncidentFile(PICTURE, folder.name, camera, span, path, str(note.get("sha256", "")))
-
-
-def _note(path: Path) -> dict[str, Any]:
-    try:
-        note = json.loads(path.read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return note if isinstance(note, dict) else {}
 
 
 def _moment_ms(text: object) -> int | None:
