@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 from itertools import islice, pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from pipelines.bench import footage, limit
+from pipelines.bench.cameras import _Bench
 from pipelines.bench.trial import stages_of
 from pipelines.cli import main
 from pipelines.config.schema import Config
 from pipelines.media.file import FileSource
 from pipelines.media.writer import VideoWriter
+from pipelines.workers.analysis import AnalysisWorker
 from vision.motion import MotionGate
 
 
@@ -108,6 +111,25 @@ def test_the_real_worker_on_two_cameras(clip: Path, capsys: pytest.CaptureFixtur
     assert figures["bench_cpu_s"] > 0
     assert 0 < figures["p50_age_s"] <= figures["p95_age_s"] <= figures["max_age_s"]
     assert sum(figures["stages_cpu_s"].values()) == pytest.approx(figures["per_camera_cpu_s"], rel=0.02)
+
+
+@pytest.mark.model
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_worker_that_ends_while_it_is_measured_leaves_no_figures(
+    clip: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count = _Bench.count
+
+    def ends(bench: _Bench) -> Any:
+        monkeypatch.setattr(AnalysisWorker, "run_once", lambda _: 1 / 0)
+        return count(bench)
+
+    monkeypatch.setattr(_Bench, "count", ends)
+    assert main(["bench", "cameras", "--cameras", "1", "--seconds", "2", "--video", str(clip), "--json"]) == 1
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert "the worker ended while it was measured" in told.err
 
 
 @pytest.mark.parametrize(

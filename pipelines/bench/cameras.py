@@ -65,7 +65,7 @@ def run(trial: Trial, config: Config, watch: Callable[[float], None] | None = No
 
     Raises:
         BadInput: the stream or the model cannot be used.
-        GatewatchError: a camera never got going.
+        GatewatchError: a camera never got going, or the worker ended.
     """
     with tempfile.TemporaryDirectory(prefix="gatewatch-bench-") as name, ExitStack() as stack:
         bench = stack.enter_context(_Bench(Path(name), trial, config).running())
@@ -173,12 +173,16 @@ class _Bench:
         self.pass_time(_WARM_UP_S)
 
     def pass_time(self, seconds: float, watch: Callable[[float], None] | None = None) -> None:
-        """On the clock of the worker; `watch` is called all the while with the seconds that have passed."""
+        """On the clock of the worker; `watch` is called all the while with the seconds that have passed. Raises GatewatchError
+        when the worker ends meanwhile.
+        """
         begin_s = self._clock.monotonic_s()
         while (passed_s := self._clock.monotonic_s() - begin_s) < seconds and self._worker.is_alive():
             if watch is not None:
                 watch(passed_s)
             time.sleep(min(0.05, seconds))
+        if not self._worker.is_alive():
+            raise GatewatchError("the worker ended while it was measured: there are no figures")
 
     def count(self) -> Count:
         times = os.times()
