@@ -205,7 +205,9 @@ def test_the_first_rule_that_reads_crowds_may_come_with_a_new_configuration(tmp_
     assert asked.count(["crowding"]) == 1, "it is kept"
 
 
-@pytest.mark.parametrize("damage", ["another release's engine", "another release's rules", "nothing but a time"])
+@pytest.mark.parametrize(
+    "damage", ["another release's engine", "another release's rules", "a number of 70 bits", "nothing but a time"]
+)
 def test_a_state_that_no_engine_can_go_on_from_is_set_aside_and_the_camera_is_analysed(
     tmp_path: Path, damage: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -219,6 +221,8 @@ def test_a_state_that_no_engine_can_go_on_from_is_set_aside_and_the_camera_is_an
             saved["snapshot"]["engine"]["version"] += 1
         case "another release's rules":
             saved["snapshot"]["camera"]["rules"][0]["until_noon"] = True
+        case "a number of 70 bits":
+            saved["snapshot"]["engine"]["tracker"]["tracks"][0]["id"] = 2**70
         case _:
             saved["snapshot"] = {}
     state.write_text(json.dumps(saved))
