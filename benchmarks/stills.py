@@ -63,36 +63,9 @@ def main() -> None:
 
 def cost(group_s: int) -> str:
     source = "testsrc2=size=1920x1080:rate=25:duration=10,noise=alls=12:allf=t"
-    command = [
-        find_binary(),
-        "-loglevel",
-        "error",
-        "-f",
-        "lavfi",
-        "-i",
-        source,
-        "-c:v",
-        "libx264",
-        "-preset",
-        "veryfast",
-    ]
-    command += [
-        "-b:v",
-        "4M",
-        "-maxrate",
-        "4M",
-        "-bufsize",
-        "4M",
-        "-bf",
-        "0",
-        "-sc_threshold",
-        "0",
-        "-g",
-        str(25 * group_s),
-        "-f",
-        "mp4",
-    ]
-    command += ["-pix_fmt", "yuv420p", "-movflags", "frag_keyframe+empty_moov+default_base_moof", "pipe:1"]
+    coded = f"-c:v libx264 -preset veryfast -b:v 4M -maxrate 4M -bufsize 4M -bf 0 -sc_threshold 0 -g {25 * group_s}"
+    written = "-f mp4 -pix_fmt yuv420p -movflags frag_keyframe+empty_moov+default_base_moof pipe:1"
+    command = [find_binary(), "-loglevel", "error", "-f", "lavfi", "-i", source, *coded.split(), *written.split()]
     data = subprocess.run(command, capture_output=True, check=True).stdout
     stream = StreamParser()
     fragments = stream.feed(data)
