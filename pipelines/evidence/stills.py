@@ -107,7 +107,9 @@ class MainStills:
         `footage` None: there are no recordings on this machine. Raises Unavailable: the record is away.
         """
         cuts = 0
-        self._began_s = self._clock.monotonic_s() if self._began_s is None else self._began_s
+        now_s = self._clock.monotonic_s()
+        self._began_s = now_s if self._began_s is None else self._began_s
+        self._not_before_s = {key: at_s for key, at_s in self._not_before_s.items() if at_s > now_s}
         for picture in islice(self._due(rows, footage), _ASKED):
             if cuts >= _CUTS:
                 break
