@@ -47,6 +47,10 @@ class Labels:
         pairs.sort()
         return cls(np.array([a for a, _ in pairs], np.int64), np.array([b for _, b in pairs], np.int64), len(names))
 
+    def only(self) -> Labels:
+        """The labels of the same model when it has no other classes than those that are kept, in this order."""
+        return Labels(np.arange(len(self.rows)), self.coco, len(self.rows))
+
     def coco_of(self, numbers: Int64Array) -> Int64Array:
         """The model's class numbers (N,) -> COCO numbers (N,), -1 for classes that are not kept."""
         found = np.searchsorted(self.rows, numbers)

@@ -10,9 +10,10 @@ import openvino as ov
 from openvino.preprocess import ColorFormat, PrePostProcessor
 
 from vision.detection import Detections, DetectorError, Float32Array, canvas_heights
-from vision.detectors.heads import Reader, head_of
+from vision.detectors.heads import Head, Reader, head_of
 from vision.detectors.labels import Labels, names_from_text
 from vision.detectors.letterbox import Letterbox, check_picture
+from vision.detectors.openvino_head import rearranged
 from vision.detectors.settings import DetectorSettings, ModelError
 from vision.frame import Pixels
 
@@ -82,8 +83,14 @@ class OpenVinoDetector:
             raise ModelError("device", f"OpenVINO has no device {settings.device!r} here; it has: {known}")
         model = _read(self._core, settings)
         labels = Labels.from_names(_names(model))
-        self._reader = Reader(head_of(_shape(model), labels), labels, settings.confidence, settings.overlap)
-        self._slots: dict[tuple[int, int], list[_Slot]] = {settings.input_px: self._compile(model, settings.input_px)}
+        head = head_of(_shape(model), labels)
+        anew = rearranged(model, labels.rows) if head is Head.ANCHOR_FREE else None
+        #: The classes that count, where the end of the network is written anew for them.
+        self._rows = None if anew is None else labels.rows
+        self._reader = Reader(head, labels if anew is None else labels.only(), settings.confidence, settings.overlap)
+        self._slots: dict[tuple[int, int], list[_Slot]] = {
+            settings.input_px: self._compile(anew or model, settings.input_px)
+        }
 
     def _compile(self, model: ov.Model, input_px: tuple[int, int], streams: int | None = None) -> list[_Slot]:
         settings = self._settings
@@ -124,6 +131,11 @@ class OpenVinoDetector:
                 return
             model = self._core.read_model(self._settings.model)
             model.reshape([1, 3, lower, width])
+            if self._rows is not None:
+                anew = rearranged(model, self._rows)
+                if anew is None:
+                    raise ModelError("model", f"{self._settings.model.name} ends otherwise at {lower}x{width}")
+                model = anew
             # One stream is enough: of several canvases only the last is low, and each stream has its own memory.
             self._slots = {**self._slots, (lower, width): self._compile(model, (lower, width), streams=1)}
 
