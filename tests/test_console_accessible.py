@@ -104,6 +104,7 @@ def test_no_page_has_a_serious_fault(browser: Browser, site: Site, url: str, lan
         page.keyboard.press("Escape")
         expect(page.locator("dialog[open]")).to_have_count(0)
     page.keyboard.press("Escape")
+    expect(page.locator("#detail")).to_be_hidden()
     page.locator(".tile").first.click()
     expect(page.locator("#detail")).to_be_visible()
     look("/now, one camera")

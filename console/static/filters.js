@@ -1,5 +1,6 @@
 // The filter of the history: it stands in the page's address, under the names that the API has, so a view is a link.
 
+import { ask } from "./dialog.js";
 import { data, element, language, t } from "./page.js";
 import { instant, moment, wallClock } from "./times.js";
 
@@ -74,7 +75,7 @@ export function chips() {
 }
 
 /** The form that adds to the filter; `apply(address)` goes there. */
-export function form(dialog, apply) {
+export function form(apply) {
   const now = current();
   const get = (name) => now.get(name) ?? "";
   const field = (name, made) => element("label", {}, t(`history.field.${name}`), made);
@@ -82,26 +83,22 @@ export function form(dialog, apply) {
     element("select", { name }, element("option", { value: "" }, t("history.any")), ...choices.map(([value, words]) => element("option", { value, selected: get(name) === value }, words)));
   const time = (name) => element("input", { type: "datetime-local", name, value: get(name) ? wallClock(Number(get(name))) : "" });
   const hours = [...Array(24).keys()].map((hour) => [String(hour), SHOWN.hour(hour)]);
-  const made = element("form", { class: "filter" },
+  const fields = [
     field("since_s", time("since_s")), field("until_s", time("until_s")),
     field("camera", choice("camera", [...camera])), field("zone", choice("zone", zones.map((one) => [one, one]))),
     field("kind", choice("kind", data.kinds.map((one) => [one, kindName(one)]))), field("severity", choice("severity", LEVELS.map((one) => [one, SHOWN.severity(one)]))),
     field("state", choice("state", ["open", "closed"].map((one) => [one, t(`history.state.${one}`)]))), field("verdict", choice("verdict", VERDICTS.map((one) => [one, verdictName(one)]))),
     field("weekday", choice("weekday", WEEKDAYS.map((one, at) => [String(at + 1), one]))), field("hour", choice("hour", hours)),
     field("text", element("input", { name: "text", maxlength: "200", value: get("text") })), field("drills", choice("drills", [["false", t("history.chip.no_drills")]])),
-    element("div", { class: "ends" }, element("button", { class: "primary" }, t("history.show")), element("button", { type: "button", class: "quiet" }, t("history.cancel"))));
-  made.querySelector("button.quiet").addEventListener("click", () => dialog.close());
-  made.addEventListener("submit", (event) => {
-    event.preventDefault();
+  ];
+  const words = { send: t("history.show"), cancel: t("history.cancel") };
+  const send = (made) => {
     const more = Object.fromEntries([...new FormData(made)].map(([name, value]) => [name, value.trim() || null]));
     for (const name of ["since_s", "until_s"]) if (more[name] !== null) more[name] = instant(more[name]);
     if (more.severity !== null) more.level = null;
-    dialog.close();
     apply(link(more));
-  });
-  dialog.setAttribute("aria-label", t("history.filter"));
-  dialog.replaceChildren(element("h2", {}, t("history.filter")), made);
-  dialog.showModal();
+  };
+  ask(t("history.filter"), fields, words, send, { style: "filter" });
 }
 
 /** Times that are asked for often, as links. */

@@ -1,5 +1,7 @@
 // The page *Footage*: camera and day, line and player, marks to hold or to export.
 
+import { ask as askIn } from "./dialog.js";
+import { listen } from "./keys.js";
 import { api, data, element, t } from "./page.js";
 import { Player } from "./player.js";
 import { hour, instant, moment, span, wallClock } from "./times.js";
@@ -8,7 +10,6 @@ import { Timeline } from "./timeline.js";
 const DAY_S = 86_400;
 const at = (id) => document.getElementById(id);
 const [video, note, camera, day] = ["video", "note", "camera", "day"].map(at);
-const dialog = at("form");
 
 const player = new Player(video, (text) => {
   note.textContent = text;
@@ -92,25 +93,13 @@ function save(url, name) {
 
 function ask(title, hint, fields, done) {
   const reason = element("textarea", { rows: "3", maxlength: "500", required: true });
-  const fault = element("p", { class: "fault", role: "alert", hidden: true });
-  const cancel = element("button", { type: "button", class: "quiet" }, t("footage.cancel"));
-  const form = element("form", { class: "stack" }, element("p", {}, `${camera.selectedOptions[0].text} · ${moment(range[0])} … ${hour(range[1])}`), element("p", { class: "dim" }, hint),
-    element("label", {}, t("footage.reason"), reason), ...fields, fault, element("div", { class: "ends" }, element("button", { class: "primary" }, title), cancel));
-  cancel.addEventListener("click", () => dialog.close());
-  form.addEventListener("submit", async (event) => {
-    event.preventDefault();
-    try {
-      await done(reason.value.trim());
-      dialog.close();
-      load();
-    } catch (error) {
-      fault.textContent = error.message;
-      fault.hidden = false;
-    }
-  });
-  dialog.setAttribute("aria-label", title);
-  dialog.replaceChildren(element("h2", {}, title), form);
-  dialog.showModal();
+  const all = [element("p", {}, `${camera.selectedOptions[0].text} · ${moment(range[0])} … ${hour(range[1])}`), element("p", { class: "dim" }, hint),
+    element("label", {}, t("footage.reason"), reason), ...fields];
+  const send = async () => {
+    await done(reason.value.trim());
+    load();
+  };
+  askIn(title, all, { send: title, cancel: t("footage.cancel") }, send, { say: (text) => (at("under").textContent = text) });
 }
 
 function hold() {
@@ -131,13 +120,7 @@ function take() {
 }
 
 const KEYS = { " ": toggle, ",": () => step(-1), ".": () => step(1), i: () => mark(0), o: () => mark(1) };
-document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, textarea, select, button, dialog")) return;
-  const does = KEYS[event.key.toLowerCase()];
-  if (!does) return;
-  event.preventDefault();
-  does();
-});
+listen(KEYS);
 at("play").addEventListener("click", toggle);
 at("back").addEventListener("click", KEYS[","]);
 at("forth").addEventListener("click", KEYS["."]);

@@ -4,15 +4,17 @@ import { answer } from "./answers.js";
 import { api, connected, data, element, t } from "./page.js";
 import { draw, summary } from "./charts.js";
 import { chips, current, form, kindName, levelName, link, presets, usual, verdictName } from "./filters.js";
+import { ask } from "./dialog.js";
 import { askSnooze } from "./forms.js";
 import { IncidentView } from "./incident.js";
+import { listen } from "./keys.js";
 import { span, wallClock } from "./times.js";
 
 const PAGE = 100;
 /** Beyond so many rows nobody scrolls: the filter is what finds. */
 const MOST = 3000;
 const at = (id) => document.getElementById(id);
-const [body, side, charts, root, dialog] = ["rows", "list", "charts", "detail", "form"].map(at);
+const [body, side, charts, root] = ["rows", "list", "charts", "detail"].map(at);
 const view = new IncidentView(root, act, () => open(null));
 let asked = null; // what is under way for the present filter; a newer filter ends it
 let cursor = null;
@@ -176,38 +178,24 @@ function take() {
   const format = element("select", { name: "format" }, ...["csv", "json", "jsonl", "parquet"].map((one) => element("option", { value: one }, t(`history.format.${one}`))));
   const excel = element("input", { type: "checkbox", name: "bom", value: "true", checked: true });
   const reason = element("textarea", { name: "reason", rows: "3", maxlength: "500", required: true });
-  const cancel = element("button", { type: "button", class: "quiet" }, t("history.cancel"));
-  const made = element("form", { class: "stack" }, element("p", { class: "dim" }, t("history.export_hint")), element("label", {}, t("history.field.format"), format),
-    element("label", { class: "check" }, excel, t("history.excel")), element("label", {}, t("footage.reason"), reason), element("div", { class: "ends" }, element("button", { class: "primary" }, t("history.export")), cancel));
-  cancel.addEventListener("click", () => dialog.close());
+  const fields = [element("p", { class: "dim" }, t("history.export_hint")), element("label", {}, t("history.field.format"), format),
+    element("label", { class: "check" }, excel, t("history.excel")), element("label", {}, t("footage.reason"), reason)];
   format.addEventListener("change", () => (excel.closest("label").hidden = format.value !== "csv"));
-  made.addEventListener("submit", (event) => {
-    event.preventDefault();
+  reason.addEventListener("input", () => reason.setCustomValidity(reason.value && !reason.value.trim() ? t("footage.reason") : ""));
+  ask(t("history.export"), fields, { send: t("history.export"), cancel: t("history.cancel") }, () => {
     const query = current();
-    if (!reason.value.trim()) return reason.focus();
     query.set("format", format.value);
     query.set("reason", reason.value.trim());
     if (format.value === "csv" && excel.checked) query.set("bom", "true");
     // The browser writes it to the disk as it comes: a file may be larger than a page can hold.
     element("a", { href: `/api/v1/exports/incidents?${query}`, download: `incidents.${format.value}` }).click();
-    dialog.close();
     say(t("history.exporting"));
   });
-  dialog.setAttribute("aria-label", t("history.export"));
-  dialog.replaceChildren(element("h2", {}, t("history.export")), made);
-  dialog.showModal();
 }
 
-const filter = () => form(dialog, go);
+const filter = () => form(go);
 const KEYS = { ArrowDown: () => beside(1), ArrowUp: () => beside(-1), j: () => beside(1), k: () => beside(-1), f: filter, "/": filter, e: () => data.may.export && take(), Escape: () => view.id !== null && open(null) };
-document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
-  if (event.target.closest("input, textarea, select, video")) return event.key === "Escape" && event.target.blur();
-  const does = KEYS[event.key.length === 1 ? event.key.toLowerCase() : event.key];
-  if (!does) return;
-  event.preventDefault();
-  does();
-});
+listen(KEYS, "video");
 // Links of this page change the view; with a key held they open as links do.
 document.addEventListener("click", (event) => {
   const to = event.target.closest("a[href^='/history?']");

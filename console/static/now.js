@@ -6,6 +6,7 @@ import { IncidentView } from "./incident.js";
 import { Queue } from "./queue.js";
 import { CameraView } from "./camera.js";
 import { askRaise, askSnooze } from "./forms.js";
+import { listen as listenToKeys } from "./keys.js";
 import * as sound from "./sound.js";
 import { clock } from "./times.js";
 import * as wall from "./wall.js";
@@ -114,20 +115,8 @@ function byKey(name) {
   if (row && allowed) act(name, row);
 }
 
-document.addEventListener("keydown", (event) => {
-  sound.arm();
-  if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
-  const typing = event.target.closest("input, textarea, select");
-  if (typing) {
-    if (event.key === "Escape") typing.blur();
-    return;
-  }
-  const does = KEYS[event.key.length === 1 ? event.key.toLowerCase() : event.key];
-  if (!does || (event.key === "Enter" && event.target.closest("button, a"))) return;
-  event.preventDefault();
-  does();
-});
-document.addEventListener("pointerdown", sound.arm);
+listenToKeys(KEYS);
+for (const kind of ["keydown", "pointerdown"]) document.addEventListener(kind, sound.arm);
 document.getElementById("sound").addEventListener("click", sound.toggle);
 document.getElementById("help").addEventListener("click", KEYS["?"]);
 const raise = document.getElementById("raise");

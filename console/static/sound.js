@@ -10,7 +10,12 @@ let muted = localStorage.getItem(KEY) === "yes";
 const button = () => document.getElementById("sound");
 
 export function arm() {
-  context ??= new AudioContext();
+  try {
+    context ??= new AudioContext();
+  } catch {
+    return show(); // a machine that cannot sound: everything else goes on
+  }
+  context.onstatechange = show; // the system may take the device away
   if (context.state === "suspended") context.resume().then(show, () => {});
   show();
 }

@@ -1,0 +1,167 @@
+"""The page *Now* in a browser: what a guard does quickly, twice, or while an answer is on its way comes to what was meant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
+
+from console.serve import Server
+from console.testing import PASSWORD, Site, a_site
+from pipelines.clock import SystemClock
+
+pytestmark = pytest.mark.slow
+#: A bound for a hang on a loaded machine, not a speed.
+PATIENCE_MS = 60_000
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    site = a_site(tmp_path_factory.mktemp("site"), SystemClock())
+    site.parts.by_address.take = lambda _key: 0.0  # type: ignore[method-assign]
+    yield site
+    site.parts.database.close()
+
+
+@pytest.fixture(scope="module")
+def url(site: Site) -> Iterator[str]:
+    server = Server(site.parts, "127.0.0.1", 0)
+    server.start()
+    yield f"http://127.0.0.1:{server.port}"
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: str) -> Iterator[Browser]:
+    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=chromium, args=flags)
+        yield running
+        running.close()
+
+
+def opened(browser: Browser, url: str, before: str = "") -> Page:
+    """The page as a guard has it; `before`: a script that runs before the page's own."""
+    expect.set_options(timeout=PATIENCE_MS)
+    context = browser.new_context(viewport={"width": 1600, "height": 900})
+    context.set_default_timeout(PATIENCE_MS)
+    if before:
+        context.add_init_script(before)
+    page = context.new_page()
+    page.goto(f"{url}/login?language=en")
+    page.fill("[name=name]", "guard")
+    page.fill("[name=password]", PASSWORD)
+    page.press("[name=password]", "Enter")
+    page.wait_for_url("**/now*")
+    expect(page.locator(".alert")).to_have_count(3)
+    return page
+
+
+@pytest.fixture
+def page(browser: Browser, url: str) -> Iterator[Page]:
+    page = opened(browser, url)
+    faults: list[str] = []
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    yield page
+    page.context.close()
+    assert faults == []
+
+
+def until(held: list[Route], count: int, page: Page) -> list[Route]:
+    """Waits for so many requests; the page's events are only seen while it is waited in this way."""
+    for _ in range(PATIENCE_MS // 50):
+        if len(held) >= count:
+            break
+        page.wait_for_timeout(50)
+    return held
+
+
+#: Closes the dialog and types before the page is painted again, as a busy machine has it now and then. Returns what had
+#: the focus.
+AT_ONCE = """([id, ...keys]) => {
+  document.getElementById(id).close();
+  const had = document.activeElement.closest("dialog")?.id ?? "";
+  for (const key of keys) {
+    document.activeElement.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true }));
+  }
+  return had;
+}"""
+
+
+@pytest.mark.parametrize(("key", "dialog"), [("?", "keys"), ("r", "form"), ("z", "form")])
+def test_a_key_right_after_a_dialog_is_not_typed_into_what_is_gone(page: Page, key: str, dialog: str) -> None:
+    page.keyboard.press("ArrowDown")
+    expect(page.locator("#detail h2")).to_be_visible()
+    page.keyboard.press(key)
+    expect(page.locator("dialog[open]")).to_be_visible()
+    assert page.evaluate(AT_ONCE, [dialog, "r"]) == dialog, "the closed dialog has the focus still"
+    expect(page.locator("#form[open]")).to_be_visible()
+    assert page.evaluate(AT_ONCE, ["form", "Escape"]) == "form"
+    expect(page.locator("#detail")).to_be_hidden()
+    expect(page.locator(".tile").first).to_be_visible()
+
+
+def test_escape_leaves_a_field_and_then_the_incident(page: Page) -> None:
+    page.keyboard.press("ArrowDown")
+    page.locator("#note").fill("a red van? r 1")
+    page.keyboard.press("a")
+    expect(page.locator("#note")).to_have_value("a red van? r 1a")
+    page.keyboard.press("Escape")
+    expect(page.locator("#note")).not_to_be_focused()
+    expect(page.locator("#detail h2")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator("#detail")).to_be_hidden()
+
+
+def test_a_held_key_answers_once(page: Page) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: request.method == "POST" and asked.append(request.url))
+    page.keyboard.press("ArrowDown")
+    expect(page.locator("#detail h2")).to_be_visible()
+    for _ in range(4):
+        page.keyboard.down("o")  # the second and later ones are repetitions
+    page.keyboard.up("o")
+    expect(page.locator("#said")).not_to_be_empty()
+    assert len(asked) == 1, asked
+
+
+def test_a_form_is_sent_once_and_its_late_answer_leaves_the_next_form_alone(page: Page, site: Site) -> None:
+    held: list[Route] = []
+    before = len(site.published)
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/api/v1/cameras/*/incidents", hold)
+    page.keyboard.press("r")
+    page.locator("#form textarea").fill("a dog on the forecourt")
+    for _ in range(3):
+        page.locator("#form form").evaluate("form => form.requestSubmit()")
+    page.keyboard.press("Escape")
+    expect(page.locator("dialog[open]")).to_have_count(0)
+    page.keyboard.press("r")
+    page.locator("#form textarea").fill("and another")
+    until(held, 1, page)[0].fulfill(
+        status=503, content_type="application/problem+json", body='{"detail": "the store is away"}'
+    )
+    expect(page.locator("#said")).to_have_text("the store is away")
+    expect(page.locator("#form textarea")).to_have_value("and another")
+    expect(page.locator("#form .fault")).to_be_hidden()
+    page.locator("#form button.primary").click()
+    expect(page.locator("#form[open]")).to_be_visible()
+    until(held, 2, page)[1].continue_()
+    expect(page.locator("dialog[open]")).to_have_count(0)
+    assert len(held) == 2
+    assert len(site.published) == before + 1
+
+
+def test_keys_work_on_a_machine_that_cannot_sound(browser: Browser, url: str) -> None:
+    page = opened(browser, url, "window.AudioContext = class { constructor() { throw new Error('no device'); } };")
+    page.keyboard.press("m")
+    expect(page.locator("#sound")).to_have_text("Sound off")
+    page.keyboard.press("ArrowDown")
+    expect(page.locator("#detail h2")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator("#detail")).to_be_hidden()
+    page.context.close()
