@@ -21,8 +21,10 @@ from pipelines.detector import load_detector
 from pipelines.media.file import FileSource
 from pipelines.samples.library import clips, footage, staged_dir, staged_scenes
 from pipelines.samples.staged.weather import Weather
-from pipelines.tracks.chunk import Chunk, encode
+from pipelines.testing import gathered
+from pipelines.tracks.chunk import Chunk
 from pipelines.tracks.keeper import TrackKeeper
+from pipelines.tracks.parquet import encode
 from pipelines.tracks.rounding import rounded
 from pipelines.workers.camera import rules_only
 from vision.engine import Engine
@@ -56,7 +58,7 @@ def measure(name: str, frames: list[Frame], minutes: float) -> dict[str, Any]:
     detector = load_detector(config)
     engine = Engine(camera_spec(config, name), load_scorer(config, say))
     kept: list[Chunk] = []
-    keeper = TrackKeeper(name, kept.append)
+    keeper = TrackKeeper(name, gathered(kept.append))
     found = [detector.detect([frame.pixels])[0] for frame in frames]
     boxes = keeping_s = 0.0
     number = 0

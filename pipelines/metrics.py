@@ -126,7 +126,10 @@ class Metrics:
         self.reconnects = counter("reconnects_total", "Times a camera's stream was opened again.", "camera", "reason")
         self.incidents = counter("incidents_total", "Incidents opened.", "camera", "behaviour")
         self.track_chunks = counter(
-            "track_chunks_total", "Chunks of tracks, by what became of them.", "camera", "outcome"
+            "track_chunks_total",
+            "Chunks of tracks, by what became of them (written, failed, dropped).",
+            "camera",
+            "outcome",
         )
         # Bus
         self.bus_pending_messages = gauge("bus_pending_messages", "Messages the dispatchers have not yet acknowledged.")

@@ -9,6 +9,9 @@ from threading import Event
 from typing import Any
 from unittest import SkipTest
 
+from pipelines.tracks.chunk import Chunk
+from pipelines.tracks.packed import PackedFrames
+from pipelines.tracks.strand import Piece, Strand
 from vision import native
 from vision.incident import Incident, Phase, Quantity
 
@@ -71,6 +74,21 @@ def until(condition: Callable[[], object], within_s: float = 30.0, what: str = "
         time.sleep(pause_s)
         # What takes seconds is not asked for a hundred times in each: a condition may open an index or start a program.
         pause_s = min(0.1, 1.5 * pause_s)
+
+
+def gathered(put: Callable[[Chunk], None]) -> Callable[[Piece], None]:
+    """What `TrackKeeper` gives its pieces to; `put` gets each chunk once it has ended."""
+    growing: dict[Strand, Chunk] = {}
+
+    def take(piece: Piece) -> None:
+        if piece.strand.origin is not None:
+            growing[piece.strand] = Chunk(piece.strand.origin, PackedFrames())
+            piece.strand.origin = None
+        growing[piece.strand].frames.extend(piece.frames)
+        if piece.is_last:
+            put(growing.pop(piece.strand))
+
+    return take
 
 
 def alive(pid: int) -> bool:

@@ -20,10 +20,11 @@ from pipelines.config.build import camera_spec
 from pipelines.config.drawing import FIELDS, defaults_of
 from pipelines.config.explain import known_keys
 from pipelines.store import audit
-from pipelines.testing import FakeClock, until
-from pipelines.tracks.chunk import Chunk, encode
+from pipelines.testing import FakeClock, gathered, until
+from pipelines.tracks.chunk import Chunk
 from pipelines.tracks.folder import write_chunk
 from pipelines.tracks.keeper import TrackKeeper
+from pipelines.tracks.parquet import encode
 from pipelines.tracks.rounding import rounded
 from pipelines.workers.casebook import rules_only
 from vision.engine import Engine
@@ -216,7 +217,7 @@ def test_the_effect_is_that_of_a_replay(site: Site, admin: TestClient, clock: Fa
         for n, (b, e) in enumerate(((0.0, 23.0), (30.0, 43.0)), start=1)
     ]
     kept: list[Chunk] = []
-    engine, gatherer = Engine(camera_spec(config, NORTH)), TrackKeeper(NORTH, kept.append)
+    engine, gatherer = Engine(camera_spec(config, NORTH)), TrackKeeper(NORTH, gathered(kept.append))
     for painted, detections in Stage(cars).play(50.0):
         frame = replace(painted, camera_id=NORTH)
         gatherer.before(frame.time_s, engine, "v1", lambda: rules_only(config.cameras[NORTH]))

@@ -24,10 +24,12 @@ from pipelines.samples.library import clips, staged_dir
 from pipelines.store import incidents as record
 from pipelines.store.database import Database, sqlite_url
 from pipelines.store.schema import incidents as incidents_table
-from pipelines.tracks.chunk import Chunk, encode
+from pipelines.testing import gathered
+from pipelines.tracks.chunk import Chunk
 from pipelines.tracks.comparison import compare
 from pipelines.tracks.folder import write_chunk
 from pipelines.tracks.keeper import TrackKeeper
+from pipelines.tracks.parquet import encode
 from pipelines.tracks.replay import Hole, Replay, Replayed
 from pipelines.tracks.rounding import rounded
 from pipelines.workers.casebook import rules_only
@@ -52,7 +54,7 @@ def site(folder: Path, name: str, after: str) -> Path:
 def last_words(config: Config, camera: str, pictures: Any, root: Path) -> list[Incident]:
     """Analyse as a worker does and keep the tracks."""
     kept: list[Chunk] = []
-    engine, gatherer = Engine(camera_spec(config, camera)), TrackKeeper(camera, kept.append)
+    engine, gatherer = Engine(camera_spec(config, camera)), TrackKeeper(camera, gathered(kept.append))
     last: dict[str, Incident] = {}
     for frame, detections in pictures:
         gatherer.before(frame.time_s, engine, "v1", lambda: rules_only(config.cameras[camera]))

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from threading import Event as StopEvent
 from typing import Any
 
 import numpy as np
@@ -17,17 +16,16 @@ import pytest
 from pipelines.config.build import camera_spec
 from pipelines.config.cameras import Camera
 from pipelines.config.schema import Config
-from pipelines.testing import FakeClock
+from pipelines.testing import FakeClock, gathered
 from pipelines.tracks import keeper
-from pipelines.tracks.chunk import Chunk, DamagedChunk, encode, to_ns, to_s
+from pipelines.tracks.chunk import Chunk
 from pipelines.tracks.folder import chunks, delete_old, write_chunk
 from pipelines.tracks.keeper import TrackKeeper
-from pipelines.tracks.packed import PackedFrames
+from pipelines.tracks.parquet import DamagedChunk, encode, to_ns, to_s
 from pipelines.tracks.reading import ChunkReader
 from pipelines.tracks.replay import Replay, Replayed
 from pipelines.tracks.rounding import rounded
 from pipelines.tracks.upkeep import TrackUpkeep
-from pipelines.tracks.writer import TrackWriter, writing
 from vision import coco
 from vision.camera import CameraSpec
 from vision.detection import Detections
@@ -90,7 +88,7 @@ def analyse(described: Camera, root: Path | None = None) -> list[Incident]:
     """As a worker does: the last word about each incident, in the order in which they opened."""
     kept: list[Chunk] = []
     engine = Engine(spec(described))
-    gatherer = TrackKeeper("gate", kept.append)
+    gatherer = TrackKeeper("gate", gathered(kept.append))
     rules = described.model_dump(mode="json", by_alias=True)
     last: dict[str, Incident] = {}
     for frame, detections in pictures():
@@ -123,7 +121,7 @@ def short_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_boxes_and_times_come_back_as_they_were_judged(tmp_path: Path) -> None:
     kept: list[Chunk] = []
-    engine, gatherer = Engine(spec(camera())), TrackKeeper("gate", kept.append)
+    engine, gatherer = Engine(spec(camera())), TrackKeeper("gate", gathered(kept.append))
     judged = []
     for frame, detections in pictures()[:50]:
         gatherer.before(frame.time_s, engine, "v1", camera().model_dump)
@@ -258,53 +256,12 @@ def test_an_outage_of_the_camera_is_a_hole(tmp_path: Path) -> None:
 
 def a_chunk() -> Chunk:
     kept: list[Chunk] = []
-    engine, gatherer = Engine(spec(camera())), TrackKeeper("gate", kept.append)
+    engine, gatherer = Engine(spec(camera())), TrackKeeper("gate", gathered(kept.append))
     for frame, detections in pictures()[:5]:
         gatherer.before(frame.time_s, engine, "v1", dict)
         gatherer.after(engine.step(frame, rounded(detections)), frame)
     gatherer.end()
     return kept[0]
-
-
-def test_a_disk_that_refuses_is_counted_and_costs_only_tracks(tmp_path: Path) -> None:
-    counted: list[tuple[str, str]] = []
-    (tmp_path / "tracks").write_text("a file where the folder should be")
-    writer = TrackWriter(tmp_path / "tracks", lambda *what: counted.append(what), logging.getLogger("test"))
-    with writing(writer):
-        writer.put(a_chunk())
-    assert counted == [("gate", "failed")]
-
-
-def test_a_chunk_that_cannot_be_encoded_is_counted_and_the_next_ones_are_written(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    counted: list[tuple[str, str]] = []
-    writer = TrackWriter(tmp_path, lambda *what: counted.append(what), logging.getLogger("test"))
-    chunk = a_chunk()
-    bad = Chunk(replace(chunk.origin, state={"not": {"json"}}), chunk.frames)
-    with writing(writer):
-        for one in (bad, Chunk(chunk.origin, PackedFrames()), chunk):
-            writer.put(one)
-    assert counted == [("gate", "failed"), ("gate", "failed"), ("gate", "written")]
-    assert [record.message for record in caplog.records] == [
-        "tracks are not kept: TypeError('Object of type set is not JSON serializable')",
-        "tracks are not kept: IndexError('index 0 is out of bounds for axis 0 with size 0')",
-    ]
-
-
-def test_a_disk_that_hangs_costs_tracks_and_not_analysis(tmp_path: Path) -> None:
-    counted: list[tuple[str, str]] = []
-    writer = TrackWriter(tmp_path, lambda *what: counted.append(what), logging.getLogger("test"), most_waiting=2)
-    chunk = a_chunk()
-    for _ in range(5):
-        writer.put(chunk)  # nobody writes; it returns all the same
-    assert counted == [("gate", "dropped")] * 3
-    stop = StopEvent()
-    stop.set()
-    writer.run(stop)
-    assert counted[3:] == [("gate", "written")] * 2
-    assert len(chunks(tmp_path, "gate")) == 2, "two of one second have two names"
-    assert not list(tmp_path.rglob("*.tmp"))
 
 
 def test_old_tracks_are_deleted_and_each_is_written_down(tmp_path: Path) -> None:
@@ -329,7 +286,7 @@ def test_old_tracks_are_deleted_and_each_is_written_down(tmp_path: Path) -> None
 
 def test_a_chunk_ends_at_whole_ten_minutes(tmp_path: Path) -> None:
     kept: list[Chunk] = []
-    engine, gatherer = Engine(spec(camera())), TrackKeeper("gate", kept.append)
+    engine, gatherer = Engine(spec(camera())), TrackKeeper("gate", gathered(kept.append))
     border_s = (start_s() // 600 + 2) * 600
     for number, (frame, detections) in enumerate(pictures()[:20]):
         moved = replace(frame, time_s=border_s - 2.0 + number * 0.2)

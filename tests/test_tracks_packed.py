@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from pipelines.testing import both_ways
-from pipelines.tracks.chunk import Chunk, Origin, encode
+from pipelines.tracks.chunk import Chunk, Origin
 from pipelines.tracks.folder import write_chunk
 from pipelines.tracks.packed import NARROW, WIDE, PackedFrames
+from pipelines.tracks.parquet import encode
 from pipelines.tracks.reading import ChunkReader
 from pipelines.tracks.rounding import rounded
 from vision.aggression import ScoredRegion

@@ -14,9 +14,10 @@ from pipelines.alerting.facts import Manner, facts_of
 from pipelines.alerting.samples import sample
 from pipelines.crowding.loading import Careful
 from pipelines.crowding.staging import Camera, scattered
-from pipelines.tracks.chunk import Chunk, Origin, encode
+from pipelines.tracks.chunk import Chunk, Origin
 from pipelines.tracks.folder import write_chunk
 from pipelines.tracks.packed import PackedFrames
+from pipelines.tracks.parquet import encode
 from pipelines.tracks.reading import ChunkReader
 from pipelines.tracks.rounding import rounded
 from vision import coco

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,8 @@ from pipelines.samples import library
 from pipelines.samples.cameras import SampleCameras
 from pipelines.testing import until
 from pipelines.testing_relay import Relay
+from pipelines.tracks.folder import chunks, spools
+from pipelines.tracks.reading import ChunkReader
 
 pytestmark = [pytest.mark.model, pytest.mark.slow]
 
@@ -101,10 +104,17 @@ def test_a_case_outlives_the_worker_the_bus_and_a_bad_configuration(site: Site) 
     until(lambda: len(site.events("warned")) == 2, 60, "a warning for the van and one for the car")
     subjects = ids(site.events("warned"))
 
+    tracks = site.data / "tracks"
+    until(lambda: spools(tracks, "campus"), 30, "tracks on the disk")
+    maps = Path(f"/proc/{worker.pid}/maps").read_text()
+    assert "openvino" in maps
+    assert "arrow" not in maps, "what writes Parquet is never part of a worker"
     os.kill(worker.pid, signal.SIGKILL)
     worker.wait()
     worker = site.start_worker()
     until(lambda: site.said('"analysing"') == 2, 60, "the second worker at work")
+    until(lambda: chunks(tracks, "campus"), 60, "a chunk of what the first one saw")
+    assert ChunkReader(chunks(tracks, "campus")[0].path).to_s <= time.time()
     site.bus.stop()
     until(lambda: site.said('"illegal_parking opened"') == 2, 60, "both cases open while the bus is away")
     site.bus.start()

@@ -38,7 +38,7 @@ from pipelines.media.replay import Replay, SteppedReader, StoredStream
 from pipelines.media.rtsp import RtspReader
 from pipelines.metrics import Metrics
 from pipelines.samples.cameras import RtspServer
-from pipelines.tracks.chunk import Chunk
+from pipelines.tracks.strand import Piece
 from pipelines.tracks.writer import TrackWriter, writing
 from pipelines.workers.analysis import AnalysisWorker
 from pipelines.workers.camera import CameraAnalysis
@@ -67,15 +67,17 @@ def run(trial: Trial, config: Config, watch: Callable[[float], None] | None = No
         BadInput: the stream or the model cannot be used.
         GatewatchError: a camera never got going, or the worker ended.
     """
-    with tempfile.TemporaryDirectory(prefix="gatewatch-bench-") as name, ExitStack() as stack:
-        bench = stack.enter_context(_Bench(Path(name), trial, config).running())
-        bench.warm_up()
-        before = bench.count()
-        bench.pass_time(trial.seconds, watch)
-        after = bench.count()
-        return figures(
-            trial, config, before, after, bench.analysed.between(before.frames, after.frames), bench.canvas_ms
-        )
+    with tempfile.TemporaryDirectory(prefix="gatewatch-bench-") as name:
+        bench = _Bench(Path(name), trial, config)
+        with bench.running():
+            bench.warm_up()
+            before = bench.count()
+            bench.pass_time(trial.seconds, watch)
+            after = bench.count()
+            between = bench.analysed.between(before.frames, after.frames)
+            found = figures(trial, config, before, after, between, bench.canvas_ms)
+        # With what was left for the end: in most trials no chunk ends before.
+        return found | {"chunks": bench.chunks()}
 
 
 class _Bench:
@@ -89,6 +91,8 @@ class _Bench:
         self._log = logging.getLogger("gatewatch.bench")
         self._stop = threading.Event()
         self._drops: Counter[str] = Counter()
+        self._chunks: Counter[str] = Counter()
+        self._writer: TrackWriter | None = None
         self._sending_s = [0.0]
         self.analysed = Analysed()
         """Added to by the worker's thread alone."""
@@ -202,11 +206,23 @@ class _Bench:
             resident_mb=resident_mb(),
         )
 
-    def _tracks(self, stack: ExitStack) -> Callable[[Chunk], None] | None:
+    def _tracks(self, stack: ExitStack) -> Callable[[Piece], None] | None:
         if not self._config.tracks.enabled:
             return None
-        writer = TrackWriter(self._folder / "tracks", lambda *_: None, self._log)
-        return stack.enter_context(writing(writer)).put
+        self._writer = TrackWriter(self._folder / "tracks", self._count_chunk, self._log)
+        return stack.enter_context(writing(self._writer)).put
+
+    def _count_chunk(self, _camera: str, outcome: str) -> None:
+        self._chunks[outcome] += 1
+
+    def chunks(self) -> dict[str, Any]:
+        """What became of chunks of tracks in the whole run, and what the program that makes them took: its processor time is in
+        no other figure, and its memory was the machine's for as long as it ran.
+        """
+        if self._writer is None:
+            return {}
+        made = self._writer.converting
+        return {**self._chunks, "runs": made.runs, "cpu_s": round(made.cpu_s, 3), "peak_mb": made.peak_mb}
 
     # --- the site ------------------------------------------------------------------------------------------------------
 

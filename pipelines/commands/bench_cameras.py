@@ -97,6 +97,16 @@ def _progress(figures: dict[str, Any], as_json: bool) -> None:
     out.flush()
 
 
+def _chunks(figures: dict[str, Any]) -> list[str]:
+    made = figures["chunks"]
+    if not made:
+        return []
+    return [
+        f"chunks          {made.get('written', 0)} written by a program of its own, run {made['runs']} times in the whole "
+        f"trial: {made['cpu_s']:.2f} CPU s, at most {made['peak_mb']:.0f} MB while it ran"
+    ]
+
+
 def _table(figures: dict[str, Any]) -> None:
     stages = figures["stages_cpu_s"]
     total = figures["per_camera_cpu_s"]
@@ -113,6 +123,7 @@ def _table(figures: dict[str, Any]) -> None:
         *(f"  {name:<14}{1000 * cpu_s:>8.2f} ms" for name, cpu_s in stages.items()),
         f"apart           bus {1000 * figures['bus_cpu_s']:.2f} ms, sending the streams "
         f"{1000 * figures['sending_cpu_s']:.2f} ms, measuring {1000 * figures['bench_cpu_s']:.2f} ms",
+        *_chunks(figures),
         f"machine         {figures['cores']} cores, load {figures['load_average']:.1f}; a full canvas costs it "
         f"{figures['canvas_cpu_ms']:.1f} ms now; {figures['cores']} cores / {1000 * total:.1f} ms = "
         f"{figures['cores'] / total:.0f} cameras",

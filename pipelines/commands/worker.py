@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pipelines.events.publisher import RedisPublisher
     from pipelines.health import Check
     from pipelines.metrics import Metrics
-    from pipelines.tracks.chunk import Chunk
+    from pipelines.tracks.strand import Piece
     from pipelines.workers.analysis import AnalysisWorker
     from pipelines.workers.clockboard import ClockBoard
     from pipelines.workers.surroundings import ReaderFactory
@@ -175,8 +175,8 @@ def _tell_bus(url: str, log: logging.Logger) -> None:
 
 def _track_keeping(
     config: Config, metrics: Metrics, log: logging.Logger, stack: ExitStack
-) -> Callable[[Chunk], None] | None:
-    """Where chunks of tracks go; their writer ends with `stack`."""
+) -> Callable[[Piece], None] | None:
+    """Where tracks go; their writer ends with `stack`."""
     from pipelines.tracks.writer import TrackWriter, writing
 
     if not config.tracks.enabled:

@@ -1,10 +1,13 @@
-"""Where chunks lie: DATA/tracks/CAMERA/YYYY/MM/DD/HHMMSS.parquet, by the UTC time of their first frame."""
+"""Where chunks lie: DATA/tracks/CAMERA/YYYY/MM/DD/HHMMSS.parquet, by the UTC time of their first frame; and before they are
+made DATA/tracks/CAMERA/YYYYMMDDTHHMMSS-*.spool.
+"""
 
 from __future__ import annotations
 
 import errno
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +16,12 @@ from typing import Final
 from pipelines.files import write_atomically
 
 SUFFIX: Final = ".parquet"
+#: A chunk that grows, or that no worker has any more: `pipelines.tracks.spool`. A number behind it: so often it was begun to
+#: make a chunk of it.
+SPOOL: Final = ".spool"
+#: Put behind the name of a spool of which no chunk can be made.
+DAMAGED: Final = ".damaged"
+_SPOOL_NAME: Final = re.compile(rf"(\d{{8}}T\d{{6}})-[^.]*{re.escape(SPOOL)}(\.\d+|{re.escape(DAMAGED)})?")
 DELETIONS: Final = "deletions.jsonl"
 #: No chunk is longer; one that begins this long before a moment cannot hold it.
 LONGEST_S: Final = 600.0
@@ -27,24 +36,32 @@ class ChunkFile:
     from_s: float
 
 
-def chunk_path(root: Path, camera_id: str, from_s: float) -> Path:
-    """A name that is not taken yet."""
+def write_chunk(root: Path, camera_id: str, from_s: float, content: bytes) -> Path:
+    """Atomic: a crash leaves the whole file or none. A file of that time which is this very chunk is left as it is, so that
+    writing it again, when nobody knows whether it was written, does nothing. Raises OSError when the disk refuses.
+    """
     moment = datetime.fromtimestamp(int(from_s), UTC)
     folder = root / camera_id / f"{moment:%Y}" / f"{moment:%m}" / f"{moment:%d}"
     path = folder / f"{moment:%H%M%S}{SUFFIX}"
     number = 1
     while path.exists():
+        if path.stat().st_size == len(content) and path.read_bytes() == content:
+            return path
         number += 1
         path = folder / f"{moment:%H%M%S}-{number}{SUFFIX}"
-    return path
-
-
-def write_chunk(root: Path, camera_id: str, from_s: float, content: bytes) -> Path:
-    """Atomic: a crash leaves the whole file or none. Raises OSError when the disk refuses."""
-    path = chunk_path(root, camera_id, from_s)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     write_atomically(path, content, durable=False)
     return path
+
+
+def spools(root: Path, camera_id: str) -> list[ChunkFile]:
+    """What is no chunk yet, or can be none (see `DAMAGED`), in order of time."""
+    found = []
+    for path in (root / camera_id).glob(f"*{SPOOL}*"):
+        name = _SPOOL_NAME.fullmatch(path.name)
+        if name is not None and (from_s := _time_of(name[1], "%Y%m%dT%H%M%S")) is not None:
+            found.append(ChunkFile(path, camera_id, from_s))
+    return sorted(found, key=lambda file: file.path.name)
 
 
 def cameras(root: Path) -> list[str]:
@@ -65,11 +82,16 @@ def _files(root: Path, camera_id: str) -> Iterator[ChunkFile]:
     folder = root / camera_id
     for path in folder.glob(f"[0-9]*/[0-9]*/[0-9]*/[0-9]*{SUFFIX}"):
         text = "".join(path.relative_to(folder).parts[:3]) + path.name[:6]
-        try:
-            moment = datetime.strptime(text, "%Y%m%d%H%M%S").replace(tzinfo=UTC)
-        except ValueError:
-            continue
-        yield ChunkFile(path, camera_id, moment.timestamp())
+        from_s = _time_of(text, "%Y%m%d%H%M%S")
+        if from_s is not None:
+            yield ChunkFile(path, camera_id, from_s)
+
+
+def _time_of(text: str, pattern: str) -> float | None:
+    try:
+        return datetime.strptime(text, pattern).replace(tzinfo=UTC).timestamp()
+    except ValueError:
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,18 +106,19 @@ class TrackDeletion:
     at_s: float
 
 
-def too_old(files: list[ChunkFile], now_s: float, keep_s: float) -> list[ChunkFile]:
+def too_old(files: Sequence[ChunkFile], now_s: float, keep_s: float) -> list[ChunkFile]:
     """What is older than it may be, oldest first. A chunk goes when its newest frame is that old."""
     return sorted((file for file in files if file.from_s + LONGEST_S < now_s - keep_s), key=lambda file: file.from_s)
 
 
 def delete_old(root: Path, now_s: float, keep_s: float, most: int = 2_000) -> list[TrackDeletion]:
-    """Delete at most `most` chunks that are older than `keep_s`, and write down each one before it goes.
+    """Delete at most `most` chunks and spools that are older than `keep_s`, and write down each one before it goes.
 
     Raises:
         OSError: the folder cannot be written; what was deleted so far is written down.
     """
-    old = [file for camera in cameras(root) for file in too_old(chunks(root, camera), now_s, keep_s)][:most]
+    files = ((*chunks(root, camera), *spools(root, camera)) for camera in cameras(root))
+    old = [file for one in files for file in too_old(one, now_s, keep_s)][:most]
     gone: list[TrackDeletion] = []
     if not old:
         return gone

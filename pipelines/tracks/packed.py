@@ -1,23 +1,25 @@
-"""The frames of a chunk while it waits for its end: as rows of bytes, since ten minutes of a camera's frames as objects
-take thirty times what is in them.
+"""The frames of a chunk, or of a part of one: as rows of bytes, since ten minutes of a camera's frames as objects take thirty
+times what is in them.
 """
 
 from __future__ import annotations
 
+import json
 import struct
 from array import array
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
 
+from pipelines.tracks.crowds import from_text, to_text
 from pipelines.tracks.rounding import STEPS_OF_CONFIDENCE, STEPS_PER_PX, to_steps
 from vision import native
 from vision.aggression import ScoredRegion
 from vision.crowd import CrowdReading
 from vision.detection import Detections, Float32Array, Int64Array
 from vision.geometry import Box
-from vision.looks import GREY, Looks
+from vision.looks import GREY, SIDE, Looks
 from vision.moment import Moment
 from vision.view import ViewState
 
@@ -58,6 +60,9 @@ REGION: Final = (
     "change",
     "surprise",
 )
+_CELLS: Final = SIDE * SIDE
+_LENGTH: Final = struct.Struct("<I")
+
 #: One window's score: number of the frame and of the region, when, how much.
 SCORE: Final = ("frame", "region_id", "time_s", "score")
 
@@ -125,6 +130,76 @@ class PackedFrames:
         if moment.crowd is not None:
             self.crowds.append((frame, moment.crowd))
 
+    @property
+    def from_s(self) -> float:
+        """Time of the first frame. Raises IndexError when there is none."""
+        return float(self.frames()["time_s"][0])
+
+    def following(self) -> PackedFrames:
+        """An empty one for the frames after these: a score that was told here, or before, is not told again."""
+        after = PackedFrames()
+        after._told_s = self._told_s
+        return after
+
+    def extend(self, after: PackedFrames) -> None:
+        """Add the frames of one that follows this: then all is as if they had been added here."""
+        first = len(self)
+        self._frames += after._frames
+        if after._box is not self._box:
+            self._widen()
+        self._boxes += after._boxes if after._box is self._box else after.boxes().astype(WIDE).tobytes()
+        for ours, theirs, row in (
+            (self._regions, after._regions, len(REGION)),
+            (self._scores, after._scores, len(SCORE)),
+        ):
+            rows = np.array(theirs).reshape(-1, row)
+            rows[:, 0] += first
+            ours.frombytes(rows.tobytes())
+        self.looks += [replace(one, frame=one.frame + first) for one in after.looks]
+        self.crowds += [(frame + first, crowd) for frame, crowd in after.crowds]
+
+    def to_bytes(self) -> bytes:
+        """All of it; `from_bytes` gives it back. Length of a head in JSON, the head, and rows as they are here."""
+        raw = (self._frames, self._boxes, self._regions.tobytes(), self._scores.tobytes())
+        head = {
+            "wide": self._box is WIDE,
+            "sizes": [len(one) for one in raw],
+            "looks": [[one.frame, one.key, one.place, one.grey is not None] for one in self.looks],
+            "crowds": [[frame, to_text(crowd)] for frame, crowd in self.crowds],
+        }
+        told = json.dumps(head, separators=(",", ":")).encode()
+        return b"".join(
+            (_LENGTH.pack(len(told)), told, *raw, *(one.grey for one in self.looks if one.grey is not None))
+        )
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> PackedFrames:
+        """Inverse of `to_bytes`. Raises ValueError: it is not what `to_bytes` gave."""
+        try:
+            (length,) = _LENGTH.unpack_from(content)
+            at = _LENGTH.size + length
+            head = json.loads(content[_LENGTH.size : at])
+            rows = []
+            for size in head["sizes"]:
+                rows.append(content[at : at + size])
+                at += size
+            made = cls()
+            made._box = WIDE if head["wide"] else NARROW
+            made._frames, made._boxes = bytearray(rows[0]), bytearray(rows[1])
+            made._regions.frombytes(rows[2])
+            made._scores.frombytes(rows[3])
+            for frame, key, place, is_there in head["looks"]:
+                grey = content[at : at + _CELLS] if is_there else None
+                at += len(grey or b"")
+                made.looks.append(GreySeen(frame, key, tuple(place), grey))
+            made.crowds += [(frame, from_text(text)) for frame, text in head["crowds"]]
+            whole = int(made.frames()["boxes"].sum()) == made.box_count
+        except (struct.error, KeyError, IndexError, TypeError) as error:
+            raise ValueError(f"not a part of tracks: {error!r}") from error
+        if at != len(content) or not whole:
+            raise ValueError("not a part of tracks: its parts are not of the length that it says")
+        return made
+
     def frames(self) -> np.ndarray[Any, Any]:
         """(F,) of `FRAME`."""
         return np.frombuffer(self._frames, FRAME)
@@ -161,11 +236,15 @@ class PackedFrames:
         track = owners(detections.xyxy_px, seen_px, track_id)
         columns = dict(zip(BOX, (track, detections.class_id, confidence, *edges.T), strict=True))
         if self._box is NARROW and not all(_fits(columns[name], NARROW[name]) for name in BOX):
-            self._boxes, self._box = bytearray(self.boxes().astype(WIDE).tobytes()), WIDE
+            self._widen()
         rows = np.empty(len(detections), self._box)
         for name, column in columns.items():
             rows[name] = column
         self._boxes += rows.tobytes()
+
+    def _widen(self) -> None:
+        if self._box is NARROW:
+            self._boxes, self._box = bytearray(self.boxes().astype(WIDE).tobytes()), WIDE
 
     def _add_region(self, frame: int, scored: ScoredRegion) -> None:
         r = scored.region

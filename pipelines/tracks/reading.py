@@ -11,8 +11,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from pipelines.tracks.chunk import DamagedChunk, Origin, read_table, to_s
+from pipelines.tracks.chunk import Origin
 from pipelines.tracks.crowds import from_text
+from pipelines.tracks.parquet import DamagedChunk, read_table, to_s
 from pipelines.tracks.rounding import from_steps
 from vision.aggression import ScoredRegion
 from vision.interaction import Region

@@ -10,8 +10,9 @@ from typing import Any, Final
 from pipelines.config.build import camera_spec
 from pipelines.config.cameras import Camera
 from pipelines.config.schema import Config
-from pipelines.tracks.chunk import DamagedChunk, Origin
+from pipelines.tracks.chunk import Origin
 from pipelines.tracks.folder import chunks
+from pipelines.tracks.parquet import DamagedChunk
 from pipelines.tracks.reading import ChunkReader
 from vision.camera import CameraSpec
 from vision.engine import Engine

@@ -1,4 +1,4 @@
-"""Deletes tracks that are older than they may be: the janitor runs it."""
+"""Deletes tracks that are older than they may be, and has chunks made of what no worker came back to: the janitor runs it."""
 
 from __future__ import annotations
 
@@ -9,9 +9,12 @@ from typing import Final
 
 from pipelines.clock import Clock
 from pipelines.logs import fields
+from pipelines.tracks.converting import Converting, are_left
 from pipelines.tracks.folder import delete_old
 
 _EVERY_S: Final = 600.0
+#: A worker that begins again does it at once, and one that runs writes every second.
+_LEFT_S: Final = 1_200.0
 
 
 class TrackUpkeep:
@@ -22,6 +25,7 @@ class TrackUpkeep:
         self._keep_s = keep_s
         self._clock = clock
         self._log = log
+        self.converting = Converting(root, log)
 
     def run(self, stop: StopEvent) -> None:
         """Every ten minutes until told to stop; what the disk refuses is tried again."""
@@ -30,7 +34,9 @@ class TrackUpkeep:
                 self.run_once()
             except OSError as error:
                 self._log.error("old tracks cannot be deleted: %s", error)
+            self.look_for_left()
             self._clock.wait(stop, _EVERY_S)
+            self.converting.finish(0.0)
 
     def run_once(self) -> int:
         """How many chunks went. Raises OSError."""
@@ -39,3 +45,8 @@ class TrackUpkeep:
             size = sum(one.size_bytes for one in gone)
             self._log.info("old tracks were deleted", extra=fields(chunks=len(gone), bytes=size))
         return len(gone)
+
+    def look_for_left(self) -> None:
+        """Has chunks begun to be made of what no worker came back to."""
+        if are_left(self._root, self._clock.now_s() - _LEFT_S):
+            self.converting.start()

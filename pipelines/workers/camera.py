@@ -221,6 +221,8 @@ class CameraAnalysis:
         """To be called every few seconds, whether pictures come or not: no picture at all is what no picture can tell."""
         if self._reader is None:
             return ()
+        if self._tracks is not None:
+            self._tracks.watch(self._around.clock.now_s())
         # What this worker did not see because it did not run is not the camera's silence.
         step = self._engine.silent(max(self._reader.last_time_s, self._opened_s), self._around.clock.now_s())
         if step.incidents:

@@ -12,7 +12,7 @@ from pipelines.clock import Clock
 from pipelines.config.schema import Config
 from pipelines.events.bus import Publisher
 from pipelines.stages import Laps
-from pipelines.tracks.chunk import Chunk
+from pipelines.tracks.strand import Piece
 from pipelines.workers.live import LiveView
 from pipelines.workers.pictures import PictureStore
 from vision.aggression import RegionScorer
@@ -93,5 +93,5 @@ class Surroundings:
     """Where the time of the worker's own thread is noted, stage by stage: one of `Metrics.stages` in production."""
     #: How far a camera's times can be trusted now, as plain JSON; None: nobody is asked.
     clock_of: Callable[[str], dict[str, Any]] | None = None
-    #: Takes what was seen, in chunks; None: tracks are not kept.
-    keep_tracks: Callable[[Chunk], None] | None = None
+    #: Takes what was seen, every second; None: tracks are not kept.
+    keep_tracks: Callable[[Piece], None] | None = None
