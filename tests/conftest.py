@@ -166,8 +166,11 @@ def _need(package: str, found: Callable[[], object]) -> None:
 
 @pytest.fixture(scope="session")
 def chromium() -> str:
-    """Debian's browser, for the console's pages."""
+    """Debian's browser, for the console's pages; what is expected of one is waited for as long as a busy machine needs."""
+    from playwright.sync_api import expect
+
     _need("chromium", lambda: shutil.which("chromium"))
+    expect.set_options(timeout=60_000)
     return str(shutil.which("chromium"))
 
 

@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 from console.serve import Server
 from console.testing import PASSWORD, Site, a_site
 from pipelines.clock import SystemClock
+from pipelines.store import threads
 
 pytestmark = pytest.mark.slow
 #: A bound for a hang on a loaded machine, not a speed.
@@ -43,7 +44,6 @@ def browser(chromium: str) -> Iterator[Browser]:
 
 def opened(browser: Browser, url: str, before: str = "") -> Page:
     """The page as a guard has it; `before`: a script that runs before the page's own."""
-    expect.set_options(timeout=PATIENCE_MS)
     context = browser.new_context(viewport={"width": 1600, "height": 900})
     context.set_default_timeout(PATIENCE_MS)
     if before:
@@ -54,7 +54,7 @@ def opened(browser: Browser, url: str, before: str = "") -> Page:
     page.fill("[name=password]", PASSWORD)
     page.press("[name=password]", "Enter")
     page.wait_for_url("**/now*")
-    expect(page.locator(".alert")).to_have_count(3)
+    expect(page.locator(".alert[data-incident=north-2]")).to_be_visible()
     return page
 
 
@@ -164,4 +164,115 @@ def test_keys_work_on_a_machine_that_cannot_sound(browser: Browser, url: str) ->
     expect(page.locator("#detail h2")).to_be_visible()
     page.keyboard.press("Escape")
     expect(page.locator("#detail")).to_be_hidden()
+    page.context.close()
+
+
+LATE = "**/live/incidents/north-2"
+
+
+def change(site: Site) -> None:
+    """Something changed, so every page that is open asks for the queue at once."""
+    with site.parts.database.write() as connection:
+        threads.change(connection, "backyard-1", step=0)
+
+
+def test_an_answer_that_comes_late_shows_nothing_that_was_not_chosen_last(page: Page) -> None:
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.locator(".alert[data-incident=north-1]").click()
+    expect(page.locator("#detail .strip img")).to_have_count(1)
+    page.locator("#note").fill("a white van")
+    page.route(LATE, hold)
+    page.locator(".alert[data-incident=north-2]").click()
+    expect(page.locator(".alert[aria-current=true]")).to_have_attribute("data-incident", "north-2")
+    # Words and buttons of the one before are gone at once: nobody answers with them for this one.
+    expect(page.locator("#note, #detail img, #detail [data-act]")).to_have_count(0)
+    until(held, 1, page)
+    page.keyboard.press("Escape")
+    expect(page.locator("#detail")).to_be_hidden()
+    page.locator(".alert[data-incident=north-1]").click()
+    expect(page.locator("#detail .strip img")).to_have_count(1)
+    with page.expect_response(LATE):
+        held[0].continue_()
+    page.keyboard.press("Escape")
+    page.locator(".tile").first.click()
+    expect(page.locator("#detail .stage.live")).to_be_visible()
+    expect(page.locator("#detail .strip")).to_have_count(0)
+
+
+def test_an_incident_that_could_not_be_had_is_shown_as_soon_as_it_can(page: Page, site: Site) -> None:
+    page.locator(".alert[data-incident=north-1]").click()
+    expect(page.locator("#detail .strip img")).to_have_count(1)
+    page.route(LATE, lambda route: route.fulfill(status=503, json={"detail": "the store is away"}))
+    page.locator(".alert[data-incident=north-2]").click()
+    expect(page.locator("#said")).to_have_text("the store is away")
+    expect(page.locator("#detail h2, #detail .facts")).to_have_count(0)
+    page.unroute(LATE)
+    change(site)
+    expect(page.locator("#detail h2")).to_have_text("illegal parking")
+    expect(page.locator("#detail .strip img")).to_have_count(1)
+
+
+def test_the_queue_keeps_the_focus_when_it_is_put_in_another_order(page: Page, site: Site) -> None:
+    orders = [["north-1", "north-2", "backyard-1"], ["north-2", "backyard-1", "north-1"], ["north-2", "backyard-1"]]
+    now = orders[0]
+
+    def ordered(route: Route) -> None:
+        answer = route.fetch()
+        found = answer.json()
+        rows = {row["incident_id"]: row for row in found["rows"]}
+        route.fulfill(response=answer, json=found | {"rows": [rows[one] for one in now]})
+
+    cards = "[...document.querySelectorAll('.alert')].map(one => one.dataset.incident).join()"
+    card = page.locator(".alert[data-incident=north-1]")
+    page.route("**/live/queue", ordered)
+    change(site)
+    expect(page.locator(".alert").first).to_have_attribute("data-incident", "north-1")
+    card.focus()
+    now = orders[1]
+    change(site)
+    expect(page.locator(".alert").last).to_have_attribute("data-incident", "north-1")
+    assert page.evaluate(cards) == ",".join(now)
+    expect(card).to_be_focused()
+    # The card that has the focus is what Enter opens, not the one that would be next.
+    page.keyboard.press("Enter")
+    expect(card).to_have_attribute("aria-current", "true")
+    expect(page.locator("#detail .strip img")).to_have_count(1)
+    card.focus()
+    now = orders[2]
+    change(site)
+    expect(page.locator(".alert")).to_have_count(2)
+    expect(page.locator(".alert").last).to_be_focused()
+
+
+def test_an_answer_that_never_comes_is_not_the_end_of_asking(browser: Browser, url: str, site: Site) -> None:
+    soon = "const real = AbortSignal.timeout.bind(AbortSignal); AbortSignal.timeout = () => real(1500);"
+    page = opened(browser, url, soon)
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    for path in ("**/live/queue", "**/live/wall*"):
+        page.route(path, hold, times=1)
+    until(held, 2, page)
+    site.tell("after-all")
+    expect(page.locator(".alert[data-incident=after-all]")).to_be_visible()
+    with page.expect_response("**/live/wall*"):
+        pass
+    page.context.close()
+    assert len(held) == 2
+
+
+def test_events_are_asked_for_again_after_a_refusal(browser: Browser, url: str) -> None:
+    """As a proxy refuses while the console behind it starts anew: a browser does not try that again by itself."""
+    page = opened(browser, url)
+    page.route("**/api/v1/events", lambda route: route.fulfill(status=502), times=1)
+    page.reload()
+    expect(page.locator(".alert").first).to_be_visible()
+    with page.expect_request("**/api/v1/events"):
+        pass
     page.context.close()

@@ -17,22 +17,34 @@ export class IncidentView {
     this.act = act;
     this.close = close;
     this.id = null;
+    this.turn = 0; // of whoever asked last
+    this.built = false;
+    this.player = null;
   }
 
+  /** Until its facts are there nothing of another one is seen: nobody answers for one what they saw of the other. */
   async open(row) {
+    if (row.incident_id === this.id) return this.refresh({ background: false });
+    this.leave();
     this.id = row.incident_id;
     this.root.hidden = false;
-    const found = await api(`/live/incidents/${encodeURIComponent(row.incident_id)}`);
-    if (this.id !== row.incident_id) return; // another was chosen meanwhile
-    this.build(found);
+    this.root.replaceChildren(element("header", {}, this.back()));
+    await this.refresh({ background: false });
   }
 
   /** New facts about the incident that is open; what plays goes on playing. */
-  async refresh() {
-    if (this.id === null || this.root.hidden) return;
-    const id = this.id;
-    const found = await api(`/live/incidents/${encodeURIComponent(id)}`, { background: true });
-    if (this.id !== id || this.root.hidden) return;
+  async refresh({ background = true } = {}) {
+    if (this.id === null) return;
+    const { turn } = this;
+    let found;
+    try {
+      found = await api(`/live/incidents/${encodeURIComponent(this.id)}`, { background });
+    } catch (error) {
+      if (turn !== this.turn) return; // of one that nobody looks at any more
+      throw error;
+    }
+    if (turn !== this.turn) return;
+    if (!this.built) return this.build(found);
     this.facts(found);
     if (JSON.stringify(found.pictures) === this.pictured) return;
     // more pictures, or larger ones: what is looked at now stays
@@ -44,20 +56,39 @@ export class IncidentView {
   }
 
   leave() {
+    this.turn += 1;
     this.id = null;
+    this.built = false;
+    this.put();
     this.root.hidden = true;
     this.root.replaceChildren();
   }
 
-  build(found) {
+  back() {
     const back = element("button", { type: "button", class: "quiet" }, "← ", element("kbd", {}, "Esc"));
     back.addEventListener("click", () => this.close());
+    return back;
+  }
+
+  /** On the stage is only this; what played there ends, or it would go on unseen and ask for more and more footage. */
+  put(...shown) {
+    this.player?.close();
+    this.player = null;
+    const video = this.stage?.querySelector("video");
+    this.stage?.replaceChildren(...shown);
+    if (!video) return;
+    video.removeAttribute("src");
+    video.load();
+  }
+
+  build(found) {
+    this.built = true;
     this.stage = element("div", { class: "stage" });
     this.side = element("div", { class: "side" });
     this.head = element("span", { class: "state" });
     this.note = element("input", { type: "text", maxlength: "2000", placeholder: t("now.note"), "aria-label": t("now.note"), id: "note" });
     this.root.replaceChildren(
-      element("header", {}, back, element("span", { class: "level", "data-level": String(found.severity) }, t(`severity.${found.severity}`)),
+      element("header", {}, this.back(), element("span", { class: "level", "data-level": String(found.severity) }, t(`severity.${found.severity}`)),
         element("h2", {}, t(`kind.${found.kind}`)), element("span", {}, [found.camera_name, found.zone === "-" ? "" : found.zone].filter(Boolean).join(" · ")), this.head, element("span", { class: "push" }), recording(found)),
       element("div", { class: "body" }, element("div", {}, this.stage, (this.small = this.strip(found))), this.side),
       this.actions(found),
@@ -105,13 +136,13 @@ export class IncidentView {
     if (!data.may.watch || !found.clip) {
       const first = shownFirst(found.pictures);
       if (first) this.picture(first);
-      else this.stage.replaceChildren(element("p", { class: "dim" }, t("now.no_picture")));
+      else this.put(element("p", { class: "dim" }, t("now.no_picture")));
       return;
     }
     const note = element("p", { class: "note", hidden: true });
     const video = element("video", { src: found.clip, controls: true, autoplay: true, muted: true, loop: true, "aria-label": t("now.clip") });
     video.addEventListener("error", () => this.stage.contains(video) && this.recorded(found), { once: true });
-    this.stage.replaceChildren(video, note);
+    this.put(video, note);
   }
 
   /** While the clip is not made yet: what is recorded so far, from before it began. */
@@ -122,15 +153,17 @@ export class IncidentView {
       note.textContent = text;
       note.hidden = !text;
     });
-    this.stage.replaceChildren(video, note);
+    this.put(video, note);
+    this.player = player;
     try {
       await player.open(found.camera, found.opened_s - BEFORE_S);
+      if (!this.stage.contains(video)) return;
       if (player.shown_s !== null) return await video.play();
     } catch {
       // no recording is a state of its own: the newest picture says more than a black one
     }
     const first = shownFirst(found.pictures);
-    if (this.id === found.incident_id && this.stage.contains(video) && first) this.picture(first, t("now.no_clip"));
+    if (this.stage.contains(video) && first) this.picture(first, t("now.no_clip"));
   }
 
   /** Large, with whose picture it is; where it is the recorded main stream's, the analysed one is a button away. */
@@ -143,7 +176,7 @@ export class IncidentView {
       other.addEventListener("click", () => this.picture({ ...picture, ...picture.other, source: "analysed", other: null }));
       words.append(" ", other);
     }
-    this.stage.replaceChildren(...[image, words.textContent ? words : null, note].filter(Boolean));
+    this.put(...[image, words.textContent ? words : null, note].filter(Boolean));
   }
 
   actions(found) {

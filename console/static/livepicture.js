@@ -1,6 +1,6 @@
 // The newest analysed picture of one camera, with its age; a clear text where none comes.
 
-import { connected, t } from "./page.js";
+import { connected, pictures, t } from "./page.js";
 import { clock, span } from "./times.js";
 
 const EVERY_MS = 1000;
@@ -32,22 +32,21 @@ export class LivePicture {
   }
 
   async once(camera) {
-    const answer = await fetch(`/live/${encodeURIComponent(camera)}/picture?after=${this.number}`, { headers: { "Gatewatch-Background": "1" } });
-    if (answer.status === 401) document.dispatchEvent(new Event("gatewatch:logged-out"));
-    if (!answer.ok) return;
+    const found = await pictures(`/live/${encodeURIComponent(camera)}/picture?after=${this.number}`);
+    if (found === null) return;
     connected(true);
-    const buffer = await answer.arrayBuffer();
-    const length = new DataView(buffer).getUint32(0);
-    const head = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, length)));
+    const { head, jpeg } = found;
     clock.set(head.now_s);
     if (camera !== this.camera) return;
     this.number = head.number;
     const [seen] = head.cameras;
     if (!seen) return;
-    const url = URL.createObjectURL(new Blob([new Uint8Array(buffer, 4 + length, seen.bytes)], { type: "image/jpeg" }));
+    const url = URL.createObjectURL(jpeg(0));
     const next = new Image();
     next.src = url;
     await next.decode();
+    // Another camera was chosen meanwhile: its picture is not this one.
+    if (camera !== this.camera) return URL.revokeObjectURL(url);
     this.image.src = url;
     if (this.url) URL.revokeObjectURL(this.url);
     this.url = url;

@@ -58,8 +58,11 @@ function listen() {
   const source = new EventSource("/api/v1/events");
   source.addEventListener("open", soon);
   for (const kind of ["message", "incident", "alert", "thread", "change"]) source.addEventListener(kind, soon);
-  source.addEventListener("error", () => connected(false));
-  setInterval(soon, AGAIN_MS); // also ages the limits when a proxy holds the stream back
+  source.addEventListener("error", () => {
+    connected(false);
+    // A browser comes back by itself after a broken line, and never after a refusal: a proxy that has no console behind it.
+    if (source.readyState === EventSource.CLOSED) setTimeout(listen, AGAIN_MS);
+  });
 }
 
 function changed(rows, fresh, waiting) {
@@ -75,7 +78,7 @@ function changed(rows, fresh, waiting) {
 function open(id) {
   const row = queue.row(id);
   if (!row) return;
-  camera.leave();
+  if (camera.shown) camera.leave();
   queue.select(id);
   incident.open(row).catch((error) => say(error.message, true));
 }
@@ -116,7 +119,7 @@ function byKey(name) {
 }
 
 listenToKeys(KEYS);
-for (const kind of ["keydown", "pointerdown"]) document.addEventListener(kind, sound.arm);
+for (const kind of ["keydown", "pointerdown"]) document.addEventListener(kind, sound.arm, true); // also of what a tile or card takes for itself
 document.getElementById("sound").addEventListener("click", sound.toggle);
 document.getElementById("help").addEventListener("click", KEYS["?"]);
 const raise = document.getElementById("raise");
@@ -131,3 +134,4 @@ wall.build((chosen) => {
 });
 if (!data.cameras.length) document.getElementById("tiles").append(element("p", { class: "dim" }, t("now.no_cameras")));
 load().then(listen);
+setInterval(soon, AGAIN_MS); // also where a proxy holds the stream back

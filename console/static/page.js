@@ -22,19 +22,31 @@ export class Refused extends Error {
   }
 }
 
+/** The page asks again by itself: an answer that never comes must not be the end of it. */
+const PATIENCE_MS = 30_000;
+
+/** As `fetch`, for what the page asks by itself: it does not keep a forgotten screen logged in, and it has an end. */
+async function unasked(path, more = {}) {
+  const headers = { ...more.headers, "Gatewatch-Background": "1" };
+  try {
+    return await fetch(path, { signal: AbortSignal.timeout(PATIENCE_MS), ...more, headers });
+  } catch (error) {
+    throw error.name === "TimeoutError" ? new TypeError(error.message) : error;
+  }
+}
+
 /**
  * Ask the API; resolves to the JSON of the answer (null when there is none). Throws Refused, or TypeError when the
- * server cannot be reached. `background`: the page asks by itself, so it does not keep a forgotten screen logged in.
+ * server cannot be reached. `background`: the page asks by itself.
  */
 export async function api(path, { method = "GET", body, background = false, signal } = {}) {
   const headers = { Accept: "application/json" };
   if (method !== "GET") headers["X-CSRF-Token"] = document.body.dataset.csrf;
-  if (background) headers["Gatewatch-Background"] = "1";
   if (body !== undefined) headers["Content-Type"] = "application/json";
-  const answer = await fetch(path, {
+  const answer = await (background ? unasked : fetch)(path, {
     method,
     headers,
-    signal,
+    ...(signal && { signal }),
     body: body === undefined ? undefined : JSON.stringify(body),
     credentials: "same-origin",
   });
@@ -44,6 +56,24 @@ export async function api(path, { method = "GET", body, background = false, sign
     throw new Refused(answer.status, json ?? {});
   }
   return json;
+}
+
+/**
+ * Pictures that the page asks for by itself: `head` says what they are, `jpeg(n)` is the n-th of `head.cameras`. Null where
+ * they are refused. Throws TypeError when the server cannot be reached.
+ */
+export async function pictures(path) {
+  const answer = await unasked(path);
+  if (answer.status === 401) document.dispatchEvent(new Event("gatewatch:logged-out"));
+  if (!answer.ok) return null;
+  const buffer = await answer.arrayBuffer();
+  const length = new DataView(buffer).getUint32(0);
+  const head = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, length)));
+  const jpeg = (number) => {
+    const before = head.cameras.slice(0, number).reduce((sum, one) => sum + one.bytes, 4 + length);
+    return new Blob([new Uint8Array(buffer, before, head.cameras[number].bytes)], { type: "image/jpeg" });
+  };
+  return { head, jpeg };
 }
 
 /** Shows in the bar whether the connection to the server stands. */

@@ -25,39 +25,55 @@ export class Player {
     this.map = [];
     this.queue = [];
     this.listedTo = at_s;
+    this.buffer = null;
     this.busy = true;
-    this.ended = false;
     this.say(t("footage.loading"));
     try {
-      await this.list(at_s);
-      if (mine !== this.number) return;
-      if (!this.queue.length) {
-        this.say(t("footage.nothing"));
-        return;
-      }
-      const first = await this.fetch(this.queue[0]);
-      const kind = `video/mp4; codecs="${codec(first)}"`;
-      if (!MediaSource.isTypeSupported(kind)) {
-        this.say(t("footage.codec", { kind }));
-        return;
-      }
-      const source = new MediaSource();
-      const url = URL.createObjectURL(source);
-      this.video.src = url;
-      await once(source, "sourceopen");
-      URL.revokeObjectURL(url);
-      if (mine !== this.number) return;
-      this.source = source;
-      this.buffer = source.addSourceBuffer(kind);
-      // The segments' own times belong to connections of the camera; here they follow each other.
-      this.buffer.mode = "sequence";
-      await this.append(this.queue.shift(), first);
-      this.video.currentTime = Math.max(0, this.offsetOf(at_s) ?? 0);
-      this.say("");
+      await this.start(mine, at_s);
+    } catch (error) {
+      if (mine === this.number) throw error;
     } finally {
       if (mine === this.number) this.busy = false;
     }
-    await this.fill();
+    if (mine === this.number) await this.fill();
+  }
+
+  /** Nothing is asked for any more, and no answer that is on its way is used. */
+  close() {
+    this.number += 1;
+    this.buffer = null;
+    this.map = [];
+  }
+
+  async start(mine, at_s) {
+    await this.list(mine, at_s);
+    if (mine !== this.number) return;
+    if (!this.queue.length) return this.nothing(t("footage.nothing"));
+    const first = await this.fetch(this.queue[0]);
+    if (mine !== this.number) return;
+    const kind = `video/mp4; codecs="${codec(first)}"`;
+    if (!MediaSource.isTypeSupported(kind)) return this.nothing(t("footage.codec", { kind }));
+    const source = new MediaSource();
+    const url = URL.createObjectURL(source);
+    this.video.src = url;
+    await once(source, "sourceopen");
+    URL.revokeObjectURL(url);
+    if (mine !== this.number) return;
+    this.source = source;
+    this.buffer = source.addSourceBuffer(kind);
+    // The segments' own times belong to connections of the camera; here they follow each other.
+    this.buffer.mode = "sequence";
+    await this.append(mine, this.queue.shift(), first);
+    if (mine !== this.number) return;
+    this.video.currentTime = Math.max(0, this.offsetOf(at_s) ?? 0);
+    this.say("");
+  }
+
+  /** What played before is of another time: it is not left standing beside the words. */
+  nothing(why) {
+    this.video.removeAttribute("src");
+    this.video.load();
+    this.say(why);
   }
 
   /** Unix seconds of the picture that is shown; null when there is none. */
@@ -73,11 +89,12 @@ export class Player {
     return part ? part.from + Math.max(0, at_s - part.start_s) : null;
   }
 
-  async list(from_s) {
+  async list(mine, from_s) {
     const path = `/api/v1/cameras/${encodeURIComponent(this.camera)}/segments?from_s=${from_s}&to_s=${from_s + LISTED_S}`;
+    const listed = await api(path);
+    if (mine !== this.number) return; // another camera or time was chosen meanwhile
     const known = this.map.at(-1)?.start_s ?? -1;
-    const found = (await api(path)).filter((one) => one.start_s > known && !this.queue.some((other) => other.start_s === one.start_s));
-    this.queue.push(...found);
+    this.queue.push(...listed.filter((one) => one.start_s > known && !this.queue.some((other) => other.start_s === one.start_s)));
     this.listedTo = from_s + LISTED_S;
   }
 
@@ -87,38 +104,40 @@ export class Player {
     return answer.arrayBuffer();
   }
 
-  async append(segment, bytes) {
-    const { buffered } = this.buffer;
-    const from = buffered.length ? buffered.end(buffered.length - 1) : 0;
-    this.buffer.appendBuffer(bytes);
-    await once(this.buffer, "updateend");
-    this.map.push({ from, start_s: segment.start_s, end_s: segment.end_s });
+  async append(mine, segment, bytes) {
+    const { buffer } = this;
+    const from = buffer.buffered.length ? buffer.buffered.end(buffer.buffered.length - 1) : 0;
+    buffer.appendBuffer(bytes);
+    await once(buffer, "updateend");
+    if (mine === this.number) this.map.push({ from, start_s: segment.start_s, end_s: segment.end_s });
   }
 
   /** Keep some seconds ready, let go of what is long past. */
   async fill() {
     if (this.busy || !this.buffer || this.source.readyState !== "open") return;
     const mine = this.number;
+    const { buffer } = this;
     this.busy = true;
     try {
       while (mine === this.number) {
-        const { buffered } = this.buffer;
+        const { buffered } = buffer;
         const end = buffered.length ? buffered.end(buffered.length - 1) : 0;
         if (end - this.video.currentTime > AHEAD_S * Math.max(1, this.video.playbackRate)) break;
         if (!this.queue.length) {
           const last = this.map.at(-1).end_s;
           if (Date.now() / 1000 < last + 12) break; // the next one is not closed yet
-          await this.list(Math.max(last, this.listedTo - LISTED_S));
-          if (!this.queue.length) break;
+          await this.list(mine, Math.max(last, this.listedTo - LISTED_S));
+          if (mine !== this.number || !this.queue.length) break;
         }
         const segment = this.queue.shift();
         const bytes = await this.fetch(segment);
         if (mine !== this.number) return;
-        await this.append(segment, bytes);
+        await this.append(mine, segment, bytes);
+        if (mine !== this.number) return;
         const past = this.video.currentTime - KEPT_S;
         if (past > 0 && buffered.start(0) < past - KEPT_S) {
-          this.buffer.remove(0, past);
-          await once(this.buffer, "updateend");
+          buffer.remove(0, past);
+          await once(buffer, "updateend");
         }
       }
     } catch (error) {

@@ -22,6 +22,8 @@ export class Queue {
 
   /** Rows as the server orders them. */
   update(rows) {
+    const held = this.list.contains(document.activeElement) ? document.activeElement : null;
+    const place = held && [...this.list.children].indexOf(held);
     const fresh = this.first ? [] : rows.filter((row) => !this.cards.has(row.incident_id)).map((row) => row.incident_id);
     this.rows = rows;
     const keep = new Set(rows.map((row) => row.incident_id));
@@ -41,6 +43,8 @@ export class Queue {
       this.fill(card, row);
       if (this.list.children[index] !== card.root) this.list.insertBefore(card.root, this.list.children[index] ?? null);
     });
+    // Moving an element takes its focus, and removing it would send the next Tab to the top of the page.
+    if (held && held !== document.activeElement) (held.isConnected ? held : this.list.children[Math.min(place, rows.length - 1)])?.focus({ preventScroll: true });
     const waiting = rows.filter((row) => !ANSWERED.has(row.state)).length;
     this.count.textContent = String(waiting);
     this.count.toggleAttribute("data-some", waiting > 0);
@@ -65,6 +69,12 @@ export class Queue {
       element("p", {}, card.state, card.limit),
     );
     card.root.addEventListener("click", () => this.chosen(id));
+    card.root.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter" && event.key !== " ") return;
+      event.preventDefault();
+      event.stopPropagation(); // on the page Enter means the chosen one
+      this.chosen(id);
+    });
     return card;
   }
 

@@ -1,6 +1,6 @@
 // The wall: each camera's newest analysed picture, about once a second, with boxes, zones and running clocks drawn over it.
 
-import { api, connected, data, element, t } from "./page.js";
+import { api, connected, data, element, pictures, t } from "./page.js";
 import { clock, span } from "./times.js";
 
 const EVERY_MS = 1000;
@@ -111,24 +111,14 @@ async function poll() {
 }
 
 async function once() {
-  const answer = await fetch(`/live/wall?after=${number}`, { headers: { "Gatewatch-Background": "1" } });
-  if (answer.status === 401) document.dispatchEvent(new Event("gatewatch:logged-out"));
-  if (!answer.ok) return;
-  const buffer = await answer.arrayBuffer();
-  const length = new DataView(buffer).getUint32(0);
-  const head = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, length)));
+  const found = await pictures(`/live/wall?after=${number}`);
+  if (found === null) return;
+  const { head, jpeg } = found;
   clock.set(head.now_s);
   number = head.number;
   if (config !== null && config !== head.config) followConfiguration();
   config = head.config;
-  let at = 4 + length;
-  await Promise.all(
-    head.cameras.map((seen) => {
-      const jpeg = new Blob([new Uint8Array(buffer, at, seen.bytes)], { type: "image/jpeg" });
-      at += seen.bytes;
-      return show(seen, jpeg);
-    }),
-  );
+  await Promise.all(head.cameras.map((seen, number) => show(seen, jpeg(number))));
   ages();
 }
 
