@@ -37,6 +37,7 @@ cameras:
 """
 CAMERA = """  {name}:
     main: {{url: "rtsp://127.0.0.1:1/none"}}
+    fps: {fps}
     zones: {{all: {{polygon: [[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.0, 1.0]]}}}}
     rules: [{{kind: crowding, zone: all, people: 50, for: 10s}}]
 """
@@ -136,9 +137,12 @@ class Bus:
 class Site:
     """`kinds`: what each camera shows. The machine does one picture in `s_per_picture`."""
 
-    def __init__(self, folder: Path, kinds: dict[str, str], s_per_picture: float, *, threads: bool = False) -> None:
+    def __init__(
+        self, folder: Path, kinds: dict[str, str], s_per_picture: float, *, threads: bool = False, fps: float = 5.0
+    ) -> None:
         path = folder / "site.yaml"
-        path.write_text(SITE.format(data=folder) + "".join(CAMERA.format(name=name) for name in kinds))
+        cameras = "".join(CAMERA.format(name=name, fps=fps) for name in kinds)
+        path.write_text(SITE.format(data=folder) + cameras)
         self.clock = FakeClock()
         self.metrics = Metrics()
         self.streams: dict[str, Stream] = {}
@@ -190,6 +194,19 @@ def test_every_camera_gets_its_rate_while_the_machine_can(tmp_path: Path) -> Non
     assert all(47 <= count <= 51 for count in analysed.values()), analysed
     assert site.rate() == 1.0
     assert site.told == []
+
+
+def test_pictures_that_wait_for_company_are_judged_before_their_cameras_next_and_none_is_lost(tmp_path: Path) -> None:
+    site = Site(tmp_path, {"a": "still", "b": "still"}, 0.0, fps=12.5)
+    site.work(6)
+    lost = [stream.superseded for stream in site.streams.values()]
+    analysed = site.work(20)
+    assert all(248 <= count <= 252 for count in analysed.values()), analysed
+    assert [stream.superseded for stream in site.streams.values()] == lost
+    late = sorted(site.ages_s["a"][-200:])
+    assert late[150] <= 0.05 + 1e-6, "half of the time between two, and a turn of the clock"
+    assert late[-1] <= 0.15, "where the whole is looked at, as long as a batch waits"
+    assert site.rate() == 1.0
 
 
 def test_a_windy_tree_starves_nobody(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from functools import partial
@@ -17,8 +16,9 @@ from pipelines.errors import GatewatchError
 from pipelines.logs import fields
 from pipelines.metrics import Metrics
 from pipelines.workers.camera import CameraAnalysis
+from pipelines.workers.company import Company
 from pipelines.workers.fairness import Fairness
-from pipelines.workers.looking import Landed, Looking, Task
+from pipelines.workers.looking import Looking, Task
 from pipelines.workers.overload import Governor
 from pipelines.workers.renewal import Leases, Renewal
 from pipelines.workers.tally import Tally
@@ -47,8 +47,9 @@ class AnalysisWorker:
     """Analyses the cameras whose lease it gets. `cameras` limits it to some ids; None means every camera.
 
     Whoever lags behind most is served next (`fairness`), each camera with its newest frame; a frame that must be looked at
-    waits for the batch that gathers while the detector has another (`looking`). So at most two frames of a camera are in
-    hand: one here, one in its reader. When frames are lost all the same, every camera's rate is lowered (`overload`).
+    waits for the batch that gathers while the detector has another (`looking`), any other for company (`company`). So at
+    most two frames of a camera are in hand: one here, one in its reader. When frames are lost all the same, every camera's
+    rate is lowered (`overload`).
     """
 
     def __init__(
@@ -83,7 +84,7 @@ class AnalysisWorker:
         self._renewal = Renewal(leases, ThreadPoolExecutor(1, "leases") if pool is None else pool)
         self._wake = StopEvent()
         self._looking = Looking(detector, loaded.config.detector.input, self._pool, metrics, log, self._wake)
-        self._landed: deque[Landed] = deque()
+        self._company = Company()
         self._fairness = Fairness()
         self._turns = Turns(self._fairness)
         self._rests = False
@@ -138,27 +139,26 @@ class AnalysisWorker:
             preparing.join()
 
     def run_once(self) -> bool:
-        """One frame a step further; False when there is nothing to do but wait."""
+        """A frame taken, or those judged that are due; False when there is nothing to do but wait."""
         now_s = self._clock.monotonic_s()
         if now_s - self._kept_up_s >= _UPKEEP_EVERY_S or self._next is not None:
             self._keep_up(now_s)
         # The detector first: while it works on one batch, the frames of the last are judged and the next ones planned.
-        self._landed += self._looking.swap(now_s)
+        self._company.landed(self._looking.swap(now_s))
         if self._quick:
             self._look_ahead()
-        if not self._looking.has_room:
+        if not self._looking.has_room or self._company.is_enough:
             self._turns.hear()
-        elif self._take_next():
+        elif self._take_next(now_s):
             return True
-        if not self._landed:
-            return False
-        task, found = self._landed.popleft()
-        camera = task.camera
-        if self._running.get(camera.camera_id) is camera:
-            if found is not None and camera.awaits(task.look):
-                self._step(task, found)
-            self._turns.free(camera.camera_id)
-        return True
+        due = self._company.due(now_s)
+        for task, found in due:
+            camera = task.camera
+            if self._running.get(camera.camera_id) is camera:
+                if found is not None and camera.awaits(task.look):
+                    self._step(task, found)
+                self._turns.free(camera.camera_id)
+        return bool(due)
 
     def _keep_up(self, now_s: float) -> None:
         self._kept_up_s = now_s
@@ -188,7 +188,8 @@ class AnalysisWorker:
         if not self._looking.is_done and not self._wake.wait(_GATHER_S) and not self._has_news:
             self._rests = True
             if not self._has_news:
-                self._wake.wait(min(_REST_S, self._looking.starts_in_s(self._clock.monotonic_s())))
+                now_s = self._clock.monotonic_s()
+                self._wake.wait(min(_REST_S, self._looking.starts_in_s(now_s), self._company.starts_in_s(now_s)))
             self._rests = False
         self._governor.count(0, 0, self._clock.monotonic_s() - began_s)
 
@@ -266,7 +267,7 @@ class AnalysisWorker:
         self._leases_checked_s = float("-inf")
         self._log.info("the configuration is in force", extra=fields(config_version=loaded.version))
 
-    def _take_next(self) -> bool:
+    def _take_next(self, now_s: float) -> bool:
         """Take the newest frame of the camera that is to be served next; False when none has one."""
         while (camera_id := self._turns.next()) is not None:
             camera = self._running.get(camera_id)
@@ -278,11 +279,14 @@ class AnalysisWorker:
                 continue
             task = self._looking.task(camera, frame, camera.plan(frame))
             self._fairness.charge(camera_id, task.pictures, open_case=camera.has_open_case)
+            if not task.look.parts and camera.is_quick:
+                self._step(task, ())
+                return True
+            self._turns.hold(camera_id)
             if task.look.parts:
-                self._turns.hold(camera_id)
                 self._looking.add(task, self._clock.monotonic_s())
             else:
-                self._step(task, ())
+                self._company.calm(task, now_s, camera.apart_s)
             return True
         return False
 

@@ -108,6 +108,11 @@ class CameraAnalysis:
             self._share = value
             self._set_rate()
 
+    @property
+    def apart_s(self) -> float:
+        """How far apart its pictures are that are analysed, at most."""
+        return 1.0 / max(self._camera.fps, 1e-3)
+
     def lost(self) -> int:
         """Frames that were replaced by a newer one before they were taken, since the last call."""
         total = self._reader.superseded if self._reader is not None else 0
@@ -134,8 +139,7 @@ class CameraAnalysis:
 
     def merge(self, frame: Frame, look: Look, found: Sequence[Detections]) -> Detections:
         """All that is known of the frame, once its parts were looked at."""
-        if look.parts:  # else it comes straight from `plan`
-            self.laps.begin()
+        self.laps.begin()
         if not self._attention.awaits(look):
             return found[0]
         merged = self._attention.merge(look, found, frame.pixels, frame.time_s)
