@@ -4,6 +4,8 @@
 
 In real time, or with --own-clock as fast as the processor allows and with no picture lost, on a busy machine too.
 
+Tracks are kept, as on a site; what makes chunks of them is another process, and is said apart.
+
 Prints megabytes over time and the slope of a straight line through all but the first fifth, with its standard error; ends
 with 1 when the slope is more than half a megabyte a minute and more than three of its errors.
 """
@@ -81,6 +83,11 @@ def main() -> int:
         f"camera, {figures['published']} messages: {mb[-1]:.0f} MB resident at the end, slope {rise:+.3f} MB a minute "
         f"(standard error {error_of_it:.3f})\n"
     )
+    if made := figures["chunks"]:
+        sys.stdout.write(
+            f"apart from that: {made.get('written', 0)} chunks of tracks, by a program of its own that ran {made['runs']} "
+            f"times, took {made['cpu_s']:.2f} CPU s and at most {made['peak_mb']:.0f} MB while it ran\n"
+        )
     return 1 if rise > max(_MOST_MB_PER_MINUTE, 3 * error_of_it) else 0
 
 

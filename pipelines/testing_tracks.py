@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from pipelines.tracks.chunk import Origin
+from pipelines.tracks.keeper import TrackKeeper
 from pipelines.tracks.packed import PackedFrames, PlaceSeen
 from pipelines.tracks.rounding import rounded
 from pipelines.tracks.spool import Spool
 from vision.aggression import ScoredRegion
 from vision.crowd import CrowdReading
 from vision.detection import Detections
+from vision.engine import Engine, Step
+from vision.frame import Frame
 from vision.interaction import Region
 from vision.looks import SIDE, Looks
 from vision.moment import Moment
+from vision.scene import Scene
 from vision.view import View, ViewState
 
 START_S = 1_790_000_400.0
@@ -94,21 +98,11 @@ class Told:
         return {"n": 1}
 
 
-def keeper_sees(keeper: Any, moment: Moment, ids: Any) -> None:
-    """`after`, without an engine and without pixels in which vehicles could stand."""
-
-    class Scene:
-        detections, detection_track_id, time_s = moment.detections, ids, moment.time_s
-
-    class Step:
-        pass
-
-    step: Any = Step()
-    step.moment, step.scene = moment, Scene()
-    keeper._standing.step = lambda *_: {}
-    keeper._looks.step = lambda *_: ()
-
-    class Frame:
-        pixels = None
-
-    keeper.after(step, Frame())
+def sees(keeper: TrackKeeper, moment: Moment, ids: Any) -> None:
+    """A frame and what came of it, as if an engine had judged it; nothing stands there."""
+    scene = Scene(moment.camera_id, moment.time_s, 0.2, 768, 432, (), moment.detections, ids, {}, None, moment.view)
+    keeper.before(moment.time_s, cast(Engine, Told()), "v1", dict)
+    keeper.after(
+        Step((), (), scene, False, moment),
+        Frame(moment.camera_id, "run", moment.time_s, np.zeros((432, 768, 3), np.uint8)),
+    )

@@ -225,6 +225,33 @@ def test_what_no_worker_came_back_to_is_converted_by_the_janitor_and_old_ones_ar
     assert files(tmp_path) == ["deletions.jsonl", CHUNK]
 
 
+def test_a_spool_of_another_user_is_put_aside_only_when_nobody_writes_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = a_spool(tmp_path)
+
+    def refuses(*_: Any) -> int:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr("pipelines.tracks.conversion.os.open", refuses)
+    conversion.convert_all(tmp_path)
+    assert (files(tmp_path), capsys.readouterr().out) == ([f"gate/{path.name}"], "")
+    os.utime(path, (START_S, START_S))
+    conversion.convert_all(tmp_path)
+    assert files(tmp_path) == [f"gate/{path.name}.damaged"]
+    assert "Permission denied" in capsys.readouterr().out
+
+
+def test_a_disk_without_locks_costs_tracks_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuses(*_: Any) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr("pipelines.tracks.spool.fcntl.flock", refuses)
+    with pytest.raises(OSError, match="No locks"):
+        Spool(tmp_path, ORIGIN, START_S)
+    assert files(tmp_path) == []
+
+
 def test_two_workers_of_one_camera_and_second_have_two_spools(tmp_path: Path) -> None:
     first, second = (Spool(tmp_path, ORIGIN, START_S) for _ in range(2))
     assert first.path != second.path

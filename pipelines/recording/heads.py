@@ -14,7 +14,7 @@ import urllib.error
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from pipelines.clock import Clock
 from pipelines.errors import Unavailable
@@ -23,7 +23,9 @@ from pipelines.recording.chain import canonical, head_digest, tail
 from pipelines.recording.index import Index
 from pipelines.recording.journal import Journal
 from pipelines.recording.layout import Volume, day_of, rfc3339
-from pipelines.recording.signing import Signer
+
+if TYPE_CHECKING:
+    from pipelines.recording.signing import Signer
 
 log = logging.getLogger(__name__)
 

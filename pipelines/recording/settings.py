@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipelines.config.schema import Config, RetentionModel
 from pipelines.errors import BadInput
@@ -12,8 +13,10 @@ from pipelines.recording.heads import FolderChannel, HeadChannel, HttpChannel
 from pipelines.recording.layout import Volume
 from pipelines.recording.policy import PROFILES, Keeping, resolve
 from pipelines.recording.retention import Limits
-from pipelines.recording.signing import Ed25519Signer, Signer
 from pipelines.recording.stream import CameraSettings
+
+if TYPE_CHECKING:
+    from pipelines.recording.signing import Signer
 
 
 def volume_folder(config: Config) -> Path:
@@ -98,6 +101,9 @@ def cleaning(config: Config) -> Settings:
 
 def signer(config: Config) -> Signer:
     """The site's signer; its key is made when there is none. Raises BadInput."""
+    # 10 MB, in each worker and in whoever else only asks about footage.
+    from pipelines.recording.signing import Ed25519Signer
+
     return Ed25519Signer.load(config.recording.signing_key or config.data / "keys" / "footage-ed25519.pem")
 
 

@@ -13,6 +13,7 @@ import json
 import os
 import resource
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,6 +31,9 @@ _LOCK: Final = "conversion.lock"
 #: What is the disk's fault, not the spool's; the other spools would fare no better.
 _DISK: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 
+#: What was not written to for so long is no worker's, whatever its lock says.
+_STILL_S: Final = 1_200.0
+
 Outcome = Literal["written", "empty", "failed", "damaged"]
 """`failed`: it is still there, and is tried again. `damaged`: it is put aside."""
 
@@ -41,8 +45,15 @@ def main(argv: list[str]) -> int:
         with _alone(root):
             convert_all(root)
     used = resource.getrusage(resource.RUSAGE_SELF)
-    _tell(cpu_s=round(used.ru_utime + used.ru_stime, 3), peak_mb=round(used.ru_maxrss * 1024 / 1e6, 1))
+    _tell(cpu_s=round(used.ru_utime + used.ru_stime, 3), peak_mb=_peak_mb())
     return 0
+
+
+def _peak_mb() -> float:
+    """The most memory that this program had. What `resource` says counts the process too from which it was started."""
+    status = Path("/proc/self/status").read_text("ascii", "replace")
+    [kilobytes] = (line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:"))
+    return round(int(kilobytes) * 1024 / 1e6, 1)
 
 
 def convert_all(root: Path) -> None:
@@ -69,6 +80,8 @@ def _locked(root: Path, file: ChunkFile) -> tuple[Outcome, str] | None:
     except FileNotFoundError:
         return None
     except (PermissionError, IsADirectoryError) as error:
+        if time.time() - file.path.stat().st_mtime < _STILL_S:
+            return None  # a worker of another user may have it
         name = file.path.name.partition(SPOOL)[0] + SPOOL
         return "damaged", f"{_aside(file.path, name)}: it cannot be read, it is put aside: {error.strerror}"
     try:
@@ -129,7 +142,7 @@ def _alone(root: Path) -> Iterator[None]:
 
 
 def _tell(**told: object) -> None:
-    sys.stdout.write(json.dumps(told, ensure_ascii=False) + "\n")
+    sys.stdout.write(json.dumps(told) + "\n")
     sys.stdout.flush()
 
 

@@ -82,8 +82,13 @@ def _create(folder: Path, from_s: float) -> tuple[int, Path]:
             fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o640)
         except FileExistsError:
             continue
-        if lock(fd, path):
-            return fd, path
+        try:
+            if lock(fd, path):
+                return fd, path
+        except OSError:
+            path.unlink()
+            os.close(fd)
+            raise
         os.close(fd)  # somebody took it for one that a worker had left
     raise AssertionError
 

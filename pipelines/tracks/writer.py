@@ -21,8 +21,10 @@ from pipelines.tracks.strand import Piece, Strand
 MOST_WAITING: Final = 2_000
 #: With the second that `pipelines.tracks.keeper` holds back, this is what may be lost when the worker is killed.
 _EVERY_S: Final = 1.0
-#: The chunks of all cameras end in the same seconds: one program makes them all.
-_GATHER_S: Final = 5.0
+#: The chunks of all cameras end in the same seconds: one program makes them all ...
+_GATHER_S: Final = 10.0
+#: ... and what ends at other times, as on a disk that is nearly full, does not start one after the other.
+_APART_S: Final = 60.0
 #: How long chunks may take to be made when the worker ends; what is not done then is done when one begins.
 _AT_END_S: Final = 8.0
 
@@ -42,7 +44,8 @@ class TrackWriter:
         self._failing: set[str] = set()
         """Cameras of which it was said that nothing is kept."""
         self._ended_s: float | None = None
-        """When a chunk ended of which no file was made yet."""
+        """When the first chunk ended of which no file was made yet."""
+        self._made_s = float("-inf")
         self.converting = Converting(root, log, count)
 
     def put(self, piece: Piece) -> None:
@@ -61,8 +64,7 @@ class TrackWriter:
             self.converting.start()
         while not stop.wait(_EVERY_S):
             self.run_once()
-            busy = self.converting.poll()
-            if not busy and self._ended_s is not None and time.monotonic() - self._ended_s >= _GATHER_S:
+            if not self.converting.poll() and self._is_due(time.monotonic()):
                 self._make_chunks()
         self.run_once()
         for strand in list(self._spools):
@@ -116,10 +118,14 @@ class TrackWriter:
 
     def _close(self, strand: Strand) -> None:
         self._spools.pop(strand).close()
-        self._ended_s = time.monotonic()
+        if self._ended_s is None:
+            self._ended_s = time.monotonic()
+
+    def _is_due(self, now_s: float) -> bool:
+        return self._ended_s is not None and now_s >= max(self._ended_s + _GATHER_S, self._made_s + _APART_S)
 
     def _make_chunks(self) -> None:
-        self._ended_s = None
+        self._ended_s, self._made_s = None, time.monotonic()
         self.converting.start()
 
 
