@@ -15,7 +15,7 @@ import numpy as np
 
 from vision import native
 from vision.detection import BoolArray, Detections, Float32Array
-from vision.frame import Pixels
+from vision.frame import Picture, Pixels, size_px
 from vision.geometry import FloatArray, iou
 from vision.mosaic import Part
 from vision.motion import MotionGate
@@ -88,17 +88,17 @@ class Attention:
         """Whether this is the plan that `merge` shall be called with next."""
         return look is self._planned
 
-    def plan(self, pixels: Pixels, time_s: float, small: Pixels | None = None) -> Look:
-        """Which parts of this picture (H, W, 3) must be looked at; `small` is its thumbnail, if there is one already. Raises
+    def plan(self, picture: Picture, time_s: float, small: Pixels | None = None) -> Look:
+        """Which parts of this picture must be looked at; `small` is its thumbnail, if there is one already. Raises
         ValueError when `time_s` goes back.
         """
-        self._planned = look = self._plan(pixels, time_s, small)
+        self._planned = look = self._plan(picture, time_s, small)
         return look
 
-    def _plan(self, pixels: Pixels, time_s: float, small: Pixels | None) -> Look:
+    def _plan(self, picture: Picture, time_s: float, small: Pixels | None) -> Look:
         s, known = self._settings, self._memory
-        motion = self._gate.update(pixels, time_s, small)
-        height, width = pixels.shape[:2]
+        motion = self._gate.update(picture, time_s, small)
+        height, width = size_px(picture)
         if motion.whole or known.whole_s is None or known.size_px != (height, width):
             return _all_of(width, height)
         if known.missed:
@@ -123,7 +123,7 @@ class Attention:
         area = sum((right - left) * (bottom - top) for left, top, right, bottom in parts)
         return _all_of(width, height) if area >= s.whole_share * width * height else Look(parts, whole=False)
 
-    def merge(self, look: Look, found: Sequence[Detections], pixels: Pixels, time_s: float) -> Detections:
+    def merge(self, look: Look, found: Sequence[Detections], picture: Picture, time_s: float) -> Detections:
         """All that is known of the picture: what was `found` in each part of `look`, and what still holds elsewhere.
 
         Raises:
@@ -134,15 +134,15 @@ class Attention:
         self._planned, known = None, self._memory
         if not look.parts:
             return known.found
-        size_px = (pixels.shape[0], pixels.shape[1])
+        size = size_px(picture)
         looked_at: BoolArray | None = None
         if look.whole:
             now = found[0]
         else:
-            now, looked_at = settled(known.found, found, look.parts, size_px)
+            now, looked_at = settled(known.found, found, look.parts, size)
         self._note_missed(known.found, looked_at, now, time_s)
         self._gate.looked()
-        known.found, known.size_px = now, size_px
+        known.found, known.size_px = now, size
         if look.whole:
             first = known.whole_s is None
             known.whole_s = time_s - (self._phase * self._settings.quiet_every_s if first else 0.0)

@@ -43,12 +43,17 @@ def thumbnail(picture: Pixels, columns: int = COLUMNS) -> Pixels:
     """(h, w) mean brightness of square blocks of a picture (H, W, 3) or (H, W), about so many of them side by side. From two
     rows of pixels in each: what is not read is what costs least, a large picture lies in no cache.
     """
-    step = max(1, round(picture.shape[1] / columns / 2))  # half a block
+    step = step_px(picture.shape[1], columns)
     if native.brightness is not None and picture.ndim == 3 and rounds_as(_try_compiled, _try_opencv):
         small = native.brightness.thumbnail(picture, step)
         if small is not None:
             return small
-    return _thumbnail(picture, step)
+    return by_opencv(picture, step)
+
+
+def step_px(width_px: int, columns: int = COLUMNS) -> int:
+    """Half a block of the `thumbnail` of a picture so wide."""
+    return max(1, round(width_px / columns / 2))
 
 
 #: Half blocks which are tried on noise.
@@ -60,10 +65,11 @@ def _try_compiled(noise: Pixels) -> list[Pixels | None]:
 
 
 def _try_opencv(noise: Pixels) -> list[Pixels]:
-    return [_thumbnail(noise, step) for step in _TRIED]
+    return [by_opencv(noise, step) for step in _TRIED]
 
 
-def _thumbnail(picture: Pixels, step: int) -> Pixels:
+def by_opencv(picture: Pixels, step: int) -> Pixels:
+    """The `thumbnail` by OpenCV alone: what is compiled is held against it."""
     height, width = picture.shape[:2]
     rows = brightness(np.ascontiguousarray(picture[::step]))
     if min(rows.shape) >= 2:

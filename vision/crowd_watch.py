@@ -12,7 +12,7 @@ from vision import native
 from vision.behaviours.people import PATCH_M2, local_density
 from vision.camera import CameraSpec
 from vision.crowd import CrowdReading
-from vision.frame import Pixels
+from vision.frame import Picture, Pixels, size_px, whole
 from vision.geometry import BoolArray, FloatArray, areas, intersections, points_in_polygon
 from vision.ground import Ground
 
@@ -82,16 +82,18 @@ class CrowdWatch:
         self._judged_s = float("-inf")
         self._shown: deque[bool] = deque(maxlen=_OF)
 
-    def step(self, pixels: Pixels, time_s: float, people_px: npt.ArrayLike, camera: CameraSpec) -> CrowdReading | None:
-        """A reading of the picture (H, W, 3), now and then while there is a crowd. `people_px` (N, 4) are the boxes of
+    def step(
+        self, picture: Picture, time_s: float, people_px: npt.ArrayLike, camera: CameraSpec
+    ) -> CrowdReading | None:
+        """A reading of the picture, now and then while there is a crowd. `people_px` (N, 4) are the boxes of
         the people seen.
 
         Raises:
             DetectorError: the network failed.
         """
         boxes = np.asarray(people_px, np.float64).reshape(-1, 4)
-        size_px, ground = (pixels.shape[0], pixels.shape[1]), camera.ground
-        crowded = dense(boxes, size_px, ground)
+        size, ground = size_px(picture), camera.ground
+        crowded = dense(boxes, size, ground)
         if time_s - self._judged_s > _GAP_S:
             self._shown.clear()
         self._judged_s = time_s
@@ -105,7 +107,7 @@ class CrowdWatch:
             return _NOBODY
         # Everybody near the crowd is looked at with it: its edge is as often as not where boxes fail.
         near = boxes[_near(boxes, boxes if crowded is None else boxes[crowded])]
-        reading = self._reader.read(pixels, near, horizon_px(ground, size_px))
+        reading = self._reader.read(whole(picture), near, horizon_px(ground, size))
         if reading is None:
             return None
         masked = np.zeros(len(reading.people), bool)

@@ -102,7 +102,7 @@ class Engine:
 
     def judge(self, frame: Frame, tracked: Tracked) -> Step:
         """The second half of `step`: what the rules make of the picture and its tracks, which `track` gave."""
-        view = self._judge.judge(frame.pixels, frame.time_s, frame.small)
+        view = self._judge.judge(frame, frame.time_s, frame.small)
         moment = Moment(
             frame.camera_id,
             frame.time_s,
@@ -112,7 +112,7 @@ class Engine:
             view=view,
             regions=self._readings.regions(frame, tracked.seen, self._camera),
             crowd=self._readings.crowd(frame, tracked.seen, self._camera) if view.usable else None,
-            looks={key: PlacedLooks(box, Looks.measure(frame.pixels, box)) for key, box in self._places().items()},
+            looks={key: PlacedLooks(box, Looks.measure(frame, box)) for key, box in self._places().items()},
         )
         return self._consider(moment, tracked, {key: placed.looks for key, placed in moment.looks.items()})
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from vision import native
 from vision.detection import Int64Array
-from vision.frame import Pixels
+from vision.frame import Frame, Picture, Pixels, size_px
 from vision.geometry import BoolArray, Box, FloatArray
 from vision.native.opencv import rounds_as
 
@@ -45,9 +45,12 @@ class Looks:
     cells: Pixels
 
     @classmethod
-    def measure(cls, pixels: Pixels, box_norm: Box) -> Self:
-        """The place `box_norm` (x1, y1, x2, y2, 0..1) in a picture (H, W, 3); what lies outside repeats the border."""
-        rows, columns, beyond = _window(box_norm, pixels.shape[1], pixels.shape[0])
+    def measure(cls, picture: Picture, box_norm: Box) -> Self:
+        """The place `box_norm` (x1, y1, x2, y2, 0..1) in a picture; what lies outside repeats the border."""
+        height, width = size_px(picture)
+        rows, columns, beyond = _window(box_norm, width, height)
+        place = (columns.start, rows.start, columns.stop, rows.stop)
+        pixels = picture.at((place,)) if isinstance(picture, Frame) else picture
         if native.looks is not None and beyond is None and rounds_as(_try_compiled, _try_opencv):
             shrunk = native.looks.shrink(pixels, rows.start, rows.stop, columns.start, columns.stop)
             if shrunk is not None:

@@ -17,7 +17,7 @@ import numpy as np
 from vision import native
 from vision.brightness import thumbnail
 from vision.detection import BoolArray, Float32Array
-from vision.frame import Pixels
+from vision.frame import Picture, Pixels, size_px, whole
 
 Region = tuple[float, float, float, float]
 
@@ -80,15 +80,15 @@ class MotionGate:
         """What differed in the last picture; written over by the next."""
         self._was_looked_at = False
 
-    def update(self, picture: Pixels, time_s: float, small: Pixels | None = None) -> MotionResult:
-        """Compare a picture (H, W, 3) uint8 BGR, or its brightness (H, W), with the background, and let the background follow.
+    def update(self, picture: Picture, time_s: float, small: Pixels | None = None) -> MotionResult:
+        """Compare a picture (a frame, or (H, W, 3) uint8 BGR, or its brightness (H, W)) with the background, and let that follow.
         `small` is its thumbnail, if there is one already.
 
         Raises:
             ValueError: `time_s` goes back.
         """
-        s, size = self._settings, (picture.shape[0], picture.shape[1])
-        blocks = thumbnail(picture) if small is None else small
+        s, size = self._settings, size_px(picture)
+        blocks = thumbnail(whole(picture)) if small is None else small
         background, noise = self._background, self._noise
         if background is None or noise is None or size != self._picture_px:
             self._restart(blocks, size, time_s)

@@ -50,7 +50,7 @@ class Readings:
         """What is read of a crowd in this picture, which can be believed; None: nothing is."""
         if self._crowds is None or not follows(camera, "crowding", frame.time_s):
             return None
-        return self._crowds.step(frame.pixels, frame.time_s, _people(seen), camera)
+        return self._crowds.step(frame, frame.time_s, _people(seen), camera)
 
 
 def follows(camera: CameraSpec, kind: str, time_s: float) -> bool:

@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 
 from vision import native, pose
-from vision.brightness import brightness, shrunk, thumbnail
-from vision.frame import Pixels
+from vision.brightness import shrunk, thumbnail
+from vision.frame import Picture, Pixels, grey_of, whole
 from vision.sharpness import LEAST_WIDTH_PX, sharpness
 
 _DARK_MEAN: Final = 30.0  # grey levels (video quality diagnosis; see the domain's numbers)
@@ -77,14 +77,14 @@ class ViewJudge:
         self._blurred = False
         self._good_since_s: float | None = None
 
-    def judge(self, pixels: Pixels, time_s: float, small: Pixels | None = None) -> View:
-        """`pixels` (H, W, 3), or their brightness (H, W), at `time_s`; `small` is their thumbnail, if there is one already."""
-        grey = thumbnail(pixels) if small is None else small
+    def judge(self, picture: Picture, time_s: float, small: Pixels | None = None) -> View:
+        """A frame, or (H, W, 3) BGR, or brightness (H, W), at `time_s`; `small` is their thumbnail, if there is one already."""
+        grey = thumbnail(whole(picture)) if small is None else small
         mean, spread, is_same = light(grey, self._last)
         frozen_s = self._repeated_for(grey, time_s, is_same)
-        state = self._light(pixels, mean, spread, time_s)
+        state = self._light(picture, mean, spread, time_s)
         if state is ViewState.USABLE:
-            state = ViewState.FROZEN if frozen_s >= _FROZEN_AFTER_S else self._place_and_focus(pixels, time_s)
+            state = ViewState.FROZEN if frozen_s >= _FROZEN_AFTER_S else self._place_and_focus(picture, time_s)
         return View(state, mean, spread, self._sharpness, self._shift)
 
     def place_anew(self) -> None:
@@ -99,7 +99,7 @@ class ViewJudge:
         self._last = grey
         return 0.0 if self._same_since_s is None else time_s - self._same_since_s
 
-    def _light(self, pixels: Pixels, mean: float, spread: float, time_s: float) -> ViewState:
+    def _light(self, picture: Picture, mean: float, spread: float, time_s: float) -> ViewState:
         """`usable`, `dark` or `blocked`, by brightness alone."""
         if mean >= _DARK_MEAN:
             self._was_covered = False
@@ -109,27 +109,30 @@ class ViewJudge:
             at_once = self._bright_s is not None and time_s - self._bright_s <= _AT_ONCE_S
             if at_once and spread < _BLANK_SPREAD and not self._was_covered:
                 # Lamps that go out leave a faint picture of the street, a hand before the lens leaves none.
-                self._was_covered = not self._learned.agrees(pose.layout(pixels))
+                self._was_covered = not self._learned.agrees(pose.layout(grey_of(picture)))
             return ViewState.BLOCKED if self._was_covered else ViewState.DARK
         return ViewState.BLOCKED if mean > _BRIGHT_MEAN or spread < _BLANK_SPREAD else ViewState.USABLE
 
-    def _place_and_focus(self, pixels: Pixels, time_s: float) -> ViewState:
+    def _place_and_focus(self, picture: Picture, time_s: float) -> ViewState:
         measure = self._measured_s is None or time_s - self._measured_s >= _SHARPNESS_EVERY_S or self._blurred
         look = self._posed_s is None or time_s - self._posed_s >= _POSE_EVERY_S or self._pose is not ViewState.USABLE
-        if measure or look:
-            # Halved once for both: to what focus is measured on, which the layout halves on where it can.
-            pixels = shrunk(brightness(pixels), LEAST_WIDTH_PX)
+        if not (measure or look):
+            return self._as_last_seen()
+        # Halved once for both: to what focus is measured on, which the layout halves on where it can.
+        grey = shrunk(grey_of(picture), LEAST_WIDTH_PX)
         if measure:
-            self._measured_s, self._sharpness = time_s, sharpness(pixels)
+            self._measured_s, self._sharpness = time_s, sharpness(grey)
             if self._sharpness is not None:
                 self._blurred = self._sharpness < (_SHARP_AGAIN if self._blurred else _BLURRED)
         if look:
-            self._look_at_pose(pixels, time_s)
-        now = ViewState.BLURRED if self._blurred and self._pose is ViewState.USABLE else self._pose
-        return now
+            self._look_at_pose(grey, time_s)
+        return self._as_last_seen()
 
-    def _look_at_pose(self, pixels: Pixels, time_s: float) -> None:
-        now = pose.layout(pixels)
+    def _as_last_seen(self) -> ViewState:
+        return ViewState.BLURRED if self._blurred and self._pose is ViewState.USABLE else self._pose
+
+    def _look_at_pose(self, grey: Pixels, time_s: float) -> None:
+        now = pose.layout(grey)
         passed_s = 0.0 if self._posed_s is None else time_s - self._posed_s
         self._posed_s = time_s
         fit = self._learned.compare(now)

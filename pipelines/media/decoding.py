@@ -12,7 +12,8 @@ import av.video
 import numpy as np
 from av.video.reformatter import VideoReformatter
 
-from vision.frame import Pixels
+from pipelines.media.colours import LateColours
+from vision.frame import Frame, Pixels
 
 #: From libav's error to the word that metrics and the ledger use. First match wins, so the special ones come first.
 _REASONS: Final[tuple[tuple[type[BaseException], str], ...]] = (
@@ -79,6 +80,7 @@ class BgrConverter:
 
     def __init__(self) -> None:
         self._reformatter = VideoReformatter()
+        self._late = LateColours(self.convert)
 
     def convert(self, picture: av.VideoFrame) -> Pixels:
         """The picture's pixels, a copy of its own.
@@ -89,3 +91,8 @@ class BgrConverter:
         # Left alone, libswscale starts a thread per core for each camera, to share out what takes a tenth of a millisecond.
         array: Any = self._reformatter.reformat(picture, format="bgr24", threads=1).to_ndarray()
         return np.ascontiguousarray(array, dtype=np.uint8)
+
+    def frame(self, camera_id: str, run_id: str, time_s: float, picture: av.VideoFrame) -> Frame:
+        """The picture as a frame, converted where its pixels are read and when, if that gives the same. Raises as `convert`."""
+        late = self._late.frame(camera_id, run_id, time_s, picture)
+        return Frame(camera_id, run_id, time_s, self.convert(picture)) if late is None else late

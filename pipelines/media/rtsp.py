@@ -161,11 +161,10 @@ class RtspReader:
             self._on_event("drop", "stale")
             return None
         try:
-            pixels = self._converter.convert(picked.picture)
+            return self._converter.frame(self.camera_id, picked.run_id, picked.time_s, picked.picture)
         except (av.error.FFmpegError, ValueError):
             self._on_event("drop", "unconvertible")
             return None
-        return Frame(self.camera_id, picked.run_id, picked.time_s, pixels)
 
     def run(self, stop: Event) -> None:
         """Connect, read, reconnect with back-off and jitter, until `stop` is set."""

@@ -71,7 +71,7 @@ class TrackKeeper:
             return
         if not self._frame_count:
             self._begun_s = self._given_s = moment.time_s
-        elsewhere = self._standing.step(frame.pixels, scene)
+        elsewhere = self._standing.step(frame, scene)
         looks = self._looks.step(moment.looks, elsewhere, scene)
         self._frames.add(moment, scene.detections, scene.detection_track_id, looks)
         self._frame_count += 1

@@ -15,7 +15,7 @@ from vision import coco, native
 from vision.behaviours.illegal_parking import IllegalParking, Parameters
 from vision.behaviours.parking_case import AT_REST
 from vision.camera import RuleSpec
-from vision.frame import Pixels
+from vision.frame import Picture
 from vision.geometry import Box, displacement, iou
 from vision.looks import Looks
 from vision.moment import PlacedLooks
@@ -56,7 +56,7 @@ class StandingVehicles:
         self._anchors: dict[str, _Anchor] = {}
         self._seen: dict[str, PlacedLooks] = {}
 
-    def step(self, pixels: Pixels, scene: Scene) -> dict[str, PlacedLooks]:
+    def step(self, picture: Picture, scene: Scene) -> dict[str, PlacedLooks]:
         """Places where a vehicle came to rest, and how they looked when they were looked at last. Its looks mean something
         only as long as the place stays: when it moves on, the place gets another key.
         """
@@ -66,7 +66,7 @@ class StandingVehicles:
         self._looked_s = scene.time_s
         places = dict(list(self._watch.places().items())[:MOST_ELSEWHERE])
         self._anchor(places, scene.time_s)
-        looks = {name: Looks.measure(pixels, anchor.place) for name, anchor in self._anchors.items()}
+        looks = {name: Looks.measure(picture, anchor.place) for name, anchor in self._anchors.items()}
         of_case = {anchor.key: looks[name] for name, anchor in self._anchors.items() if anchor.known_s == scene.time_s}
         self._watch.step(replace(scene, gap_s=since_s, looks=of_case, zones={"everywhere": _EVERYWHERE}, ground=None))
         self._seen = {

@@ -129,7 +129,7 @@ class CameraAnalysis:
         """What the detector must look at in this frame."""
         if self._loaded.config.detector.look == "whole":
             return Look(((0, 0, frame.width_px, frame.height_px),), whole=True)
-        look = self._attention.plan(frame.pixels, frame.time_s, frame.small)
+        look = self._attention.plan(frame, frame.time_s, frame.small)
         self.laps.end("gate")
         return look
 
@@ -142,7 +142,7 @@ class CameraAnalysis:
         self.laps.begin()
         if not self._attention.awaits(look):
             return found[0]
-        merged = self._attention.merge(look, found, frame.pixels, frame.time_s)
+        merged = self._attention.merge(look, found, frame, frame.time_s)
         self.laps.end("gate")
         return merged
 

@@ -18,6 +18,7 @@ try:
         assignment,
         boxes,
         brightness,
+        colours,
         detections,
         ground,
         heads,
@@ -34,8 +35,8 @@ try:
         view,
     )
 except (ImportError, OSError, ValueError):  # ValueError: compiled for a NumPy that is laid out otherwise
-    assignment = boxes = brightness = detections = ground = heads = looks = missed = None  # type: ignore[assignment]
-    mosaic = motion = parking = parts = people = regions = scaling = tracking = view = None  # type: ignore[assignment]
+    assignment = boxes = brightness = colours = detections = ground = heads = looks = None  # type: ignore[assignment]
+    missed = mosaic = motion = parking = parts = people = regions = scaling = tracking = view = None  # type: ignore[assignment]
 
 
 def modules() -> dict[str, bool]:
@@ -44,6 +45,7 @@ def modules() -> dict[str, bool]:
         "assignment": assignment is not None,
         "boxes": boxes is not None,
         "brightness": brightness is not None,
+        "colours": colours is not None,
         "detections": detections is not None,
         "ground": ground is not None,
         "heads": heads is not None,

@@ -7,12 +7,12 @@ cimport numpy as cnp
 
 from vision.native cimport processors
 from vision.native.given cimport picture
+from vision.native.means cimport divides, gather, halve
 
 cnp.import_array()
 
 cdef extern from *:
     """
-    #include <math.h>
     #include <stdint.h>
 
     /* Brightness of `count` pixels BGR, in OpenCV's fixed point. */
@@ -21,36 +21,8 @@ cdef extern from *:
         for (long n = 0; n < count; n++)
             out[n] = (uint8_t)((bgr[3 * n] * 3735u + bgr[3 * n + 1] * 19235u + bgr[3 * n + 2] * 9798u + 16384u) >> 15);
     }
-
-    /* `count` means of two by two of two rows, a half upwards. */
-    FOR_EACH_PROCESSOR
-    static void halve(const uint8_t *restrict a, const uint8_t *restrict b, uint8_t *restrict out, long count) {
-        for (long n = 0; n < count; n++)
-            out[n] = (uint8_t)((a[2 * n] + a[2 * n + 1] + b[2 * n] + b[2 * n + 1] + 2) >> 2);
-    }
-
-    /* `count` means of `step` beside each other, a half to the even number. */
-    FOR_EACH_PROCESSOR
-    static void gather(const uint8_t *restrict given, uint8_t *restrict out, long count, long step) {
-        const float share = 1.0f / (float)step;
-        if (step == 4) {
-            for (long n = 0; n < count; n++) {
-                unsigned sum = given[4 * n] + given[4 * n + 1] + given[4 * n + 2] + given[4 * n + 3];
-                out[n] = (uint8_t)((sum + 1 + ((sum >> 2) & 1)) >> 2);
-            }
-            return;
-        }
-        for (long n = 0; n < count; n++) {
-            unsigned sum = 0;
-            for (long m = 0; m < step; m++)
-                sum += given[step * n + m];
-            out[n] = (uint8_t)rintf((float)sum * share);
-        }
-    }
     """
     void grey(const uint8_t* bgr, uint8_t* out, long count) nogil
-    void halve(const uint8_t* a, const uint8_t* b, uint8_t* out, long count) nogil
-    void gather(const uint8_t* given, uint8_t* out, long count, long step) nogil
 
 
 def thumbnail(pixels, int step):
@@ -61,11 +33,7 @@ def thumbnail(pixels, int step):
     cdef Py_ssize_t height = cnp.PyArray_DIM(array, 0), width = cnp.PyArray_DIM(array, 1), row
     if (
         not processors.IS_WIDE
-        or step < 1
-        or width < 2 * step
-        or width % (2 * step)
-        or height < 2 * step
-        or height // (2 * step) != (height + step - 1) // step // 2
+        or not divides(height, width, step)
         or cnp.PyArray_STRIDE(array, 2) != 1
         or cnp.PyArray_STRIDE(array, 1) != 3
     ):
