@@ -226,3 +226,36 @@ def test_masked_detections_are_not_seen_and_double_names_count_once() -> None:
     scene = Engine(below).step(frame, detections).scene
     assert scene is not None
     assert len(scene.detections) == 2  # a box that reaches below the picture stands at its edge
+
+
+def seen_by(engine: Engine, frame: Frame, detections: Detections) -> int:
+    scene = engine.step(frame, detections).scene
+    assert scene is not None
+    return len(scene.detections)
+
+
+def test_the_same_detections_count_anew_under_other_masks_and_in_a_picture_of_another_size() -> None:
+    camera = replace(CAMERA, rules=(), masks=(((0.0, 0.0), (0.4, 0.0), (0.4, 1.0), (0.0, 1.0)),))
+    engine = Engine(camera)
+    same = Detections(
+        np.array([[100, 50, 140, 90], [300, 50, 330, 90]], np.float32),
+        np.full(2, 0.9, np.float32),
+        np.zeros(2, np.int64),
+    )
+    pixels = np.random.default_rng(1).integers(0, 255, (100, 400, 3), dtype=np.uint8)
+    assert seen_by(engine, Frame("gate", "run", 1.0, pixels), same) == 1
+    assert seen_by(engine, Frame("gate", "run", 1.2, pixels[:, ::-1]), same) == 1
+    assert seen_by(engine, Frame("gate", "run", 1.4, np.concatenate([pixels, pixels], axis=1)), same) == 0
+    assert seen_by(engine, Frame("gate", "run", 1.6, pixels), same) == 1
+    engine.reconfigure(replace(camera, masks=()), 1.6)
+    assert seen_by(engine, Frame("gate", "run", 1.8, pixels), same) == 2
+
+
+def test_what_is_not_looked_at_anew_is_judged_as_if_it_were() -> None:
+    """The same object of detections from picture to picture, as where nothing changed, against equal ones made anew."""
+    held = [(frame, PICTURES[number - number % 3][1]) for number, (frame, _) in enumerate(PICTURES)]
+    anew = [(frame, Detections(*(a.copy() for a in (d.xyxy_px, d.confidence, d.class_id)))) for frame, d in held]
+    one, other = Engine(CAMERA), Engine(CAMERA)
+    assert play(one, held) == play(other, anew)
+    assert one.status() == other.status()
+    assert json.dumps(one.snapshot()) == json.dumps(other.snapshot())

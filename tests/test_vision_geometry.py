@@ -150,6 +150,17 @@ def test_looks_survive_light_and_shaking_but_tell_things_apart() -> None:
     assert Looks.from_text(before.to_text()).cells.tolist() == before.cells.tolist()
 
 
+@pytest.mark.parametrize("place", [PLACE, (-0.2, 0.5, 0.4, 1.3)])
+def test_looks_are_those_of_the_picture_whenever_they_are_asked_for(place: tuple[float, float, float, float]) -> None:
+    pixels = picture(1)
+    asked, later = Looks.measure(pixels, place), Looks.measure(pixels, place)
+    seen = asked.cells
+    assert seen.shape == (20, 20, 3)
+    pixels[:] = 0
+    assert np.array_equal(later.cells, seen)
+    assert later.cells is later.cells
+
+
 def test_another_colour_is_told_apart_where_the_picture_has_colours() -> None:
     red, blue = ((picture(1) * np.array(tint)).astype(np.uint8) for tint in ((0.3, 0.3, 0.8), (0.8, 0.4, 0.3)))
     before, other = Looks.measure(red, PLACE), Looks.measure(blue, PLACE)

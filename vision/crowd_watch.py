@@ -81,19 +81,21 @@ class CrowdWatch:
         self._dense_s = float("-inf")
         self._judged_s = float("-inf")
         self._shown: deque[bool] = deque(maxlen=_OF)
+        self._judged: tuple[FloatArray, tuple[int, int], Ground | None, BoolArray | None] | None = None
+        """People's boxes, the picture's size and the ground, and what `dense` said of them."""
 
     def step(
         self, picture: Picture, time_s: float, people_px: npt.ArrayLike, camera: CameraSpec
     ) -> CrowdReading | None:
         """A reading of the picture, now and then while there is a crowd. `people_px` (N, 4) are the boxes of
-        the people seen.
+        the people seen: the same array as for the last picture where they are the same people.
 
         Raises:
             DetectorError: the network failed.
         """
-        boxes = np.asarray(people_px, np.float64).reshape(-1, 4)
         size, ground = size_px(picture), camera.ground
-        crowded = dense(boxes, size, ground)
+        boxes: FloatArray = np.asarray(people_px, np.float64)
+        crowded = self._dense(boxes, size, ground)
         if time_s - self._judged_s > _GAP_S:
             self._shown.clear()
         self._judged_s = time_s
@@ -116,6 +118,12 @@ class CrowdWatch:
         return (
             CrowdReading(reading.places[~masked], reading.people[~masked], reading.region) if masked.any() else reading
         )
+
+    def _dense(self, boxes: FloatArray, size: tuple[int, int], ground: Ground | None) -> BoolArray | None:
+        known = self._judged
+        if known is None or known[0] is not boxes or known[1] != size or known[2] is not ground:
+            self._judged = known = boxes, size, ground, dense(boxes, size, ground)
+        return known[3]
 
 
 def _near(boxes: FloatArray, crowd: FloatArray) -> BoolArray:

@@ -53,6 +53,8 @@ class Engine:
         self._health = None if camera.health is None else CameraHealth(camera.camera_id, camera.health)
         self._recollection = Recollection()
         self._time_s: float | None = None
+        self._counted: tuple[Detections, int, int, Detections] | None = None
+        """Of which detections, in a picture of which width and height, which count. What was not looked at anew is the same."""
         self._behaviours: dict[str, Behaviour] = {}
         self._kinds: dict[str, tuple[str, str]] = {}
         for rule in camera.rules:
@@ -133,8 +135,11 @@ class Engine:
             raise ValueError(f"frame of camera {camera_id} given to the engine of {self._camera.camera_id}")
         if self._time_s is not None and time_s <= self._time_s:
             raise ValueError(f"camera {camera_id}: time_s must grow: {time_s} after {self._time_s}")
-        seen = once(not_masked(detections, self._camera.masks, width_px, height_px))
-        return Tracked(detections, seen, self._tracker.update(seen, time_s))
+        known = self._counted
+        if known is None or known[0] is not detections or known[1] != width_px or known[2] != height_px:
+            seen = once(not_masked(detections, self._camera.masks, width_px, height_px))
+            self._counted = known = detections, width_px, height_px, seen
+        return Tracked(detections, known[3], self._tracker.update(known[3], time_s))
 
     def _consider(self, moment: Moment, tracked: Tracked, looks: dict[str, Looks]) -> Step:
         scene = Scene(
@@ -207,6 +212,7 @@ class Engine:
             self._judge.place_anew()  # who draws zones says that they fit what the camera sees
         self._health = fresh._health
         self._camera, self._behaviours, self._kinds = camera, fresh._behaviours, fresh._kinds
+        self._counted = None
         return Step(tuple(outcome.incidents), tuple(outcome.pictures), None, outcome.changed)
 
     @property

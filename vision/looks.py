@@ -5,7 +5,6 @@ there.
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, NamedTuple, Self
 
@@ -38,11 +37,15 @@ class Likeness(NamedTuple):
     colour: float
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class Looks:
-    """`cells` (SIDE, SIDE, 3) uint8 BGR: a place and a margin around it."""
+    """A place and a margin around it."""
 
-    cells: Pixels
+    __slots__ = ("_cells", "_cut")
+
+    def __init__(self, cells: Pixels) -> None:
+        """`cells` (SIDE, SIDE, 3) uint8 BGR; not to be written to."""
+        self._cells: Pixels | None = cells
+        self._cut: Pixels | None = None
 
     @classmethod
     def measure(cls, picture: Picture, box_norm: Box) -> Self:
@@ -50,15 +53,24 @@ class Looks:
         height, width = size_px(picture)
         rows, columns, beyond = _window(box_norm, width, height)
         place = (columns.start, rows.start, columns.stop, rows.stop)
-        pixels = picture.at((place,)) if isinstance(picture, Frame) else picture
-        if native.looks is not None and beyond is None and rounds_as(_try_compiled, _try_opencv):
-            shrunk = native.looks.shrink(pixels, rows.start, rows.stop, columns.start, columns.stop)
-            if shrunk is not None:
-                return cls(shrunk)
-        crop = pixels[rows, columns]
-        if beyond is not None:
-            crop = cv2.copyMakeBorder(crop, *beyond, cv2.BORDER_REPLICATE)  # type: ignore[assignment]
-        return cls(_shrunk(crop))
+        cut = (picture.at((place,)) if isinstance(picture, Frame) else picture)[rows, columns]
+        # A copy either way: a picture that something of it is kept of would stay as a whole.
+        looks = cls.__new__(cls)
+        looks._cells = None
+        looks._cut = (
+            cut.copy() if beyond is None else np.asarray(cv2.copyMakeBorder(cut, *beyond, cv2.BORDER_REPLICATE))
+        )
+        return looks
+
+    @property
+    def cells(self) -> Pixels:
+        """(SIDE, SIDE, 3) uint8 BGR. Made when they are first asked for: of a vehicle that is detected where it was they hardly
+        ever are, and to make them takes ten times what cutting the place out does.
+        """
+        if self._cells is None:
+            assert self._cut is not None
+            self._cells, self._cut = _shrunk(self._cut), None
+        return self._cells
 
     @classmethod
     def from_text(cls, text: str) -> Self:
@@ -83,10 +95,17 @@ class Looks:
         return bool(np.count_nonzero(chroma >= _COLOURLESS) < chroma.size / 20)
 
 
-def _shrunk(crop: Pixels) -> Pixels:
-    """(SIDE, SIDE, 3) of (H, W, 3)."""
-    # Copied first: scaling reads rows that lie far apart again and again.
-    return np.asarray(cv2.resize(np.ascontiguousarray(crop), (SIDE, SIDE), interpolation=cv2.INTER_AREA), np.uint8)
+def _shrunk(cut: Pixels) -> Pixels:
+    """(SIDE, SIDE, 3) of (H, W, 3) in C order."""
+    if native.looks is not None and rounds_as(_try_compiled, _try_opencv):
+        shrunk = native.looks.shrink(cut, 0, cut.shape[0], 0, cut.shape[1])
+        if shrunk is not None:
+            return shrunk
+    return _resized(cut)
+
+
+def _resized(cut: Pixels) -> Pixels:
+    return np.asarray(cv2.resize(cut, (SIDE, SIDE), interpolation=cv2.INTER_AREA), np.uint8)
 
 
 #: What is tried on noise: top, bottom, left, right.
@@ -98,7 +117,7 @@ def _try_compiled(noise: Pixels) -> list[Pixels | None]:
 
 
 def _try_opencv(noise: Pixels) -> list[Pixels]:
-    return [_shrunk(noise[top:bottom, left:right]) for top, bottom, left, right in _TRIED]
+    return [_resized(np.ascontiguousarray(noise[top:bottom, left:right])) for top, bottom, left, right in _TRIED]
 
 
 # Places that stay are measured in every picture.

@@ -21,6 +21,9 @@ class Readings:
         """`scorer` judges interaction regions; `crowds` counts people who hide each other. None: nothing of that kind is read."""
         self._regions: RegionWatch | None = None
         self._crowds: CrowdWatch | None = None
+        self._seen: Detections | None = None
+        self._people_px: FloatArray = np.empty((0, 4))
+        """The people's boxes in `_seen`."""
         self.equip(scorer, crowds)
 
     def equip(self, scorer: RegionScorer | None, crowds: CrowdReader | None) -> None:
@@ -44,13 +47,19 @@ class Readings:
         """The places of this picture where people may be acting on each other, scored."""
         if self._regions is None or not follows(camera, "possible_bullying", frame.time_s):
             return ()
-        return self._regions.step(frame.pixels, frame.time_s, _people(seen))
+        return self._regions.step(frame.pixels, frame.time_s, self._people(seen))
 
     def crowd(self, frame: Frame, seen: Detections, camera: CameraSpec) -> CrowdReading | None:
         """What is read of a crowd in this picture, which can be believed; None: nothing is."""
         if self._crowds is None or not follows(camera, "crowding", frame.time_s):
             return None
-        return self._crowds.step(frame, frame.time_s, _people(seen), camera)
+        return self._crowds.step(frame, frame.time_s, self._people(seen), camera)
+
+    def _people(self, seen: Detections) -> FloatArray:
+        """The same array for the same detections: from picture to picture, where nothing was looked at anew."""
+        if seen is not self._seen:
+            self._seen, self._people_px = seen, _people(seen)
+        return self._people_px
 
 
 def follows(camera: CameraSpec, kind: str, time_s: float) -> bool:
@@ -59,7 +68,10 @@ def follows(camera: CameraSpec, kind: str, time_s: float) -> bool:
 
 
 def _people(seen: Detections) -> FloatArray:
-    """(N, 4) the people's boxes."""
+    """(N, 4) the people's boxes, not to be written to."""
     if native.people is not None:
-        return native.people.boxes_of(seen.xyxy_px, seen.class_id, coco.PERSON)
-    return seen.xyxy_px[seen.class_id == coco.PERSON].astype(np.float64)
+        boxes = native.people.boxes_of(seen.xyxy_px, seen.class_id, coco.PERSON)
+    else:
+        boxes = seen.xyxy_px[seen.class_id == coco.PERSON].astype(np.float64)
+    boxes.flags.writeable = False
+    return boxes
