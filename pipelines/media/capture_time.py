@@ -80,6 +80,12 @@ class CaptureTime:
             self._slew(step_s, utc_s - arrival_s)
         return self._give(pts_s, arrival_s)
 
+    def expected_s(self, pts_s: float) -> float | None:
+        """What `stamp` would say, to a few milliseconds; None when that is not known before the picture is there."""
+        if not self._settled or self._last_pts_s is None or pts_s <= self._last_pts_s:
+            return None
+        return pts_s + self._offset_s
+
     def _settle(self, pts_s: float, arrival_s: float, utc_s: float) -> Stamp | None:
         if self._first_arrival_s is None:
             self._first_arrival_s = arrival_s

@@ -68,7 +68,7 @@ def open_video(
     return container, stream
 
 
-def pts_s(picture: av.VideoFrame) -> float | None:
+def pts_s(picture: av.VideoFrame | av.Packet[Any]) -> float | None:
     """The picture's own time in seconds on the stream's clock."""
     # The time base is a new fraction each time that it is asked for, and multiplying one takes longer than dividing.
     pts, base = picture.pts, picture.time_base

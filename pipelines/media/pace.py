@@ -8,6 +8,8 @@ from typing import Final
 _EARLY: Final = 0.2
 #: ... but not by more than this.
 _EARLY_S: Final = 0.02
+#: Of the time between two pictures: more than half of it, and less than all by more than pts are rounded.
+_LEANING: Final = 0.6
 
 
 class Pace:
@@ -25,6 +27,14 @@ class Pace:
         wait_s = 0.0 if self._due_s is None else self._due_s - time_s
         # A wait that is longer than any this rate makes comes from a lower rate before, or from times that went back.
         return not min(_EARLY * interval_s, _EARLY_S) < wait_s < (1.0 + 2 * _EARLY) * interval_s
+
+    def begin_with(self, time_s: float, step_s: float) -> None:
+        """Pick the picture at `time_s`, and from there on, of pictures `step_s` apart, rather the one before a due time than the
+        one after it where that is as near.
+        """
+        if self.fps is not None:
+            early_s = min(_EARLY / self.fps, _EARLY_S)
+            self._due_s = time_s - max(0.0, _LEANING * step_s - early_s)
 
     def pick(self, time_s: float) -> bool:
         """Whether the picture at `time_s` is wanted. `fps` None wants every picture. Times must grow."""

@@ -21,6 +21,7 @@ import av.error
 from pipelines.clock import Clock
 from pipelines.errors import BadInput
 from pipelines.media.decoding import open_video
+from pipelines.media.demand import Demand
 from pipelines.media.rtsp import RtspReader
 
 
@@ -123,6 +124,7 @@ class SteppedReader(RtspReader):
         self._session = session
         self._begin_s = begin_s
         self._next_s = -math.inf
+        self._demand = Demand(session.codec_context, self._pace)
         self._time.start_run()
 
     def run(self, stop: threading.Event) -> None:
@@ -136,7 +138,7 @@ class SteppedReader(RtspReader):
         while (due_s := self._begin_s + self._session.due_s) <= self._clock.monotonic_s():
             packet = self._session.next()
             sent_s = time.thread_time()
-            for picture in self._decode(self._session, packet):
+            for picture in self._pictures(self._session, packet, self._demand, due_s):
                 self._offer(picture, self.camera_id, due_s)
             began_s, cpu_s = cpu_s, time.thread_time()
             self._session.on_cpu(sent_s - began_s)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from threading import Event
@@ -18,6 +18,7 @@ from pipelines.clock import Clock
 from pipelines.errors import BadInput
 from pipelines.media.capture_time import CaptureTime
 from pipelines.media.decoding import BgrConverter, open_video, pts_s, reason_of
+from pipelines.media.demand import Demand
 from pipelines.media.pace import Pace
 from pipelines.media.urls import is_url, redact
 from vision.frame import Frame
@@ -70,8 +71,9 @@ def _untold() -> None:
 class RtspReader:
     """One camera. `run` works in a thread of its own, `take` is called from one other.
 
-    Every packet is read and decoded as it comes; only a picture that is picked (by `fps`, which may be set at any time) and
-    taken is converted to BGR. A picture that was not taken before the next is dropped: `on_event("drop", reason)` with
+    Every packet is read as it comes, and decoded when a picture that is picked (by `fps`, which may be set at any time) is made
+    of it (`demand`); only what is taken is converted to BGR.
+    A picture that was not taken before the next is dropped: `on_event("drop", reason)` with
     `superseded` (analysis is slower than `fps`), `stale` (older than 1 s when taken: the stream is behind its own live
     edge, see `capture_time`), `no_pts`, `corrupt`, `undecodable`, `unconvertible`. At the end of each session
     `on_event("reconnect", reason)`: `refused`, `unreachable`, `io_error`, `unauthorised`, `not_found`, `timeout`, `no_data`,
@@ -225,7 +227,7 @@ class RtspReader:
     def _read(self, container: av.container.InputContainer, stream: av.VideoStream, stop: Event) -> None:
         self._time.start_run()
         run_id = f"{self.camera_id}@{datetime.fromtimestamp(self._clock.now_s(), UTC):%Y%m%dT%H%M%S.%fZ}"
-        packets = container.demux(stream)
+        packets, demand = container.demux(stream), Demand(stream.codec_context, self._pace)
         picture_s = fresh_s = self._clock.monotonic_s()
         spent_s = time.thread_time()
         while not stop.is_set():
@@ -239,7 +241,7 @@ class RtspReader:
             arrival_s = self._clock.monotonic_s()
             if packet.size:
                 self._last_packet_s = arrival_s
-            for picture in self._decode(stream, packet):
+            for picture in self._pictures(stream, packet, demand, arrival_s):
                 picture_s = arrival_s
                 if self._offer(picture, run_id, arrival_s):
                     fresh_s = arrival_s
@@ -251,6 +253,17 @@ class RtspReader:
             if arrival_s - fresh_s > BEHIND_S:
                 self.last_error = "the stream is behind its live edge and does not catch up"
                 raise SessionEnded("stale")
+
+    def _pictures(
+        self, stream: Any, packet: av.Packet[Any], demand: Demand, arrival_s: float
+    ) -> Iterable[av.VideoFrame]:
+        """What comes of a packet, and of those that waited for it; of these only what somebody wants."""
+        at_s = pts_s(packet)
+        time_s = None if at_s is None else self._time.expected_s(at_s)
+        pictures: Iterable[av.VideoFrame] = ()
+        for one in demand.put(packet, time_s, arrival_s):
+            pictures = self._decode(stream, one)
+        return pictures
 
     def _decode(self, stream: Any, packet: av.Packet[Any]) -> list[av.VideoFrame]:
         try:
