@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -18,7 +20,7 @@ from vision.detectors import make_detector
 from vision.detectors.settings import DetectorSettings, ModelError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from pipelines.config.schema import Config
     from vision.detection import Detections, Detector
@@ -50,9 +52,23 @@ def load_detector(config: Config) -> Detector:
             threads=wanted.threads or len(os.sched_getaffinity(0)),
             label=label,
         )
-        return make_detector(wanted.backend, settings)
+        with _no_converters():
+            return make_detector(wanted.backend, settings)
     except ModelError as error:
         raise BadInput(f"detector.{error.key}: {error}") from error
+
+
+@contextmanager
+def _no_converters() -> Iterator[None]:
+    """OpenVINO takes up what converts TensorFlow's models wherever it can be imported: 6 MB, and nothing here asks for it."""
+    if "openvino" in sys.modules:
+        yield
+        return
+    sys.modules["openvino.tools"] = None  # type: ignore[assignment]  # to import it is an ImportError, which is expected
+    try:
+        yield
+    finally:
+        del sys.modules["openvino.tools"]
 
 
 def boxes_to_hide(seen: Detections) -> list[Box]:

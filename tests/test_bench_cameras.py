@@ -109,6 +109,7 @@ def test_the_real_worker_on_two_cameras(clip: Path, capsys: pytest.CaptureFixtur
     assert figures["stages_cpu_s"]["inference"] > 0
     assert figures["stages_cpu_s"]["keep"] > 0
     assert figures["bench_cpu_s"] > 0
+    assert figures["chunks"]["runs"] >= 1, "what becomes of tracks is done, and counted, as on a site"
     assert 0 < figures["p50_age_s"] <= figures["p95_age_s"] <= figures["max_age_s"]
     assert sum(figures["stages_cpu_s"].values()) == pytest.approx(figures["per_camera_cpu_s"], rel=0.02)
 

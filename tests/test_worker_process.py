@@ -110,6 +110,7 @@ def test_a_case_outlives_the_worker_the_bus_and_a_bad_configuration(site: Site) 
     assert "openvino" in maps
     assert "arrow" not in maps, "what writes Parquet is never part of a worker"
     assert "cryptography" not in maps, "nor what signs footage"
+    assert "tensorflow" not in maps, "nor what converts models"
     os.kill(worker.pid, signal.SIGKILL)
     worker.wait()
     worker = site.start_worker()
