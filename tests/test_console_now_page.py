@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Request, Route, expect, sync_playwright
 
 from console.serve import Server
 from console.testing import PASSWORD, Site, a_site
@@ -116,7 +116,12 @@ def test_escape_leaves_a_field_and_then_the_incident(page: Page) -> None:
 
 def test_a_held_key_answers_once(page: Page) -> None:
     asked: list[str] = []
-    page.on("request", lambda request: request.method == "POST" and asked.append(request.url))
+
+    def ask(request: Request) -> None:
+        if request.method == "POST":
+            asked.append(request.url)
+
+    page.on("request", ask)
     page.keyboard.press("ArrowDown")
     expect(page.locator("#detail h2")).to_be_visible()
     for _ in range(4):

@@ -29,6 +29,8 @@ const live = new LivePicture({ image: at("live"), none: at("none"), age: at("age
 let base = "";
 let shown = "";
 let turn = 0;
+let fetching = 0;
+let following = 0;
 let timer = null;
 let ratio = 16 / 9;
 
@@ -51,9 +53,12 @@ async function load() {
   drawing.load(found);
 }
 
+/** Null where it cannot be had, or where another camera was chosen meanwhile. */
 async function fetched() {
+  const mine = ++fetching;
   try {
     const found = await api(url());
+    if (mine !== fetching) return null;
     base = found.base;
     shown = JSON.stringify([found.zones, found.masks, found.ground, found.rules]);
     lists.defaults = found.defaults;
@@ -64,7 +69,7 @@ async function fetched() {
     document.body.dataset.frozen = String(found.faults.length > 0);
     return found;
   } catch (error) {
-    banner(error instanceof Refused ? error.message : t("frame.lost"));
+    if (mine === fetching) banner(error instanceof Refused ? error.message : t("frame.lost"));
     return null;
   }
 }
@@ -111,7 +116,7 @@ function take(found) {
   overlay.ground = lists.ground = found.ground;
   lists.faults = here;
   overlay.draw();
-  lists.draw();
+  relist();
   change.show(found);
   const count = found.diff.filter((one) => one.kind === "new" || one.kind === "gone").length;
   at("changed").textContent = found.faults.length ? "!" : found.changed ? String(count) : "";
@@ -130,12 +135,15 @@ async function apply(why) {
   }
 }
 
-/** Says when the console and the analysis use it. */
+/** Says when the console and the analysis use it; of the newest one only. */
 async function follow(made) {
+  const mine = ++following;
   say(t("cameras.applied", { number: made.number }));
   for (let asked = 0; asked < FOLLOW_MOST; asked += 1) {
     await new Promise((done) => setTimeout(done, FOLLOW_MS));
+    if (mine !== following) return;
     const now = await api("/api/v1/configuration", { background: true }).catch(() => null);
+    if (mine !== following) return;
     if (now?.worker === made.config_version && now.config_version === made.config_version) {
       say(t("cameras.used", { number: made.number }));
       return;
@@ -154,12 +162,13 @@ function select(ref, options = {}) {
 
 let pointer = false;
 let waiting = false;
-/** Lists are built anew only while no button is held: a click must find what it was begun on. */
+/** Lists are built anew only while no button is held and nobody types: a click must find what it was begun on, and what is
+ *  typed but not settled yet would be gone. */
 function relist() {
   if (waiting) return;
   waiting = true;
   setTimeout(function again() {
-    if (pointer) return setTimeout(again, 30);
+    if (pointer || lists.typing) return setTimeout(again, 30);
     waiting = false;
     lists.draw();
   }, 0);
@@ -257,8 +266,15 @@ function fit(shape) {
 }
 new ResizeObserver(() => fit(ratio)).observe(at("stage"));
 
+/** What was drawn is of another camera: until this one's is there nothing is drawn, and nothing can be put in force. */
 function open() {
   say("");
+  turn += 1;
+  clearTimeout(timer);
+  document.body.dataset.frozen = "true";
+  drawing.load({ zones: [], masks: [], ground: [], rules: [] });
+  take({ changed: false, diff: [], faults: [], ground: null });
+  change.show(null);
   live.of(camera.value);
   history.replaceState(null, "", `?camera=${encodeURIComponent(camera.value)}`);
   load();

@@ -69,7 +69,7 @@ export class Change {
         found = await api(`/api/v1/configuration/effects/${found.effect_id}`, { background: true });
       }
     } catch (error) {
-      this.root.querySelector("#effect")?.replaceChildren(element("p", { class: "fault" }, error.message));
+      if (turn === this.asking) this.root.querySelector("#effect")?.replaceChildren(element("p", { class: "fault" }, error.message));
     }
   }
 

@@ -21,18 +21,21 @@ let range = [null, null];
 const midnight = (date) => instant(`${date}T00:00`);
 const localDate = (at_s) => wallClock(at_s).slice(0, 10);
 
+let asked = 0;
 async function load() {
+  const mine = ++asked;
   const from = midnight(day.value);
   const to = midnight(localDate(from + 1.3 * DAY_S));
   try {
     const found = await api(`/api/v1/cameras/${encodeURIComponent(camera.value)}/timeline?from_s=${from}&to_s=${Math.min(to, Date.now() / 1000 + 1)}`);
+    if (mine !== asked) return; // of another camera or day
     line.show(found, from, to);
     const missing = found.gaps.reduce((sum, one) => sum + one.to_s - one.from_s, 0);
     at("summary").textContent = found.recorded.length
       ? t("footage.complete", { percent: (100 * (found.completeness ?? 0)).toFixed(2), missing: span(missing) })
       : t("footage.nothing_day");
   } catch (error) {
-    at("summary").textContent = error.message;
+    if (mine === asked) at("summary").textContent = error.message;
   }
 }
 
@@ -64,8 +67,12 @@ function mark(which) {
   if (shown === null) return;
   range[which] = shown;
   if (range[0] !== null && range[1] !== null && range[0] > range[1]) range.reverse();
+  marked();
+}
+
+function marked() {
   const whole = range[0] !== null && range[1] !== null && range[1] > range[0];
-  at("range").textContent = range.map((one) => (one === null ? "–" : hour(one))).join(" … ");
+  at("range").textContent = range.every((one) => one === null) ? "" : range.map((one) => (one === null ? "–" : hour(one))).join(" … ");
   for (const name of ["hold", "export"]) at(name).disabled = !whole;
   line.range = range;
   line.draw();
@@ -73,13 +80,13 @@ function mark(which) {
 
 async function snapshot() {
   if (!video.videoWidth || player.shown_s === null) return;
-  const shown_s = player.shown_s;
+  const { shown_s, camera: seen } = player;
   const canvas = element("canvas", { width: video.videoWidth, height: video.videoHeight });
   canvas.getContext("2d").drawImage(video, 0, 0);
-  const name = `${camera.value}-${new Date(shown_s * 1000).toISOString().replaceAll(":", "")}.png`;
+  const name = `${seen}-${new Date(shown_s * 1000).toISOString().replaceAll(":", "")}.png`;
   try {
     // It stands in the audit before anybody has it.
-    await api(`/api/v1/cameras/${encodeURIComponent(camera.value)}/snapshots`, { method: "POST", body: { at_s: shown_s } });
+    await api(`/api/v1/cameras/${encodeURIComponent(seen)}/snapshots`, { method: "POST", body: { at_s: shown_s } });
   } catch (error) {
     at("under").textContent = error.message;
     return;
@@ -139,12 +146,19 @@ for (const [id, by] of [["before", -1], ["after", 1]]) {
     load();
   });
 }
-for (const one of [camera, day]) {
-  one.addEventListener("change", () => {
-    line.reset();
-    load();
-  });
-}
+day.addEventListener("change", () => {
+  line.reset();
+  load();
+});
+/** What is shown, marked, held and exported is always the chosen camera's: the same moment is shown of the other one. */
+camera.addEventListener("change", () => {
+  const at_s = player.shown_s ?? line.hand;
+  range = [null, null];
+  marked();
+  line.reset();
+  load();
+  if (player.camera && at_s !== null) play(at_s);
+});
 for (const name of ["play", "pause"]) video.addEventListener(name, () => (at("play-text").textContent = t(video.paused ? "footage.play" : "footage.pause")));
 video.addEventListener("playing", () => (video.playbackRate = Number(at("speed").value)));
 

@@ -9,6 +9,12 @@ export class Lists {
     Object.assign(this, { root, drawing, select, defaults: {}, schedules: [], faults: [], ground: null, selected: null });
   }
 
+  /** Whether somebody types in a field of them. */
+  get typing() {
+    const held = document.activeElement;
+    return this.root.contains(held) && held.type === "text" && held.value !== held.defaultValue;
+  }
+
   draw() {
     const { zones, masks, ground, rules } = this.drawing.parts;
     const held = document.activeElement?.closest?.("#lists") ? document.activeElement.dataset.field : null;

@@ -96,12 +96,24 @@ async function resend() {
     said.textContent = t("system.resent", { count: deliveries.length });
     await dead();
   } catch (error) {
-    said.textContent = error instanceof Refused ? error.message : t("system.lost");
+    failed(error);
   }
 }
 
 let cursor = null;
+/** One page at a time: the same one asked for twice would stand there twice. */
 async function audit() {
+  const older = document.getElementById("older");
+  older.disabled = true;
+  await lines().catch(failed);
+  older.disabled = false;
+}
+
+function failed(error) {
+  document.getElementById("said").textContent = error instanceof Refused ? error.message : t("system.lost");
+}
+
+async function lines() {
   const query = new URLSearchParams({ limit: "30", ...(cursor ? { cursor } : {}) });
   const page = await api(`/api/v1/audit?${query}`, { background: true });
   cursor = page.cursor;
@@ -116,5 +128,5 @@ document.getElementById("resend").addEventListener("click", resend);
 document.getElementById("older").addEventListener("click", audit);
 document.getElementById("audit-card").hidden = !data.may.people;
 state();
-dead();
+dead().catch(failed);
 if (data.may.people) audit();

@@ -33,8 +33,11 @@ export class Timeline {
     this.draw();
   }
 
+  /** Another day or camera: nothing is known of it yet. */
   reset() {
     this.view = null;
+    this.found = null;
+    this.canvas.width = this.canvas.clientWidth;
   }
 
   at(x) {

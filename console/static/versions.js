@@ -7,7 +7,7 @@ import { moment } from "./times.js";
 export class Versions {
   /** `reverted(version)` is called when one was taken back. */
   constructor(root, reverted) {
-    Object.assign(this, { root, reverted, chosen: null });
+    Object.assign(this, { root, reverted, turn: 0 });
   }
 
   async load() {
@@ -40,9 +40,11 @@ export class Versions {
   }
 
   async open(one, open) {
+    const mine = ++this.turn;
     open.replaceChildren(element("p", { class: "dim" }, t("cameras.looking")));
     try {
       const found = await api(`/api/v1/configuration/versions/${one.number}`);
+      if (mine !== this.turn) return;
       open.replaceChildren(
         element("h2", {}, t("cameras.back_to", { number: one.number })),
         ...(found.faults.length ? [element("ul", { class: "faults" }, ...found.faults.map((fault) => element("li", { class: "fault" }, fault.text)))] : []),
@@ -50,7 +52,7 @@ export class Versions {
         ...(found.faults.length ? [] : [this.form(one, found.base)]),
       );
     } catch (error) {
-      open.replaceChildren(element("p", { class: "fault" }, error.message));
+      if (mine === this.turn) open.replaceChildren(element("p", { class: "fault" }, error.message));
     }
   }
 

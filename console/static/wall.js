@@ -10,6 +10,7 @@ const COLOURS = { person: "#8fe0ff", other: "#c9d2da", zone: "#7fb2d9", watch: "
 const tiles = new Map();
 let number = 0;
 let config = null;
+let leaving = false;
 let followed = { camera: null };
 
 /** Pixels; the footer is the line with name and age. */
@@ -125,13 +126,17 @@ async function once() {
 /** Zones are drawn as they are now. Other cameras need another page: it is loaded anew when nothing is open in it. */
 async function followConfiguration() {
   const cameras = await api("/api/v1/cameras", { background: true }).catch(() => null);
-  if (cameras === null) return;
+  if (cameras === null) {
+    config = ""; // asked again with the next picture
+    return;
+  }
   for (const one of cameras) {
     const mine = tiles.get(one.camera);
     if (mine) mine.camera.zones = one.zones;
   }
   const same = cameras.length === tiles.size && cameras.every((one) => tiles.get(one.camera)?.camera.name === one.name);
-  if (!same) {
+  if (!same && !leaving) {
+    leaving = true;
     const idle = setInterval(() => {
       if (document.querySelector("dialog[open], #detail:not([hidden])")) return;
       clearInterval(idle);
