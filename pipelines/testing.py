@@ -65,7 +65,7 @@ def both_ways(work: Callable[[], Any], *modules: str) -> tuple[Any, Any]:
             setattr(native, name, module)
 
 
-def until(condition: Callable[[], object], within_s: float = 30.0, what: str = "the condition") -> None:
+def until(condition: Callable[[], object], within_s: float = 90.0, what: str = "the condition") -> None:
     """Poll until `condition()` is true. Raises AssertionError after `within_s`: a bound for a hang, not a speed."""
     deadline_s, pause_s = time.monotonic() + within_s, 0.01
     while not condition():

@@ -89,7 +89,7 @@ def test_a_slow_message_stays_its_senders(store: Database, tmp_path: Path) -> No
 
     def slowly(_: Message) -> str:
         began.set()
-        assert answered.wait(30)
+        assert answered.wait(90)
         return "at last"
 
     slow, other = (
@@ -98,7 +98,7 @@ def test_a_slow_message_stays_its_senders(store: Database, tmp_path: Path) -> No
     )
     slow.work()
     assert slow.turn()
-    assert began.wait(30)
+    assert began.wait(90)
     for _ in range(5):  # ten times its lease
         clock.advance(15)
         slow.turn()
@@ -166,7 +166,7 @@ def test_a_channel_that_breaks_is_tried_again(store: Database, tmp_path: Path) -
         clock.advance(10)
         return states(store) == {"one": "failed"}
 
-    until(dead, 30)
+    until(dead, 90)
     running.end()
     assert receipts(store) == ["the channel failed: ZeroDivisionError", "away", "away (after 3 tries)"]
 

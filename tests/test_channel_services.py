@@ -51,10 +51,10 @@ def listen(url: str, topic: str) -> Callable[[], bytes | None]:
     """Subscribed when it returns; the result takes the next message."""
     subscription = connect(url, 5.0).pubsub()
     subscription.subscribe(topic)
-    assert subscription.get_message(timeout=5)["type"] == "subscribe"
+    assert subscription.get_message(timeout=60)["type"] == "subscribe"
 
     def take() -> bytes | None:
-        found = subscription.get_message(timeout=5)
+        found = subscription.get_message(timeout=60)
         return None if found is None else found["data"]
 
     return take
@@ -137,14 +137,14 @@ class Broker:
             f"log_dest file {log}\n"
         )
         self._process = subprocess.Popen([program, "-c", config])
-        until(lambda: log.exists() and "running" in log.read_text(), 30, "the broker's start")
+        until(lambda: log.exists() and "running" in log.read_text(), 90, "the broker's start")
 
     def url(self, word: str = "right%40word") -> str:
         return f"mqtt://gatewatch:{word}@127.0.0.1:{self.port}"
 
     def end(self) -> None:
         self._process.terminate()
-        self._process.wait(30)
+        self._process.wait(90)
 
 
 def _me() -> str:
@@ -172,7 +172,7 @@ def test_mqtt_says_what_the_broker_has_confirmed(broker: Broker) -> None:
     client.on_message = lambda _, __, got: taken.append((got.topic, got.qos, json.loads(got.payload)))
     client.connect("127.0.0.1", broker.port)
     client.loop_start()
-    assert subscribed.wait(10)
+    assert subscribed.wait(90)
     try:
         channel = MqttChannel(Mqtt(kind="mqtt", url=broker.url(), topic="school/{camera}/{kind}"))
         assert channel.send(message("alert-1:2")) == "confirmed on school/gate-north/illegal_parking"

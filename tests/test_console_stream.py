@@ -126,7 +126,7 @@ def test_over_a_real_connection_it_is_told_at_once_and_many_are_told_the_same(si
     server = Server(site.parts, "127.0.0.1", 0)
     server.start()
     heard: dict[str, list[tuple[str, float]]] = {"one": [], "two": []}
-    ready = threading.Barrier(3, timeout=30)
+    ready = threading.Barrier(3, timeout=90)
 
     def listen(name: str, role: Role) -> None:
         headers = {"Authorization": f"Bearer {site.tokens[role, None]}"}
@@ -147,7 +147,7 @@ def test_over_a_real_connection_it_is_told_at_once_and_many_are_told_the_same(si
         ready.wait()
         for number in range(5):
             site.tell(f"live-{number}")
-        until(lambda: all(len({one for one, _ in told}) == 5 for told in heard.values()), 30, "all are told of all")
+        until(lambda: all(len({one for one, _ in told}) == 5 for told in heard.values()), 90, "all are told of all")
     finally:
         server.stop()
     for thread in threads:

@@ -57,7 +57,7 @@ class Webhook:
 
     def __enter__(self) -> Webhook:
         self._thread.start()
-        assert self._ready.wait(30)
+        assert self._ready.wait(90)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -142,7 +142,7 @@ class Site:
     def kill_one(self) -> None:
         number = self.chance.randrange(2)
         self.dispatchers[number].kill()
-        self.dispatchers[number].wait(30)
+        self.dispatchers[number].wait(90)
         self.dispatchers[number] = self.dispatcher()
         self.killed += 1
 
@@ -150,7 +150,7 @@ class Site:
         pid = self.bus.pid
         assert pid is not None
         os.kill(pid, how)
-        until(lambda: not self.bus.alive(), 30, "the end of the bus")
+        until(lambda: not self.bus.alive(), 90, "the end of the bus")
         self.bus.start()
 
     def publish_all(self) -> None:
@@ -187,7 +187,7 @@ class Site:
         finally:
             for process in self.dispatchers:
                 process.kill()
-                process.wait(30)
+                process.wait(90)
             stop.set()
             replay.join(30)
             self.database.close()

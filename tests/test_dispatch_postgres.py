@@ -44,7 +44,7 @@ def test_two_dispatchers_of_which_one_is_killed(tmp_path: Path, postgres: Any) -
             processes[0].send_signal(signal.SIGKILL)
             until(lambda: not client.xlen(STREAM) and len(lines(told)) >= 2 * INCIDENTS, 60, "telling the rest")
             processes[1].terminate()
-            assert processes[1].wait(30) == 0
+            assert processes[1].wait(90) == 0
         finally:
             for process in processes:
                 process.kill()

@@ -49,7 +49,7 @@ def test_what_piled_up_is_told_once_by_two_dispatchers(site: Site) -> None:
     until(lambda: site.settled(300), 60, "telling 300 incidents")
     for process in (first, second):
         process.terminate()
-    assert (first.wait(30), second.wait(30)) == (0, 0)
+    assert (first.wait(90), second.wait(90)) == (0, 0)
     check_all_told_once(site, 300)
     # About a third failed once and was tried again.
     assert 60 < sum(count == 2 for count in site.receiver.tries.values()) < 140
@@ -67,7 +67,7 @@ def test_what_a_killed_dispatcher_left_is_taken_over(site: Site) -> None:
     site.publish(names(200)[150:])
     until(lambda: site.settled(200), 60, "taking over")
     second.terminate()
-    assert second.wait(30) == 0
+    assert second.wait(90) == 0
     # What was sent and not yet written down when it died is told again, under the same key: at most what one channel
     # leases at a time for one worker.
     check_all_told_once(site, 200, duplicates=16)

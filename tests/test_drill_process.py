@@ -68,7 +68,7 @@ def test_a_drill_is_followed_to_each_channel_and_its_absence_is_an_alarm(tmp_pat
             assert alarm["event"]["data"]["evidence"]["missing"]["value"] == "Wang (webhook)"
             assert alarm["event"]["data"]["severity"] == 1
             port = port_of(log)
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30) as page:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=60) as page:
                 metrics = page.read().decode()
             (line,) = (line for line in metrics.splitlines() if line.startswith("gatewatch_drill_delay_seconds{"))
             assert line.startswith('gatewatch_drill_delay_seconds{channel="jsonl"} ')

@@ -253,7 +253,7 @@ def test_bus_away_for_a_while_every_event_once_and_in_order(tmp_path: Path) -> N
         assert metrics.registry.get_sample_value("gatewatch_spool_messages") == 300
         bus.start()
         publish_for(100)
-        until(lambda: publisher.spooled == 0, 15)
+        until(lambda: publisher.spooled == 0, 90)
         assert ids(connect(bus.url)) == expected(440)
     finally:
         stop.set()

@@ -41,7 +41,7 @@ def test_the_address_of_a_camera_is_not_among_the_arguments_and_not_in_the_last_
     try:
         command = Path(f"/proc/{process.pid}/cmdline").read_bytes()
         assert b"s3cr" not in command
-        assert process.wait(20) not in (None, 0)
+        assert process.wait(90) not in (None, 0)
     finally:
         process.stop()
     assert "s3cr" not in process.last_words()
@@ -107,7 +107,7 @@ def test_a_child_dies_with_a_killed_parent() -> None:
 
 def test_a_program_that_does_not_exist_ends_with_127() -> None:
     process = children.spawn(["no-such-program"], stderr=subprocess.PIPE)
-    _, said = process.communicate(timeout=20)
+    _, said = process.communicate(timeout=90)
     assert process.returncode == 127
     assert b"no-such-program: No such file" in said
 

@@ -17,6 +17,7 @@ from pipelines.media.ffmpeg import Ffmpeg
 from pipelines.media.rtsp import RtspReader
 from pipelines.media.testing import Running, make_clip, through
 from pipelines.samples.cameras import RtspServer
+from pipelines.testing import until
 from pipelines.testing_relay import Relay
 
 
@@ -48,9 +49,7 @@ def relay(server: RtspServer) -> Iterator[Relay]:
 def test_pictures_come_with_their_own_times_each_once(server: RtspServer) -> None:
     with Running(server.url("a.mp4"), fps=5) as running:
         frames = running.take(15)
-        age = running.reader.last_packet_age
-        assert age is not None
-        assert age < 2
+        running.take_until(lambda: (running.reader.last_packet_age or 99.0) < 2)
     times = [frame.time_s for frame in frames]
     # 10 pictures a second, every second one: the distances are the stream's own, to the millisecond. On a busy machine one
     # may be passed over for a newer one; none comes twice, and none after a later one.
@@ -63,29 +62,31 @@ def test_pictures_come_with_their_own_times_each_once(server: RtspServer) -> Non
 
 
 def test_a_looping_camera_goes_on_over_the_end_of_its_clip(server: RtspServer) -> None:
-    with Running(server.url("short.mp4")) as running:
+    with Running(server.url("short.mp4"), read_timeout_s=20.0) as running:
         frames = running.take(60)
     assert running.reconnects() == set()
-    assert all(0.05 < b.time_s - a.time_s < 0.7 for a, b in itertools.pairwise(frames))
+    # On a busy machine some are passed over for newer ones, each a tenth of a second: those are counted.
+    passed_over = sum(number for (kind, _), number in running.events.items() if kind == "drop")
+    assert all(0.05 < b.time_s - a.time_s < 0.7 + 0.1 * passed_over for a, b in itertools.pairwise(frames))
 
 
 def test_the_newest_picture_wins_and_the_others_are_counted(server: RtspServer) -> None:
     with Running(server.url("a.mp4")) as running:
-        running.take(2)
+        last = running.take(2)[-1]
         before = running.events["drop", "superseded"]
-        time.sleep(1.0)  # analysis is busy
+        until(lambda: running.events["drop", "superseded"] >= before + 6)  # analysis is busy meanwhile
         (frame,) = running.take(1)
-        assert running.events["drop", "superseded"] - before >= 6
-        assert time.time() - frame.time_s < 0.8
+        # Six of a tenth of a second each were passed over: it is not one of them.
+        assert frame.time_s - last.time_s > 0.65
 
 
 def test_the_rate_changes_without_a_reconnect(server: RtspServer) -> None:
-    with Running(server.url("a.mp4"), fps=1) as running:
-        running.take(2)
+    with Running(server.url("a.mp4"), fps=1, read_timeout_s=20.0) as running:
+        slow = running.take(2)
         running.reader.fps = 10
-        a, b, c = running.take(3)
-        assert c.time_s - b.time_s < 0.5
-        assert a.run_id == c.run_id
+        running.take(1)
+        running.take_until(lambda: any(b.time_s - a.time_s < 0.5 for a, b in itertools.pairwise(running.frames[2:])))
+        assert slow[0].run_id == running.frames[-1].run_id
     assert running.reader.sessions == 1
     with pytest.raises(ValueError, match="above 0"):
         running.reader.fps = 0

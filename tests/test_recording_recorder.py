@@ -21,6 +21,7 @@ from pipelines.media.ffmpeg import Ffmpeg, find_binary
 from pipelines.recording import ledger
 from pipelines.recording.alarms import waiting
 from pipelines.recording.coverage import Coverage, Span
+from pipelines.recording.fmp4 import StreamParser
 from pipelines.recording.index import Index
 from pipelines.recording.layout import Volume
 from pipelines.recording.recorder import Recorder
@@ -172,6 +173,7 @@ def test_dead_ffmpeg_dead_server_and_frozen_camera(volume: Volume, clips: Path) 
         with recording(volume, urls, alarm_after_s=4.0) as recorder:
             until(lambda: all(count(volume, name) >= 2 for name in urls))
             began = {name: count(volume, name) for name in urls}
+            killed_at = time.monotonic()
             os.kill(recorder.pids()["killed"], signal.SIGKILL)
             assert dying._process is not None
             assert freezing._process is not None
@@ -182,10 +184,12 @@ def test_dead_ffmpeg_dead_server_and_frozen_camera(volume: Volume, clips: Path) 
             time.sleep(8.0)  # the outage itself
             dying.start()
             until(lambda: count(volume, "killed") >= began["killed"] + 3)
+            killed_s = time.monotonic() - killed_at
             until(lambda: time.monotonic() - frozen_at >= 30.0, 40.0)
             os.kill(freezing._process.pid, signal.SIGCONT)
             until(lambda: count(volume, "dying") >= began["dying"] + 2, 60.0)
             until(lambda: count(volume, "frozen") >= began["frozen"] + 3, 60.0)
+            frozen_s = time.monotonic() - frozen_at
     for name in urls:
         assert_sound(volume, name)
     stopped = ["restart"]  # the start-up, and nothing else where nothing happened
@@ -193,11 +197,11 @@ def test_dead_ffmpeg_dead_server_and_frozen_camera(volume: Volume, clips: Path) 
     assert set(causes(covered(volume, "killed"))) == {"restart"}
     killed = [gap for gap in covered(volume, "killed").gaps if "signal 9" in gap.detail]
     assert len(killed) == 1
-    assert killed[0].duration_s < 10.0
+    assert killed[0].duration_s < killed_s
     assert "network" in causes(covered(volume, "dying"))
     assert "camera" in causes(covered(volume, "frozen"))
     frozen = sum(gap.duration_s for gap in covered(volume, "frozen").gaps if gap.cause.value == "camera")
-    assert 25.0 <= frozen <= 45.0
+    assert 25.0 <= frozen <= frozen_s + 2.0
     with Index.open(volume.index) as index:
         told = {(item.body["camera_id"], item.body["phase"]) for item in waiting(index)}
     assert {("dying", "opened"), ("dying", "closed"), ("frozen", "opened"), ("frozen", "closed")} <= told
@@ -230,23 +234,27 @@ def test_the_recorder_killed_in_the_middle_loses_a_second_and_says_so(
             (growing,) = volume.root.rglob("*.part")
             children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
             assert children
-            killed_ms = round(time.time() * 1000)
         finally:
             process.kill()
             process.wait()
-        until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in children), 5.0)
+        killed_ms = round(time.time() * 1000)
+        until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in children), 90)
+        written = StreamParser().feed(growing.read_bytes())
         time.sleep(3.0)  # the outage itself
         with recording(volume, {"gate": url}):
             until(lambda: count(volume, "gate") >= 3)
+        again_ms = round(time.time() * 1000)
     assert not growing.exists()
     with Index.open(volume.index) as index:
         first = ledger.segments(index, "gate", Span(0, 2**62))[0]
-    assert first.end_ms > killed_ms - 2500
+    # Everything that was written whole is kept; what is not yet is the picture's last second, which was under way.
+    assert first.end_ms - first.start_ms >= 1000 * sum(one.duration_s for one in written) - 100
+    assert max(one.duration_s for one in written) <= 1.1
     assert_sound(volume, "gate")
     coverage = covered(volume, "gate")
     (outage,) = [gap for gap in coverage.gaps if gap.from_ms >= first.end_ms - 100 and "not running" in gap.detail]
     assert outage.cause.value == "restart"
-    assert 2.5 <= outage.duration_s <= 15.0
+    assert 2.5 <= outage.duration_s <= (again_ms - killed_ms) / 1000 + 2.5
 
 
 @pytest.mark.slow
@@ -304,7 +312,7 @@ def test_the_command_records_follows_its_configuration_and_shows_coverage(clips:
             )
         finally:
             process.send_signal(signal.SIGTERM)
-            said = process.communicate(timeout=30)[1]
+            said = process.communicate(timeout=90)[1]
     assert process.returncode == 0, said
     days = json.loads(shown.stdout)
     assert {day["camera"] for day in days} == {"one", "two"}

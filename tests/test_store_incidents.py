@@ -206,30 +206,36 @@ def test_filters_and_pages_by_key(database: Database) -> None:
 
 
 HOLD = """
-import sqlite3, sys, threading
+import sqlite3, sys
 connection = sqlite3.connect(sys.argv[1], isolation_level=None)
 connection.execute("BEGIN EXCLUSIVE")
 print("held", flush=True)
-threading.Event().wait(2.0)
+sys.stdin.read()
 connection.execute("COMMIT")
 """
 
 
-@pytest.mark.parametrize(("timeout_s", "stored"), [(15.0, True), (0.2, False)])
-def test_another_process_holds_the_store_for_two_seconds(tmp_path: Path, timeout_s: float, stored: bool) -> None:
+@pytest.mark.parametrize(("timeout_s", "stored"), [(60.0, True), (0.2, False)])
+def test_another_process_holds_the_store_for_a_while(tmp_path: Path, timeout_s: float, stored: bool) -> None:
     database = Database(sqlite_url(tmp_path), busy_timeout_s=timeout_s)
     database.migrate()
     other = subprocess.Popen(
-        [sys.executable, "-c", HOLD, str(tmp_path / "gatewatch.db")], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", HOLD, str(tmp_path / "gatewatch.db")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     assert other.stdout is not None
+    assert other.stdin is not None
     assert other.stdout.readline() == "held\n"
     if stored:
+        threading.Timer(2.0, other.stdin.close).start()
         assert store(database, event()) == ["case-1:1"]
     else:
         with pytest.raises(Unavailable, match="locked"):
             store(database, event())
-    assert other.wait(20) == 0
+        other.stdin.close()
+    assert other.wait(90) == 0
     assert store(database, event()) == ([] if stored else ["case-1:1"])
     database.close()
 

@@ -85,7 +85,7 @@ def test_a_site_comes_up_tells_an_incident_and_goes_without_a_trace(config: Path
         pictures = config.with_name("data") / "pictures"
         until(lambda: list(pictures.rglob("limit.main.jpg")), 90, "a picture is cut from the recorded main stream")
         (name,) = {path.parent.name for path in list(pictures.rglob("limit.main.jpg"))[:1]}
-        until(lambda: still_of(config, name) is not None, 30, "the record has it")
+        until(lambda: still_of(config, name) is not None, 90, "the record has it")
         still = still_of(config, name)
         assert (still["source"], still["width"], still["height"]) == ("recorded main stream", 768, 576)
         assert abs(still["off_s"]) <= 0.5
@@ -94,7 +94,7 @@ def test_a_site_comes_up_tells_an_incident_and_goes_without_a_trace(config: Path
 
         worker = next(pid for pid, command in members(config).items() if "pipelines.cli worker" in command)
         os.kill(worker, signal.SIGKILL)
-        until(lambda: "worker ended (signal 9)" in log.read_text(), 20, "the death is told")
+        until(lambda: "worker ended (signal 9)" in log.read_text(), 90, "the death is told")
         until(
             lambda: any(
                 pid != worker and "pipelines.cli worker" in command for pid, command in members(config).items()
@@ -119,7 +119,7 @@ def test_a_killed_supervisor_takes_everything_with_it(config: Path) -> None:
     finally:
         site.kill()
         site.wait()
-    until(lambda: members(config) == {}, 30, "nothing is left")
+    until(lambda: members(config) == {}, 90, "nothing is left")
 
 
 @pytest.mark.parametrize(

@@ -105,7 +105,7 @@ def test_a_case_outlives_the_worker_the_bus_and_a_bad_configuration(site: Site) 
     subjects = ids(site.events("warned"))
 
     tracks = site.data / "tracks"
-    until(lambda: spools(tracks, "campus"), 30, "tracks on the disk")
+    until(lambda: spools(tracks, "campus"), 90, "tracks on the disk")
     maps = Path(f"/proc/{worker.pid}/maps").read_text()
     assert "openvino" in maps
     assert "arrow" not in maps, "what writes Parquet is never part of a worker"
@@ -120,7 +120,7 @@ def test_a_case_outlives_the_worker_the_bus_and_a_bad_configuration(site: Site) 
     site.bus.stop()
     until(lambda: site.said('"illegal_parking opened"') == 2, 60, "both cases open while the bus is away")
     site.bus.start()
-    until(lambda: len(site.events("opened")) == 2, 30, "the spool is replayed")
+    until(lambda: len(site.events("opened")) == 2, 90, "the spool is replayed")
     assert ids(site.events("opened")) == subjects, "the same incidents as before the kill"
     assert ids(site.events("warned")) == subjects, "no warning twice"
     for event in site.events("opened"):
@@ -132,17 +132,17 @@ def test_a_case_outlives_the_worker_the_bus_and_a_bad_configuration(site: Site) 
             assert (site.data / "pictures" / picture["path"]).is_file()
 
     site.path.write_text(site.path.read_text().replace("double_yellow_lines", "double_yellow_line", 1))
-    until(lambda: site.said("the old one stays in force") == 1, 30, "the fault is told")
+    until(lambda: site.said("the old one stays in force") == 1, 90, "the fault is told")
     assert site.events("closed") == []
     site.write(rules=[])
-    until(lambda: len(site.events("closed")) == 2, 30, "the cases of a removed rule close")
+    until(lambda: len(site.events("closed")) == 2, 90, "the cases of a removed rule close")
     assert ids(site.events("closed")) == subjects
     assert {event["data"]["close_reason"] for event in site.events("closed")} == {"configuration"}
     versions = {event["config_version"] for event in site.events("closed") + site.events("opened")}
     assert len(versions) == 2, "each message says under which configuration it was made"
 
     worker.terminate()
-    assert worker.wait(20) == 0
+    assert worker.wait(90) == 0
     assert "unpublished" in site.state()
     assert site.state()["unpublished"] == []
 
@@ -171,7 +171,7 @@ def test_what_closed_while_no_worker_ran_is_told_at_the_next_start(site: Site) -
     worker = site.start_worker()
     until(lambda: len(site.events("warned")) == 2, 60, "two warnings")
     worker.terminate()
-    assert worker.wait(20) == 0
+    assert worker.wait(90) == 0
     site.write(zones={}, rules=[])
     site.start_worker()
     until(lambda: len(site.events("closed")) == 2, 60, "the cases of the removed zone are closed")
@@ -191,7 +191,7 @@ def test_credentials_reach_neither_the_log_nor_the_process_list(site: Site) -> N
                 continue
             assert secret.encode() not in command
     worker.terminate()
-    worker.wait(20)
+    worker.wait(90)
     assert secret not in site.log.read_text()
 
 

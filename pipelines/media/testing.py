@@ -64,7 +64,7 @@ class Running:
         """Why it had to connect again."""
         return {reason for kind, reason in self.events if kind == "reconnect"}
 
-    def take_until(self, condition: Callable[[], bool], timeout_s: float = 25.0) -> None:
+    def take_until(self, condition: Callable[[], bool], timeout_s: float = 90.0) -> None:
         """Take pictures until `condition()`. Raises AssertionError after `timeout_s`: a bound for a hang, not a speed."""
         deadline = time.monotonic() + timeout_s
         while not condition():
@@ -73,7 +73,7 @@ class Running:
             if frame is not None:
                 self.frames.append(frame)
 
-    def take(self, count: int, timeout_s: float = 25.0) -> list[Frame]:
+    def take(self, count: int, timeout_s: float = 90.0) -> list[Frame]:
         """The next `count` pictures."""
         wanted = len(self.frames) + count
         self.take_until(lambda: len(self.frames) >= wanted, timeout_s)
