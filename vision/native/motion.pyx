@@ -1,6 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
 """One step of `vision.motion.MotionGate` on the grid of a picture's block means, in place."""
-from libc.math cimport fabsf
 from libc.stdint cimport int32_t, uint8_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
@@ -13,6 +12,9 @@ cnp.import_array()
 
 cdef extern from *:
     """
+    #include <math.h>
+    #include <stdint.h>
+
     /* How many of `count` numbers are not above `limit`. */
     FOR_EACH_PROCESSOR
     static int not_above(const int32_t *numbers, long count, int32_t limit) {
@@ -21,8 +23,57 @@ cdef extern from *:
             result += numbers[n] <= limit;
         return result;
     }
+
+    /* Two values of nearly white are the same. */
+    static inline float apart(float block, float expected, float white) {
+        block = block < white ? block : white;
+        expected = expected < white ? expected : white;
+        return fabsf(block - expected);
+    }
+
+    /* Which of `count` blocks differ from what is expected by more than `factor` times the noise, `least` or more; and how many. */
+    FOR_EACH_PROCESSOR
+    static int differing(
+        const uint8_t *restrict blocks, const float *restrict background, const float *restrict noise,
+        uint8_t *restrict changed, long count, float light, float least, float factor, float white
+    ) {
+        int result = 0;
+        for (long n = 0; n < count; n++) {
+            float limit = noise[n] > least ? noise[n] : least;
+            changed[n] = apart(blocks[n], background[n] * light, white) > limit * factor;
+        }
+        for (long n = 0; n < count; n++)
+            result += changed[n];
+        return result;
+    }
+
+    /* Background and noise follow the blocks: at the rate `moves` where they changed, at `stays` elsewhere. */
+    FOR_EACH_PROCESSOR
+    static void follow(
+        const uint8_t *restrict blocks, float *restrict background, float *restrict noise, const uint8_t *restrict changed,
+        long count, float light, float moves, float stays, float most
+    ) {
+        for (long n = 0; n < count; n++) {
+            float rate = changed[n] ? moves : stays;
+            float expected = background[n] * light;
+            float off = blocks[n] - expected;
+            background[n] = expected + rate * off;
+            off = fabsf(off);
+            off = off < most ? off : most;
+            noise[n] += (off - noise[n]) * rate / 10.0f;
+        }
+    }
     """
     int not_above(const int32_t* numbers, long count, int32_t limit) nogil
+    float apart(float block, float expected, float white) nogil
+    int differing(
+        const uint8_t* blocks, const float* background, const float* noise, uint8_t* changed, long count, float light,
+        float least, float factor, float white,
+    ) nogil
+    void follow(
+        const uint8_t* blocks, float* background, float* noise, const uint8_t* changed, long count, float light,
+        float moves, float stays, float most,
+    ) nogil
 
 
 cdef struct Step:
@@ -91,13 +142,10 @@ cdef Py_ssize_t compare(
     const uint8_t* blocks, float* background, float* noise, uint8_t* changed, int32_t* order, int rows, int columns, Step* step
 ) noexcept nogil:
     """How many blocks changed; `changed` says which. Unless too many did, `background` and `noise` follow."""
-    cdef Py_ssize_t n, size = rows * columns
-    cdef int count = 0
+    cdef Py_ssize_t n, taken = 0, size = rows * columns
+    cdef int row, column, count
     # Constants as float: NumPy does not compute in double here.
-    cdef float one = 1, ten = 10, factor = <float>step.noise_factor, most = <float>step.most_noise, white = step.white
-    cdef float light, limit, rate, moves, stays, off, expected
-    cdef int row, column
-    cdef Py_ssize_t taken = 0
+    cdef float one = 1, light, limit, stays = <float>step.pace, moves = stays / <float>4
     # What is expected is worked out anew each time: written down it would take more room than all else, in cold memory.
     for row in range(0, rows, 2):
         for column in range(0, columns, 2):
@@ -109,35 +157,13 @@ cdef Py_ssize_t compare(
     for row in range(0, rows, 2):
         for column in range(0, columns, 2):
             n = row * columns + column
-            order[taken] = bits(apart(<float>blocks[n], background[n] * light, white))
+            order[taken] = bits(apart(<float>blocks[n], background[n] * light, step.white))
             taken += 1
     limit = <float>shared_noise(middle(order, taken), step)
-    for n in range(size):
-        off = noise[n] if noise[n] > limit else limit
-        changed[n] = apart(<float>blocks[n], background[n] * light, white) > off * factor
-    for n in range(size):
-        count += changed[n]
-    if <double>count / <double>size > step.whole_share:
-        return count
-    stays = <float>step.pace
-    moves = stays / <float>4
-    for n in range(size):
-        rate = moves if changed[n] else stays
-        expected = background[n] * light
-        off = <float>blocks[n] - expected
-        background[n] = expected + rate * off
-        off = fabsf(off)
-        off = off if off < most else most
-        off = (off - noise[n]) * rate / ten
-        noise[n] = noise[n] + off
+    count = differing(blocks, background, noise, changed, size, light, limit, <float>step.noise_factor, step.white)
+    if <double>count / <double>size <= step.whole_share:
+        follow(blocks, background, noise, changed, size, light, moves, stays, <float>step.most_noise)
     return count
-
-
-cdef inline float apart(float block, float expected, float white) noexcept nogil:
-    """Two values of nearly white are the same."""
-    block = block if block < white else white
-    expected = expected if expected < white else white
-    return fabsf(block - expected)
 
 
 cdef double shared_noise(double now, Step* step) noexcept nogil:

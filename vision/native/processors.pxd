@@ -1,7 +1,7 @@
 # cython: language_level=3
 """C functions before which FOR_EACH_PROCESSOR stands are compiled for each of three kinds of processor, and the one at hand is
 chosen when the module is loaded: what newer ones do to 32 or 64 bytes at once, and to bytes that do not lie side by side, is
-what such loops gain by. Whole numbers only, or products that nothing is added to: a fused multiply-add would round otherwise.
+what such loops gain by. setup.py forbids fused multiply-adds, which would round otherwise; sums of floats keep their order.
 IS_WIDE says whether they gain: without AVX2 what OpenCV brings along by hand is quicker. Only for this package.
 """
 cdef extern from *:

@@ -5,9 +5,37 @@ from libc.math cimport ceil, sqrt, sqrtf
 from libc.stdlib cimport abs as distance
 from libc.string cimport memcmp
 
+from vision.native cimport processors
 from vision.native.given cimport doubles, exactly, new_vector
 
 cnp.import_array()
+
+cdef extern from *:
+    """
+    #include <math.h>
+    #include <stdint.h>
+
+    /* Which way the brightness rises in the row `b` between `a` and `c`, `count` pixels long, as long as it is steep against `soft`;
+       the first and the last are left out. */
+    FOR_EACH_PROCESSOR
+    static void slope(
+        const uint8_t *restrict a, const uint8_t *restrict b, const uint8_t *restrict c, float *restrict out, long count,
+        float soft
+    ) {
+        for (long n = 1; n < count - 1; n++) {
+            /* Whole numbers by four: exact, whatever the order. */
+            float x = (a[n + 1] - a[n - 1] + 2 * (b[n + 1] - b[n - 1]) + c[n + 1] - c[n - 1]) * 0.25f;
+            float y = (c[n - 1] - a[n - 1] + 2 * (c[n] - a[n]) + c[n + 1] - a[n + 1]) * 0.25f;
+            float size = sqrtf(x * x + y * y) + soft;
+            out[2 * n] = x / size;
+            out[2 * n + 1] = y / size;
+        }
+    }
+    """
+    void slope(
+        const cnp.uint8_t* a, const cnp.uint8_t* b, const cnp.uint8_t* c, float* out, long count, float soft
+    ) nogil
+
 
 # As in vision.sharpness.
 cdef enum:
@@ -135,26 +163,16 @@ def slopes(cnp.ndarray grey, float soft):
     """
     if not (cnp.PyArray_TYPE(grey) == cnp.NPY_UINT8 and cnp.PyArray_NDIM(grey) == 2 and cnp.PyArray_ISCARRAY_RO(grey)):
         raise ValueError("grey: expected (H, W) uint8 in C order")
-    cdef Py_ssize_t row, column, height = cnp.PyArray_DIM(grey, 0), width = cnp.PyArray_DIM(grey, 1)
+    cdef Py_ssize_t row, height = cnp.PyArray_DIM(grey, 0), width = cnp.PyArray_DIM(grey, 1)
     cdef cnp.npy_intp shape[2]
     shape[0], shape[1] = height, width
     cdef cnp.ndarray result = cnp.PyArray_ZEROS(2, shape, cnp.NPY_COMPLEX64, 0)
     cdef float* out = <float*>cnp.PyArray_DATA(result)
     cdef const cnp.uint8_t* a = <const cnp.uint8_t*>cnp.PyArray_DATA(grey)
-    cdef const cnp.uint8_t* b
-    cdef const cnp.uint8_t* c
-    cdef float x, y, size
     with nogil:
         for row in range(1, height - 1):
-            b, c = a + width, a + 2 * width
-            for column in range(1, width - 1):
-                # Whole numbers by four: exact, whatever the order.
-                x = (a[column + 1] - a[column - 1] + 2 * (b[column + 1] - b[column - 1]) + c[column + 1] - c[column - 1]) * <float>0.25
-                y = (c[column - 1] - a[column - 1] + 2 * (c[column] - a[column]) + c[column + 1] - a[column + 1]) * <float>0.25
-                size = sqrtf(x * x + y * y) + soft
-                out[2 * (row * width + column)] = x / size
-                out[2 * (row * width + column) + 1] = y / size
-            a = b
+            slope(a, a + width, a + 2 * width, out + 2 * row * width, width, soft)
+            a += width
     return result
 
 
