@@ -50,13 +50,16 @@ class CameraHealth:
         self._parameters = parameters
         self._watch = {kind: Hysteresis(self._thresholds(kind)) for kind in FAULTS.values()}
         self._is_well = False
-        """Nothing is wrong and nothing was lately: another picture on which nothing is wrong changes nothing."""
+        """Nothing is wrong and nothing was lately: another picture on which nothing is wrong changes nothing ..."""
+        self._well_s: float | None = None
+        """... but when the last one was, which each of those that watch is to know before it is asked anything."""
         self._episodes: dict[str, Episode] = {}
         self._number = 0
 
     def reconfigure(self, parameters: Parameters, time_s: float) -> Outcome:
         """Go on with other parameters: what is told of no longer is closed."""
         out = Outcome()
+        self._catch_up()
         self._is_well = False
         self._parameters = parameters
         for kind, watch in self._watch.items():
@@ -72,10 +75,9 @@ class CameraHealth:
             self._close(SIGNAL_LOST, time_s, time_s, "over", {}, out)
         now = FAULTS.get(view.state)
         if now is None and self._is_well:
-            for kind, watch in self._watch.items():
-                if kind in self._parameters.kinds:
-                    watch.last_s = time_s
+            self._well_s = time_s
             return out
+        self._catch_up()
         for kind, watch in self._watch.items():
             if kind not in self._parameters.kinds:
                 continue
@@ -88,6 +90,13 @@ class CameraHealth:
                 self._close(kind, time_s, ended_s, "over", _evidence(view), out)
         self._is_well = not any(watch.is_on or watch.above_since_s is not None for watch in self._watch.values())
         return out
+
+    def _catch_up(self) -> None:
+        if self._well_s is not None:
+            for kind, watch in self._watch.items():
+                if kind in self._parameters.kinds:
+                    watch.last_s = self._well_s
+            self._well_s = None
 
     def silent(self, since_s: float, time_s: float) -> Outcome:
         """No picture has come since `since_s`; both on the clock that pictures are stamped by."""
@@ -161,6 +170,7 @@ class CameraHealth:
         )
 
     def snapshot(self) -> dict[str, Any]:
+        self._catch_up()
         return {
             "watch": {kind: watch.snapshot() for kind, watch in self._watch.items()},
             "episodes": {kind: episode.snapshot() for kind, episode in self._episodes.items()},
@@ -168,7 +178,7 @@ class CameraHealth:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        self._is_well = False
+        self._is_well, self._well_s = False, None
         for kind, saved in state["watch"].items():
             if kind in self._watch:
                 self._watch[kind] = Hysteresis.from_snapshot(self._thresholds(kind), saved)

@@ -125,6 +125,8 @@ class ChangedLooks:
         self, watched: Mapping[str, PlacedLooks], elsewhere: Mapping[str, PlacedLooks], scene: Scene
     ) -> tuple[PlaceSeen, ...]:
         """What changed at `scene.time_s`."""
+        if not (watched or elsewhere or self._known):
+            return ()
         now = dict(watched)
         if watched and elsewhere:
             now |= {

@@ -31,7 +31,7 @@ _GATHER_S: Final = 0.02
 #: When no picture comes either: how long a stop, or a lease, may wait.
 _REST_S: Final = 0.1
 #: How often what is no picture is looked after: the configuration, leases, the rate.
-_UPKEEP_EVERY_S: Final = 0.1
+_UPKEEP_EVERY_S: Final = 0.25
 _LEASE_EVERY_S: Final = 2.0
 
 
@@ -152,6 +152,8 @@ class AnalysisWorker:
         elif self._take_next(now_s):
             return True
         due = self._company.due(now_s)
+        if due:
+            due[0][0].camera.laps.begin()
         for task, found in due:
             camera = task.camera
             if self._running.get(camera.camera_id) is camera:
@@ -307,4 +309,5 @@ class AnalysisWorker:
             self._quick.discard(camera.camera_id)
         self._tally.analysed(camera.camera_id, frame.time_s, self._clock.monotonic_s())
         self._on_analysed(camera.camera_id, frame.time_s)
-        self._tally.incidents(camera.camera_id, step.incidents)
+        if step.incidents:
+            self._tally.incidents(camera.camera_id, step.incidents)

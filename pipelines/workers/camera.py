@@ -32,7 +32,8 @@ def _untold() -> None:
 class CameraAnalysis:
     """Analyses one camera from `start` to `stop`. All calls but the reader's own thread come from the worker's loop.
 
-    Its stages follow on each other, twice for each picture: `take`, `plan` and what is cut; `merge` and `analyse`.
+    Its stages follow on each other, twice for each picture: `take`, `plan` and what is cut; `merge` and `analyse`, for which
+    the caller begins.
     """
 
     def __init__(self, camera_id: str, loaded: LoadedConfig, around: Surroundings) -> None:
@@ -139,11 +140,11 @@ class CameraAnalysis:
 
     def merge(self, frame: Frame, look: Look, found: Sequence[Detections]) -> Detections:
         """All that is known of the frame, once its parts were looked at."""
-        self.laps.begin()
         if not self._attention.awaits(look):
             return found[0]
         merged = self._attention.merge(look, found, frame, frame.time_s)
-        self.laps.end("gate")
+        if look.parts:
+            self.laps.end("gate")
         return merged
 
     def take(self) -> Frame | None:

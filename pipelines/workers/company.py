@@ -12,9 +12,9 @@ from typing import Final
 from pipelines.workers.looking import Landed, Task
 
 #: So many pictures are company enough: more would be memory, at a megabyte each.
-ENOUGH: Final = 8
+ENOUGH: Final = 12
 #: A picture in which nothing has to be looked at waits so long for others, of the time until its camera's next one.
-SHARE: Final = 0.5
+SHARE: Final = 0.75
 
 
 class Company:
