@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from pipelines.children import spawn
 from pipelines.testing import FakeClock
 from pipelines.testing_tracks import ORIGIN, START_S, a_spool, files, whole
 from pipelines.tracks import conversion, spool
@@ -223,6 +224,33 @@ def test_what_no_worker_came_back_to_is_converted_by_the_janitor_and_old_ones_ar
     young.look_for_left()
     assert young.converting.finish(120)
     assert files(tmp_path) == ["deletions.jsonl", CHUNK]
+
+
+@pytest.mark.parametrize(
+    ("does", "said"),
+    [
+        ("echo nonsense; exit 3", ["the program that writes tracks said: nonsense", "ended with 3"]),
+        ("exec sleep 600", ["ended with -9"]),
+    ],
+)
+def test_a_program_that_fails_or_hangs_is_told_of_and_the_next_one_does_its_work(
+    tmp_path: Path, does: str, said: list[str], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    a_spool(tmp_path)
+    converting = Converting(tmp_path, LOG)
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            "pipelines.tracks.converting.spawn", lambda _, stdout: spawn(["/bin/sh", "-c", does], stdout=stdout)
+        )
+        patch.setattr("pipelines.tracks.converting._LONGEST_S", 0.5 if "sleep" in does else 300.0)
+        converting.start()
+        assert converting.finish(60)
+    messages = [record.message for record in caplog.records]
+    assert len(messages) == len(said)
+    assert all(part in message for part, message in zip(said, messages, strict=True))
+    converting.start()
+    assert converting.finish(120)
+    assert files(tmp_path) == [CHUNK]
 
 
 def test_a_spool_of_another_user_is_put_aside_only_when_nobody_writes_it(

@@ -9,22 +9,25 @@ import logging
 import os
 import subprocess
 import sys
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from pipelines.testing import gathered
+from pipelines.testing import gathered, until
 from pipelines.testing_tracks import ORIGIN, START_S, files, moments, pieces, sees, whole
-from pipelines.tracks import conversion
+from pipelines.tracks import conversion, keeper
+from pipelines.tracks import writer as writer_module
 from pipelines.tracks.chunk import Chunk, Origin
 from pipelines.tracks.converting import Converting
-from pipelines.tracks.folder import chunks, spools
+from pipelines.tracks.folder import SPOOL, chunks, spools
 from pipelines.tracks.keeper import TrackKeeper
 from pipelines.tracks.packed import PackedFrames
 from pipelines.tracks.parquet import encode
 from pipelines.tracks.reading import ChunkReader
+from pipelines.tracks.spool import read
 from pipelines.tracks.strand import Piece, Strand
 from pipelines.tracks.writer import TrackWriter, writing
 
@@ -181,36 +184,56 @@ WORKER = """
 import logging, sys, time
 from pathlib import Path
 from pipelines.testing_tracks import ORIGIN, pieces
+from pipelines.tracks.spool import read
 from pipelines.tracks.strand import Piece, Strand
 from pipelines.tracks.writer import TrackWriter, writing
 strand = Strand(ORIGIN)
 with writing(TrackWriter(Path(sys.argv[1]), lambda *_: None, logging.getLogger())) as writer:
-    for frames in pieces(1, 4000):
+    for frames in pieces(int(sys.argv[2]), 4000):
         writer.put(Piece(strand, frames, False))
-        print(len(frames), time.monotonic(), flush=True)
         time.sleep(0.05)
 """
 
 
-def test_a_worker_that_is_killed_loses_no_more_than_what_was_not_written_yet(tmp_path: Path) -> None:
-    """A process that gives and writes as a worker does; then the program that makes chunks finds what it left."""
-    program = [sys.executable, "-c", WORKER, str(tmp_path)]
-    with subprocess.Popen(program, stdout=subprocess.PIPE) as worker:
-        assert worker.stdout is not None
-        told: list[tuple[int, float]] = []
-        for line in worker.stdout:
-            count, at_s = line.split()
-            told.append((int(count), float(at_s)))
-            if told[-1][1] - told[0][1] > 6.0 and spools(tmp_path, "gate"):
-                break
-        worker.kill()
+def test_what_is_on_the_disk_outlives_a_worker_that_is_killed_and_two_that_begin_at_once(tmp_path: Path) -> None:
+    """Processes that give and write as workers do, until they are killed."""
+    seen: dict[Path, int] = {}
+
+    def are_there(count: int) -> bool:
+        """Whether so many spools have been seen with more than twenty frames each."""
+        for file in spools(tmp_path, "gate"):
+            with suppress(FileNotFoundError):  # a chunk was made of it meanwhile
+                if file.path.suffix == SPOOL and (chunk := read(file.path.read_bytes()).chunk) is not None:
+                    seen[file.path] = len(chunk.frames)
+        return sum(frames > 20 for frames in seen.values()) >= count
+
+    with ExitStack() as stack:
+
+        def begin(seed: int) -> subprocess.Popen[bytes]:
+            worker = subprocess.Popen([sys.executable, "-c", WORKER, str(tmp_path), str(seed)])
+            stack.callback(worker.wait)
+            stack.callback(worker.kill)
+            return worker
+
+        first = begin(1)
+        until(lambda: are_there(1), 120, "tracks on the disk")
+        first.kill()
+        first.wait()
+        begin(2)
+        begin(3)
+        until(lambda: are_there(3), 120, "tracks of both on the disk")
+        until(lambda: chunks(tmp_path, "gate"), 120, "a chunk of what the first one left, by one of the others")
+        left = whole(1, len(ChunkReader(tmp_path / CHUNK).moments))
+        assert (tmp_path / CHUNK).read_bytes() == encode(Chunk(ORIGIN, left))
     convert(tmp_path)
-    [file] = chunks(tmp_path, "gate")
-    kept = len(ChunkReader(file.path).moments)
-    # One second and what it takes to write, on whatever machine.
-    given_then = sum(count for count, at_s in told if at_s <= told[-1][1] - 5.0)
-    assert kept >= given_then > 0
-    assert (tmp_path / CHUNK).read_bytes() == encode(Chunk(ORIGIN, whole(1, kept)))
+    kept = [len(ChunkReader(file.path).moments) for file in chunks(tmp_path, "gate")]
+    assert len(kept) == 3
+    assert not spools(tmp_path, "gate")
+    assert all(there >= then for there, then in zip(sorted(kept), sorted(seen.values()), strict=True))
+
+
+def test_no_more_than_two_seconds_are_neither_given_away_nor_written() -> None:
+    assert keeper.GIVE_EVERY_S + writer_module._EVERY_S == 2.0
 
 
 def test_what_a_worker_is_made_of_does_not_load_what_writes_parquet_or_signs_footage() -> None:
