@@ -194,6 +194,16 @@ def page(site: Site, chromium: str) -> Iterator[Page]:
     server.stop()
 
 
+def asked_for(page: Page, **wanted: str) -> None:
+    """Waits until the page's address asks for it: the browser tells of a new address after what led to it."""
+
+    def there(url: str) -> bool:
+        query = parse_qs(urlsplit(url).query)
+        return all(query.get(name) == [value] for name, value in wanted.items())
+
+    page.wait_for_url(there)
+
+
 def test_marks_and_chips_and_keys_lead_to_incidents(page: Page) -> None:
     faults: list[str] = []
     page.on("pageerror", lambda error: faults.append(str(error)))
@@ -203,19 +213,18 @@ def test_marks_and_chips_and_keys_lead_to_incidents(page: Page) -> None:
     # A mark of the heat map adds weekday and hour; the list then holds what the mark said.
     page.locator('#charts a[aria-label="Mon 08:00: 6"]').click()
     expect(rows).to_have_count(6)
-    query = parse_qs(urlsplit(page.url).query)
-    assert (query["weekday"], query["hour"], query["drills"]) == (["1"], ["8"], ["false"])
+    asked_for(page, weekday="1", hour="8", drills="false")
     expect(page.locator(".chip")).to_have_text([re.compile("from 05/2"), "Mon×", "08 to 09 h×", "without drills×"])
     # The back button takes it back, a chip is taken off by a click.
     page.go_back()
     expect(rows).to_have_count(15)
     page.locator("#charts").get_by_role("link", name=re.compile("acknowledged, level 2: 6, median 12 s")).click()
-    assert parse_qs(urlsplit(page.url).query)["level"] == ["2"]
+    asked_for(page, level="2")
     expect(page.locator("#charts:not([aria-busy])")).to_have_count(1)
     page.locator("#charts").get_by_role(
         "link", name=re.compile(r"^backyard 后院 · .*right in 100 %.*3 true, 0 false$")
     ).click()
-    assert parse_qs(urlsplit(page.url).query)["rule"] == ["illegal_parking:backyard-lawn"]
+    asked_for(page, rule="illegal_parking:backyard-lawn")
     expect(rows).to_have_count(7)
     expect(page.locator(".chip")).to_have_count(6)
     for _ in range(6):
@@ -227,7 +236,7 @@ def test_marks_and_chips_and_keys_lead_to_incidents(page: Page) -> None:
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
     expect(page.locator("#detail h2")).to_have_text("illegal parking")
-    assert "incident=" in page.url
+    page.wait_for_url("**incident=*")
     page.reload()
     expect(page.locator("#detail h2")).to_have_text("illegal parking")
     page.keyboard.press("Escape")

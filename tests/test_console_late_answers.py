@@ -148,6 +148,65 @@ def test_letters_that_are_typed_while_the_check_is_on_its_way_stay(page: Page) -
     expect(page.locator("[data-field='rule 0 zone']")).to_have_value("kerb-stones")
 
 
+def test_only_the_newest_version_is_followed_until_it_is_used(page: Page) -> None:
+    used, asked = "v1", 0
+
+    def version(route: Route) -> None:
+        if route.request.method == "POST":
+            route.fulfill(json={"number": number, "config_version": f"v{number}"})
+        else:
+            route.continue_()
+
+    def in_use(route: Route) -> None:
+        nonlocal asked
+        asked += 1
+        route.fulfill(json={"worker": used, "config_version": used})
+
+    page.route(f"**/cameras/{NORTH}/configuration", version)
+    page.route("**/api/v1/configuration", in_use)
+    page.goto(f"/cameras?camera={NORTH}")
+    for number in (2, 3):
+        page.locator("#tab-picture").click()
+        page.locator("[data-field='rule 0 after']").fill(f"{90 + number}s")
+        page.keyboard.press("Tab")
+        page.locator("#tab-change").click()
+        page.locator("#why").fill("a test")
+        page.locator("#apply").click()
+        expect(page.locator("#said")).to_have_text(re.compile(f"^Written as version {number};"))
+    used = "v3"
+    expect(page.locator("#said")).to_have_text(re.compile("^Version 3 is in force"))
+    settled = asked
+    page.wait_for_timeout(2500)
+    assert asked == settled, "the second version is followed still, and would be told as not used"
+
+
+# System
+
+
+def test_the_same_page_of_the_audit_is_never_shown_twice(page: Page) -> None:
+    line = {"at_s": 1_790_000_000.0, "who": "li", "action": "a", "subject": "s", "detail": {}}
+    held: list[Route] = []
+
+    def audit(route: Route) -> None:
+        if "cursor" in route.request.url:
+            held.append(route)
+        else:
+            route.fulfill(json={"cursor": "next", "lines": [line]})
+
+    page.route("**/api/v1/audit?*", audit)
+    page.goto("/system")
+    expect(page.locator("#audit tbody tr")).to_have_count(1)
+    for _ in range(2):
+        page.locator("#older").evaluate("button => button.click()")
+    while not held:
+        page.wait_for_timeout(50)
+    page.wait_for_timeout(300)
+    assert len(held) == 1
+    held[0].fulfill(json={"cursor": None, "lines": [line]})
+    expect(page.locator("#older")).to_be_hidden()
+    expect(page.locator("#audit tbody tr")).to_have_count(2)
+
+
 # Footage
 
 
