@@ -32,4 +32,4 @@ class TrackerSettings:
     buffer_per_s: float = 0.5
     buffer_most: float = 0.5
     stops_s: float = 0.4
-    stopped: float = 0.9
+    stopped: float = 0.8
