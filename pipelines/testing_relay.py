@@ -91,8 +91,8 @@ class Relay:
 
     def _to_client(self, server: socket.socket, client: socket.socket) -> None:
         held = b""
-        server.settimeout(0.05)
         with contextlib.suppress(OSError):
+            server.settimeout(0.05)  # the other direction may have ended, and closed it, before this one began
             while True:
                 try:
                     data = server.recv(65536)
