@@ -30,6 +30,8 @@ from vision.incident import Incident
 _GATHER_S: Final = 0.02
 #: When no picture comes either: how long a stop, or a lease, may wait.
 _REST_S: Final = 0.1
+#: So many pictures are taken before anything else is looked after.
+_AT_ONCE: Final = 8
 #: How often what is no picture is looked after: the configuration, leases, the rate.
 _UPKEEP_EVERY_S: Final = 0.25
 _LEASE_EVERY_S: Final = 2.0
@@ -139,7 +141,7 @@ class AnalysisWorker:
             preparing.join()
 
     def run_once(self) -> bool:
-        """A frame taken, or those judged that are due; False when there is nothing to do but wait."""
+        """Frames taken, or those judged that are due; False when there is nothing to do but wait."""
         now_s = self._clock.monotonic_s()
         if now_s - self._kept_up_s >= _UPKEEP_EVERY_S or self._next is not None:
             self._keep_up(now_s)
@@ -147,10 +149,14 @@ class AnalysisWorker:
         self._company.landed(self._looking.swap(now_s))
         if self._quick:
             self._look_ahead()
-        if not self._looking.has_room or self._company.is_enough:
-            self._turns.hear()
-        elif self._take_next(now_s):
+        taken = 0
+        while self._looking.has_room and not self._company.is_enough and self._take_next(now_s):
+            taken += 1
+            if taken >= _AT_ONCE or self._looking.is_done or self._quick:
+                break
+        if taken:
             return True
+        self._turns.hear()
         due = self._company.due(now_s)
         if due:
             due[0][0].camera.laps.begin()
