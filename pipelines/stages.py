@@ -50,8 +50,10 @@ class Laps:
         """What was done since the last `end` was no stage."""
         self._at_s, self._cpu_s = perf_counter(), thread_time()
 
-    def end(self, stage: str) -> None:
-        """All since the last `begin` or `end` was this stage, in this thread."""
+    def end(self, stage: str, passes: int = 1) -> None:
+        """All since the last `begin` or `end` was this stage, in this thread: so many passes (1 or more), of which each took its
+        part.
+        """
         at_s, cpu_s = perf_counter(), thread_time()
         spent = self.spent.get(stage)
         if spent is None:
@@ -59,7 +61,7 @@ class Laps:
         passed_s = at_s - self._at_s
         spent.wall_s += passed_s
         spent.cpu_s += cpu_s - self._cpu_s
-        spent.counts[bisect_left(BUCKETS_S, passed_s)] += 1
+        spent.counts[bisect_left(BUCKETS_S, passed_s / passes)] += passes
         self._at_s, self._cpu_s = at_s, cpu_s
 
     def note(self, stage: str, seconds: float) -> None:

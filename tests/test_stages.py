@@ -70,6 +70,18 @@ def test_a_stage_ends_where_the_next_begins_and_nothing_is_lost_between(monkeypa
     assert spent == {"decode": (0.25, 0.125, 1), "gate": (2.25, 0.625, 2)}
 
 
+def test_passes_that_were_timed_together_took_a_part_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, processor = iter([10.0, 10.016]), iter([1.0, 1.008])
+    monkeypatch.setattr(stages, "perf_counter", lambda: next(clock))
+    monkeypatch.setattr(stages, "thread_time", lambda: next(processor))
+    laps = Laps()
+    laps.begin()
+    laps.end("rules", 4)
+    spent = laps.spent["rules"]
+    assert (spent.wall_s, spent.cpu_s) == (pytest.approx(0.016), pytest.approx(0.008))
+    assert spent.counts[BUCKETS_S.index(0.005)] == 4, "four of four milliseconds, not one of sixteen"
+
+
 def test_threads_add_up_whoever_has_laps_and_who_has_not() -> None:
     every = Stages()
     count = every.cpu("decode")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +16,13 @@ from pipelines.config.schema import Config
 from pipelines.errors import GatewatchError
 from pipelines.events.envelope import Event
 from pipelines.testing import FakeClock
+from pipelines.workers import together
 from pipelines.workers.camera import CameraAnalysis
+from pipelines.workers.looking import Task
 from pipelines.workers.pictures import PictureStore
 from pipelines.workers.surroundings import Kept, Surroundings
 from vision import coco
+from vision.attention import Look
 from vision.crowd import CrowdReading
 from vision.crowd_watch import CrowdReader
 from vision.detection import Detections
@@ -65,6 +68,13 @@ class Refusing:
         self.events.append(event)
 
 
+def analyse(benches: Sequence[Bench], frame: Frame, found: Detections) -> None:
+    """The same picture for the camera of each, together."""
+    look = Look(((0, 0, frame.width_px, frame.height_px),), whole=True)
+    cameras = [bench.camera for bench in benches]
+    together.judge([(Task(camera, frame, look, (), 1.0), [found]) for camera in cameras], cameras[0].laps)
+
+
 class Bench:
     def __init__(
         self, folder: Path, crowds: Callable[[Config], CrowdReader | None] = lambda _: None, *, started: bool = True
@@ -91,7 +101,8 @@ class Bench:
         rough = self._random.integers(60, 140, (12, 16, 3), dtype=np.uint8)
         self._lot = np.kron(rough, np.ones((20, 20, 1), np.uint8))
 
-    def show(self, from_s: float, to_s: float, *, car: bool) -> None:
+    def show(self, from_s: float, to_s: float, *, car: bool, beside: Sequence[Bench] = ()) -> None:
+        """`beside`: whose cameras are shown the same, together with ours."""
         for tenth in range(round(from_s * 5), round(to_s * 5)):
             frame, found = self.frame(tenth / 5), Detections.empty()
             pixels = frame.pixels
@@ -100,7 +111,7 @@ class Bench:
                 pixels[130:150, 110:210:9] = 20
                 box = np.array([[100, 120, 220, 200]], np.float32)
                 found = Detections(box, np.array([0.8], np.float32), np.array([coco.CAR]))
-            self.camera.analyse(frame, found)
+            analyse([self, *beside], frame, found)
 
     def frame(self, time_s: float) -> Frame:
         """The empty lot."""
@@ -133,6 +144,26 @@ def test_an_incident_keeps_its_pictures_after_it_closed(bench: Bench) -> None:
     assert (phases[0], phases[-1]) == ("opened", "closed")
     assert {event.data["clock"]["why"] for event in bench.publisher.events} == {"asked for gate"}
     assert set(bench.pictures()) >= {"first_seen.jpg", "limit.jpg", "cleared.jpg"}
+
+
+def test_cameras_that_are_judged_together_are_told_of_as_each_alone(tmp_path: Path) -> None:
+    folders = [tmp_path / name for name in ("alone", "first", "second")]
+    for folder in folders:
+        folder.mkdir()
+    alone, first, second = map(Bench, folders)
+    for from_s, to_s, car in ((0, 3, False), (3, 40, True), (40, 60, False)):
+        alone.show(from_s, to_s, car=car)
+        first.show(from_s, to_s, car=car, beside=[second])
+    told = [event.data for event in alone.publisher.events]
+    assert [one["phase"] for one in told] == ["opened", "closed"]
+    for bench in (first, second):
+        assert [event.data for event in bench.publisher.events] == told
+        assert bench.pictures() == alone.pictures()
+        assert bench.camera._engine.snapshot() == alone.camera._engine.snapshot()
+    spent = first.camera.laps.spent
+    assert {stage: sum(of.counts) for stage, of in spent.items()} == dict.fromkeys(
+        ("gate", "track", "rules", "publish"), 600
+    ), "a pass of each for each picture, and none of what is not done"
 
 
 def test_a_camera_with_a_case_goes_first_also_after_a_restart_and_no_longer_when_it_is_over(bench: Bench) -> None:
@@ -198,7 +229,7 @@ def test_the_first_rule_that_reads_crowds_may_come_with_a_new_configuration(tmp_
     for fifth in range(30):
         boxes = np.array([(100 + 9 * n, 60 + 9 * (n // 3), 116 + 9 * n, 100 + 9 * (n // 3)) for n in range(9)])
         found = Detections(boxes.astype(np.float32), np.full(9, 0.8, np.float32), np.full(9, coco.PERSON))
-        bench.camera.analyse(bench.frame(fifth / 5), found)
+        analyse([bench], bench.frame(fifth / 5), found)
     assert [event.data["phase"] for event in bench.publisher.events] == ["opened"]
     assert bench.publisher.events[0].data["evidence"]["people"]["value"] == 40
     assert asked[0] == ["illegal_parking"]

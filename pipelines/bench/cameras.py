@@ -40,6 +40,7 @@ from pipelines.metrics import Metrics
 from pipelines.samples.cameras import RtspServer
 from pipelines.tracks.strand import Piece
 from pipelines.tracks.writer import TrackWriter, writing
+from pipelines.workers import garbage
 from pipelines.workers.analysis import AnalysisWorker
 from pipelines.workers.camera import CameraAnalysis
 from pipelines.workers.leases import HeldLeases
@@ -159,6 +160,7 @@ class _Bench:
                             for reader in self._stepped:
                                 reader.read_on()
 
+            garbage.look_seldom()
             self._worker = threading.Thread(target=work, args=(self._stop,), name="worker")
             self._worker.start()
             try:

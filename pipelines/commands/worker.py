@@ -155,6 +155,9 @@ def _clock_board(config: Config, cameras: Callable[[], list[str]], clock: Clock,
 
 
 def _run_with(threads: list[Thread], worker: AnalysisWorker, stop: Event) -> None:
+    from pipelines.workers import garbage
+
+    garbage.look_seldom()
     for thread in threads:
         thread.start()
     try:

@@ -15,16 +15,19 @@ from pipelines.config import LoadedConfig
 from pipelines.errors import GatewatchError
 from pipelines.logs import fields
 from pipelines.metrics import Metrics
+from pipelines.workers import together
 from pipelines.workers.camera import CameraAnalysis
 from pipelines.workers.company import Company
 from pipelines.workers.fairness import Fairness
-from pipelines.workers.looking import Looking, Task
+from pipelines.workers.looking import Landed, Looking
 from pipelines.workers.overload import Governor
 from pipelines.workers.renewal import Leases, Renewal
 from pipelines.workers.tally import Tally
 from pipelines.workers.turns import Turns
-from vision.detection import Detections, Detector
+from vision.detection import Detector
+from vision.frame import Frame
 from vision.incident import Incident
+from vision.step import Step
 
 #: Pictures that come within this time are one reason to wake up: of sixty cameras there are three hundred a second.
 _GATHER_S: Final = 0.02
@@ -159,13 +162,7 @@ class AnalysisWorker:
         self._turns.hear()
         due = self._company.due(now_s)
         if due:
-            due[0][0].camera.laps.begin()
-        for task, found in due:
-            camera = task.camera
-            if self._running.get(camera.camera_id) is camera:
-                if found is not None and camera.awaits(task.look):
-                    self._step(task, found)
-                self._turns.free(camera.camera_id)
+            self._judge(due)
         return bool(due)
 
     def _keep_up(self, now_s: float) -> None:
@@ -287,12 +284,11 @@ class AnalysisWorker:
                 continue
             task = self._looking.task(camera, frame, camera.plan(frame))
             self._fairness.charge(camera_id, task.pictures, open_case=camera.has_open_case)
-            if not task.look.parts and camera.is_quick:
-                self._step(task, ())
-                return True
             self._turns.hold(camera_id)
             if task.look.parts:
                 self._looking.add(task, self._clock.monotonic_s())
+            elif camera.is_quick:
+                self._judge([(task, ())])
             else:
                 self._company.calm(task, now_s, camera.apart_s)
             return True
@@ -303,11 +299,21 @@ class AnalysisWorker:
             if self._turns.is_behind(camera_id):
                 self._running[camera_id].look_ahead()
 
-    def _step(self, task: Task, found: Sequence[Detections]) -> None:
-        camera, frame = task.camera, task.frame
-        # How old the picture is when its detections are there: what a guard waits for before any rule's own time.
-        camera.laps.note("age", max(0.0, self._clock.now_s() - frame.time_s))
-        step = camera.analyse(frame, camera.merge(frame, task.look, found))
+    def _judge(self, due: Sequence[Landed]) -> None:
+        mine = [(task, found) for task, found in due if self._running.get(task.camera.camera_id) is task.camera]
+        seen = [(task, found) for task, found in mine if found is not None and task.camera.awaits(task.look)]
+        now_s = self._clock.now_s()
+        for task, _ in seen:
+            # How old the picture is when its detections are there: what a guard waits for before any rule's own time.
+            task.camera.laps.note("age", max(0.0, now_s - task.frame.time_s))
+        if seen:
+            steps = together.judge(seen, seen[0][0].camera.laps)
+            for (task, _), step in zip(seen, steps, strict=True):
+                self._told(task.camera, task.frame, step)
+        for task, _ in mine:
+            self._turns.free(task.camera.camera_id)
+
+    def _told(self, camera: CameraAnalysis, frame: Frame, step: Step) -> None:
         # Of most cameras none ever is: nobody asks each of sixty at every turn.
         if camera.is_quick:
             self._quick.add(camera.camera_id)

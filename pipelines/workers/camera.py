@@ -20,7 +20,7 @@ from pipelines.workers.surroundings import Reader, Surroundings
 from vision.attention import Attention, Look
 from vision.camera import CameraSpec
 from vision.detection import Detections
-from vision.engine import Engine, Step
+from vision.engine import Engine, Step, Tracked
 from vision.frame import Frame
 from vision.incident import Incident
 
@@ -32,8 +32,8 @@ def _untold() -> None:
 class CameraAnalysis:
     """Analyses one camera from `start` to `stop`. All calls but the reader's own thread come from the worker's loop.
 
-    Its stages follow on each other, twice for each picture: `take`, `plan` and what is cut; `merge` and `analyse`, for which
-    the caller begins.
+    For each picture: `take` and `plan`, of which the time is noted here; and when all of it is known `merge`, `track`, `judge`,
+    `keep` and `tell`, which `together` takes several cameras through.
     """
 
     def __init__(self, camera_id: str, loaded: LoadedConfig, around: Surroundings) -> None:
@@ -142,10 +142,7 @@ class CameraAnalysis:
         """All that is known of the frame, once its parts were looked at."""
         if not self._attention.awaits(look):
             return found[0]
-        merged = self._attention.merge(look, found, frame, frame.time_s)
-        if look.parts:
-            self.laps.end("gate")
-        return merged
+        return self._attention.merge(look, found, frame, frame.time_s)
 
     def take(self) -> Frame | None:
         """The newest frame that was not analysed yet, if there is one that the detector shall look at.
@@ -193,24 +190,35 @@ class CameraAnalysis:
     def _only_a_glance(self, time_s: float) -> bool:
         return self._quick and not self._pace.wants(time_s)
 
-    def analyse(self, frame: Frame, detections: Detections) -> Step:
-        """One step of the engine and all that follows from it."""
+    def track(self, frame: Frame, detections: Detections) -> Tracked:
+        """Who is who."""
         # Rounded whether tracks are kept or not: a replay sees what was judged, and both judge alike.
         if detections is not self._seen:  # where nothing was looked at, what was found before holds
             self._seen, self._rounded = detections, rounded(detections)
-        detections = self._rounded
         if self._tracks is not None:
             self._tracks.before(frame.time_s, self._engine, self._loaded.version, lambda: rules_only(self._camera))
-        tracked = self._engine.track(frame, detections)
-        self.laps.end("track")
+        return self._engine.track(frame, self._rounded)
+
+    def judge(self, frame: Frame, tracked: Tracked) -> Step:
+        """What the rules make of it."""
         step = self._engine.judge(frame, tracked)
         # Asked while the rules are at hand, and not when the next picture comes: by then they have left the cache.
         self.has_open_case = self._engine.has_cases
-        self.laps.end("rules")
+        return step
+
+    @property
+    def keeps_tracks(self) -> bool:
+        """Whether `keep` does anything."""
+        return self._tracks is not None
+
+    def keep(self, frame: Frame, step: Step) -> None:
+        """The tracks, if they are kept."""
         if self._tracks is not None:
             self._tracks.after(step, frame)
-            self.laps.end("keep")
-        self._book.see(frame, detections, () if step.scene is None else step.scene.tracks)
+
+    def tell(self, frame: Frame, step: Step) -> None:
+        """Pictures, the saved state, messages, and what the control room sees."""
+        self._book.see(frame, self._rounded, () if step.scene is None else step.scene.tracks)
         live = self._around.live
         if live is not None and step.scene is not None and live.wants(self.camera_id):
             live.offer(frame, step.scene, self._engine.status())
@@ -219,8 +227,6 @@ class CameraAnalysis:
             self._quick = wanted is not None
             self._set_rate()
         self._book.take(step, frame, self._engine)
-        self.laps.end("publish")
-        return step
 
     def watch(self) -> Sequence[Incident]:
         """To be called every few seconds, whether pictures come or not: no picture at all is what no picture can tell."""
