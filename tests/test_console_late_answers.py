@@ -146,6 +146,11 @@ def test_letters_that_are_typed_while_the_check_is_on_its_way_stay(page: Page) -
     page.keyboard.press("Tab")
     expect(page.locator("#lists .rule .fault")).to_contain_text("rules[0].after: expected a duration")
     expect(page.locator("[data-field='rule 0 zone']")).to_have_value("kerb-stones")
+    # Enter settles it too, and the focus stays.
+    after.fill("95s")
+    after.press("Enter")
+    expect(page.locator("#lists .rule .fault")).to_have_count(0)
+    expect(after).to_be_focused()
 
 
 def test_only_the_newest_version_is_followed_until_it_is_used(page: Page) -> None:

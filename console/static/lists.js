@@ -131,7 +131,10 @@ export class Lists {
 
   input(field, value, name, set, more = {}) {
     const input = element("input", { type: "text", value, "data-field": field, "aria-label": name, autocomplete: "off", spellcheck: "false", ...more });
-    input.addEventListener("change", () => set(input.value));
+    input.addEventListener("change", () => {
+      input.defaultValue = input.value; // settled: it may be drawn anew
+      set(input.value);
+    });
     return input;
   }
 
