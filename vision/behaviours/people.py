@@ -16,9 +16,10 @@ from vision.zone import Point
 #: Local density is counted on a disc of this radius around each person.
 PATCH_RADIUS_M: Final = 1.5
 PATCH_M2: Final = float(np.pi * PATCH_RADIUS_M**2)
-#: A person whom the detector misses still counts for this long: one picture at 5 a second. Longer adds ghosts of those
-#: who left: measured on real footage, the count is best from 0.15 to 0.3 s.
-BRIDGE_S: Final = 0.2
+#: A person whom the detector misses still counts for this long: one picture at 5 a second, which may come 0.24 s after the last
+#: where a camera sends 12.5 and every second or third is taken. Longer adds ghosts of those who left: measured on real footage,
+#: the count is best from 0.15 to 0.3 s.
+BRIDGE_S: Final = 0.25
 #: Detections at or above this are matched first (`TrackerSettings.sure`).
 SURE: Final = 0.4
 _EDGE: Final = 0.003

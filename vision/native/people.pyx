@@ -11,7 +11,7 @@ cnp.import_array()
 # As in vision.coco and vision.behaviours.people.
 cdef enum:
     PERSON = 0
-cdef double BRIDGE_S = 0.2
+cdef double BRIDGE_S = 0.25
 cdef double CLOCK_S = 1e-3
 cdef double SURE = 0.4
 cdef double EDGE = 0.003
