@@ -25,7 +25,7 @@ from vision import coco
 from vision.attention import Look
 from vision.crowd import CrowdReading
 from vision.crowd_watch import CrowdReader
-from vision.detection import Detections
+from vision.detection import Detections, DetectorError
 from vision.frame import Frame, Pixels
 from vision.geometry import FloatArray
 
@@ -164,6 +164,51 @@ def test_cameras_that_are_judged_together_are_told_of_as_each_alone(tmp_path: Pa
     assert {stage: sum(of.counts) for stage, of in spent.items()} == dict.fromkeys(
         ("gate", "track", "rules", "publish"), 600
     ), "a pass of each for each picture, and none of what is not done"
+
+
+@pytest.mark.parametrize("stage", ["judge", "tell"])
+def test_a_camera_that_fails_leaves_the_cases_of_those_that_are_judged_with_it_told(
+    tmp_path: Path, stage: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The worker ends with it and saves what each engine holds: a case in there that was not told never is."""
+    folders = [tmp_path / name for name in ("before", "failing", "behind")]
+    for folder in folders:
+        folder.mkdir()
+    before, failing, behind = map(Bench, folders)
+
+    def fail(*_: object) -> None:
+        raise DetectorError("the network of crowds failed")
+
+    monkeypatch.setattr(failing.camera, stage, fail)
+    for fifth in range(200):
+        with pytest.raises(DetectorError):
+            before.show(fifth / 5, (fifth + 1) / 5, car=fifth > 15, beside=[failing, behind])
+    assert [event.data["phase"] for event in before.publisher.events] == ["opened"]
+    assert before.pictures() != []
+    # Where it fails before the others are judged, they know of nothing.
+    assert len(behind.publisher.events) == (stage == "tell") == len(behind.camera._engine.cases())
+
+
+def test_a_picture_that_waits_is_not_judged_once_another_configuration_has_it_looked_at_otherwise(
+    tmp_path: Path,
+) -> None:
+    bench = Bench(tmp_path)
+    camera, frame = bench.camera, bench.frame(0.0)
+    first = camera.plan(frame)
+    camera.merge(frame, first, [Detections.empty()])
+    calm = camera.plan(bench.frame(0.2))
+    assert first.whole
+    assert calm.parts == ()
+    assert camera.awaits(calm)
+    path = tmp_path / "site.yaml"
+    path.write_text(path.read_text().replace("cameras:", "detector: {look: whole}\ncameras:"))
+    camera.reconfigure(load(path))
+    assert camera.awaits(calm), "nothing was looked at, and what was found before holds"
+    assert camera.awaits(camera.plan(bench.frame(0.4)))
+    path.write_text(path.read_text().replace("    main:", "    fps: 4\n    main:"))
+    camera.reconfigure(load(path))
+    assert not camera.awaits(calm), "read anew: it is known of no part what there is"
+    camera.stop()
 
 
 def test_a_camera_with_a_case_goes_first_also_after_a_restart_and_no_longer_when_it_is_over(bench: Bench) -> None:

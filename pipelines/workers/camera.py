@@ -136,7 +136,7 @@ class CameraAnalysis:
 
     def awaits(self, look: Look) -> bool:
         """Whether this plan still holds: a stream that was opened anew begins with another."""
-        return self._loaded.config.detector.look == "whole" or self._attention.awaits(look)
+        return self._attention.awaits(look) or (look.whole and self._loaded.config.detector.look == "whole")
 
     def merge(self, frame: Frame, look: Look, found: Sequence[Detections]) -> Detections:
         """All that is known of the frame, once its parts were looked at."""

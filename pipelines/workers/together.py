@@ -4,7 +4,7 @@ the next picture, and the clocks are read once for all.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from pipelines.stages import Laps
 from pipelines.workers.looking import Task
@@ -21,13 +21,26 @@ def judge(seen: Sequence[tuple[Task, Sequence[Detections]]], laps: Laps) -> list
     tasks = [task for task, _ in seen]
     tracked = [task.camera.track(task.frame, one) for task, one in zip(tasks, merged, strict=True)]
     laps.end("track", count)
-    steps = [task.camera.judge(task.frame, one) for task, one in zip(tasks, tracked, strict=True)]
-    laps.end("rules", count)
-    if any(task.camera.keeps_tracks for task in tasks):
-        for task, step in zip(tasks, steps, strict=True):
-            task.camera.keep(task.frame, step)
-        laps.end("keep", count)
-    for task, step in zip(tasks, steps, strict=True):
-        task.camera.tell(task.frame, step)
+    steps: list[Step] = []
+    try:
+        for task, one in zip(tasks, tracked, strict=True):
+            steps.append(task.camera.judge(task.frame, one))
+        laps.end("rules", count)
+        if any(task.camera.keeps_tracks for task in tasks):
+            for task, step in zip(tasks, steps, strict=True):
+                task.camera.keep(task.frame, step)
+            laps.end("keep", count)
+    finally:
+        # Whoever fails: what others were judged by is saved when the worker ends, and a case that was not told by then never is.
+        _tell(zip(tasks, steps, strict=False))
     laps.end("publish", count)
     return steps
+
+
+def _tell(judged: Iterator[tuple[Task, Step]]) -> None:
+    try:
+        for task, step in judged:
+            task.camera.tell(task.frame, step)
+    except BaseException:
+        _tell(judged)  # those behind it
+        raise
