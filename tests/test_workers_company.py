@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipelines.workers.company import ENOUGH, Company
+from pipelines.workers.company import ENOUGH, LONGEST_S, Company
 from pipelines.workers.looking import Task
 from vision.attention import Look
 from vision.detection import Detections
@@ -30,6 +30,13 @@ def test_a_picture_in_which_nothing_is_looked_at_waits_most_of_the_time_until_it
     assert company.due(10.151) == [(one, ())]
     assert company.due(99.0) == []
     assert company.starts_in_s(99.0) == math.inf
+
+
+def test_of_a_camera_with_few_pictures_none_waits_until_its_next_one() -> None:
+    company, one = Company(), task()
+    company.calm(one, 10.0, 10.0)
+    assert company.starts_in_s(10.0) == pytest.approx(LONGEST_S)
+    assert company.due(10.0 + LONGEST_S) == [(one, ())]
 
 
 def test_the_first_that_has_waited_long_enough_takes_all_along_in_order() -> None:

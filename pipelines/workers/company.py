@@ -15,6 +15,8 @@ from pipelines.workers.looking import Landed, Task
 ENOUGH: Final = 12
 #: A picture in which nothing has to be looked at waits so long for others, of the time until its camera's next one.
 SHARE: Final = 0.75
+#: ... and no longer than this: of a camera with a picture in ten seconds a rule would be told of it seven seconds late.
+LONGEST_S: Final = 0.25
 
 
 class Company:
@@ -33,7 +35,7 @@ class Company:
         later.
         """
         self._calm.append((task, ()))
-        self._due_s = min(self._due_s, now_s + SHARE * apart_s)
+        self._due_s = min(self._due_s, now_s + min(SHARE * apart_s, LONGEST_S))
 
     def landed(self, landed: Iterable[Landed]) -> None:
         """These come from the detector."""
