@@ -77,7 +77,11 @@ class Looking:
         """What `add` takes. The parts are cut at once, in the caller's thread: a picture that has just come is still in the
         processor's cache, a tenth of a second later it is not.
         """
-        cuts = mosaic.cuts(frame.at(look.parts), look.parts, self._input_px) if look.parts else ()
+        cuts: Sequence[mosaic.Cut] = ()
+        if look.parts:
+            pixels = frame.at(look.parts)
+            camera.laps.end("decode")  # what is decoded becomes BGR here, if it was not yet
+            cuts = mosaic.cuts(pixels, look.parts, self._input_px)
         area = sum((right - left) * (bottom - top) for left, top, right, bottom in look.parts)
         task = Task(camera, frame, look, cuts, area / (frame.width_px * frame.height_px))
         if look.parts:
