@@ -22,6 +22,14 @@ assert gc.get_freeze_count() > 1000, "what stays is not looked through"
 rings = [weakref.ref(Ring()) for _ in range(100_000)]
 left = sum(ring() is not None for ring in rings)
 assert 0 < left < 50_000, left
+
+stays = Ring()
+garbage.look_seldom()
+stays = weakref.ref(stays)
+gc.collect()
+assert stays() is not None, "not looked through"
+garbage.look_seldom()
+assert stays() is None, "what stayed until now is no longer needed by the next trial of a bench"
 """
 
 

@@ -11,7 +11,10 @@ _MADE: Final = 20_000
 
 
 def look_seldom() -> None:
-    """To be called once, when all is there that stays: it is not looked through any more."""
+    """To be called when all is there that stays: it is not looked through any more, until this is called again (a bench does so
+    for each trial, and what stayed for the last may be garbage by then).
+    """
+    gc.unfreeze()
     gc.collect()
     gc.freeze()
     gc.set_threshold(_MADE, *gc.get_threshold()[1:])
