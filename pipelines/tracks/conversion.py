@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Final, Literal
 
 from pipelines.tracks.folder import DAMAGED, SPOOL, ChunkFile, cameras, spools, write_chunk
-from pipelines.tracks.parquet import encode
 from pipelines.tracks.spool import DamagedSpool, Spooled, lock, read
 
 #: Analysis goes first.
@@ -41,9 +40,13 @@ Outcome = Literal["written", "empty", "failed", "damaged"]
 def main(argv: list[str]) -> int:
     os.nice(_NICE)
     root = Path(argv[0])
-    if root.is_dir():
-        with _alone(root):
-            convert_all(root)
+    try:
+        if root.is_dir():
+            with _alone(root):
+                convert_all(root)
+    except (OSError, ImportError) as error:
+        sys.stdout.write(f"{root}: no tracks can be written: {error}\n")
+        return 1
     used = resource.getrusage(resource.RUSAGE_SELF)
     _tell(cpu_s=round(used.ru_utime + used.ru_stime, 3), peak_mb=_peak_mb())
     return 0
@@ -95,6 +98,10 @@ def _locked(root: Path, file: ChunkFile) -> tuple[Outcome, str] | None:
 def _convert(root: Path, path: Path) -> tuple[Outcome, str]:
     base, _, tries = path.name.partition(SPOOL)
     name = base + SPOOL
+    # Not before it is this program's turn: who waits for another one, or finds nothing to do, has no use for 60 MB. And not
+    # after the spool was touched: that it cannot be had is no fault of the spool's.
+    from pipelines.tracks.parquet import encode
+
     begun = int(tries[1:] or 0) + 1
     if begun > MOST_TRIES:
         return "damaged", f"{_aside(path, name)}: begun {MOST_TRIES} times, and never finished; it is put aside"
@@ -102,8 +109,9 @@ def _convert(root: Path, path: Path) -> tuple[Outcome, str]:
     try:
         spooled = read(path.read_bytes())
         content = None if spooled.chunk is None else encode(spooled.chunk)
-    except OSError as error:
-        return "failed", f"{path}: {error.strerror}"  # with its number: what cannot be read is not tried for ever
+    except (OSError, MemoryError) as error:
+        # With its number: what cannot be read, or is too large for this machine, is not tried for ever.
+        return "failed", f"{path}: {getattr(error, 'strerror', None) or 'there is too little memory'}"
     except DamagedSpool as error:
         return "damaged", f"{_aside(path, name)}: no tracks can be made of it, it is put aside: {error}"
     except Exception as error:  # noqa: BLE001

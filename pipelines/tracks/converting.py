@@ -37,6 +37,7 @@ class Converting:
         self._process: subprocess.Popen[bytes] | None = None
         self._heard = b""
         self._begun_s = 0.0
+        self._is_called_off = False
         self.runs = 0
         self.cpu_s = 0.0
         """What all of them took."""
@@ -54,7 +55,7 @@ class Converting:
             self._log.error("tracks wait to be written: the program that does it cannot be started: %s", error)
             return
         os.set_blocking(_output(self._process).fileno(), False)
-        self._heard, self._begun_s = b"", time.monotonic()
+        self._heard, self._begun_s, self._is_called_off = b"", time.monotonic(), False
         self.runs += 1
 
     def poll(self) -> bool:
@@ -78,6 +79,7 @@ class Converting:
         until_s = time.monotonic() + longest_s
         while self.poll():
             if time.monotonic() > until_s and self._process is not None:
+                self._is_called_off = True
                 self._process.kill()
             time.sleep(0.02)
         return time.monotonic() <= until_s
@@ -85,7 +87,9 @@ class Converting:
     def _bury(self, process: subprocess.Popen[bytes]) -> None:
         _output(process).close()
         self._process = None
-        if process.returncode:
+        if self._is_called_off:
+            self._log.info("tracks wait to be written: there was no time for it before the end; it is done next time")
+        elif process.returncode:
             self._log.error(
                 "tracks wait to be written: the program that does it ended with %d; it is tried again with the next chunk",
                 process.returncode,
@@ -93,8 +97,8 @@ class Converting:
 
     def _take(self, line: bytes) -> None:
         try:
-            told = json.loads(line)
-        except ValueError:
+            told = dict(json.loads(line))
+        except (ValueError, TypeError):
             self._log.warning("the program that writes tracks said: %s", line.decode(errors="replace"))
             return
         if "outcome" not in told:

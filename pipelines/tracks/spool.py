@@ -8,6 +8,7 @@ on it (`flock`), which ends with the process; who finds it unlocked may make a c
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import itertools
 import json
@@ -58,7 +59,9 @@ class Spool:
             raise
 
     def append(self, frames: PackedFrames) -> None:
-        """Raises OSError when the disk refuses: then nothing more may be appended."""
+        """Raises OSError when the disk refuses, or somebody deleted the file: then nothing more may be appended."""
+        if not os.fstat(self._fd).st_nlink:
+            raise FileNotFoundError(errno.ENOENT, "it was deleted while it was written", str(self.path))
         self._write(_record(frames.to_bytes()))
 
     def close(self) -> None:

@@ -35,8 +35,8 @@ class TrackUpkeep:
             except OSError as error:
                 self._log.error("old tracks cannot be deleted: %s", error)
             self.look_for_left()
+            self._hear(stop)
             self._clock.wait(stop, _EVERY_S)
-            self.converting.finish(0.0)
 
     def run_once(self) -> int:
         """How many chunks went. Raises OSError."""
@@ -45,6 +45,12 @@ class TrackUpkeep:
             size = sum(one.size_bytes for one in gone)
             self._log.info("old tracks were deleted", extra=fields(chunks=len(gone), bytes=size))
         return len(gone)
+
+    def _hear(self, stop: StopEvent) -> None:
+        """Until the program has ended, which holds the folder's lock: unheard, it would wait with it for somebody to listen."""
+        while self.converting.poll() and not self._clock.wait(stop, 1.0):
+            pass
+        self.converting.finish(0.0)
 
     def look_for_left(self) -> None:
         """Has chunks begun to be made of what no worker came back to."""

@@ -69,8 +69,7 @@ class TrackWriter:
         self.run_once()
         for strand in list(self._spools):
             self._close(strand)
-        self.converting.finish(_AT_END_S / 2)
-        if self._ended_s is not None:
+        if self.converting.finish(_AT_END_S / 2) and self._ended_s is not None:
             self._make_chunks()
             self.converting.finish(_AT_END_S / 2)
 
