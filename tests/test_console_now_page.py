@@ -281,3 +281,20 @@ def test_events_are_asked_for_again_after_a_refusal(browser: Browser, url: str) 
     with page.expect_request("**/api/v1/events"):
         pass
     page.context.close()
+
+
+def test_an_answer_that_stops_in_the_middle_is_a_lost_connection(browser: Browser, url: str) -> None:
+    """As `AbortSignal.timeout` ends one of which the head has come."""
+    stops = """
+        const real = Response.prototype.arrayBuffer;
+        Response.prototype.arrayBuffer = function () {
+            return window.stops ? Promise.reject(new DOMException("late", "TimeoutError")) : real.call(this);
+        };
+    """
+    page = opened(browser, url, stops)
+    expect(page.locator(".lost")).to_be_hidden()
+    page.evaluate("window.stops = true")
+    expect(page.locator(".lost")).to_be_visible()
+    page.evaluate("window.stops = false")
+    expect(page.locator(".lost")).to_be_hidden()
+    page.context.close()

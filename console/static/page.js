@@ -28,11 +28,12 @@ const PATIENCE_MS = 30_000;
 /** As `fetch`, for what the page asks by itself: it does not keep a forgotten screen logged in, and it has an end. */
 async function unasked(path, more = {}) {
   const headers = { ...more.headers, "Gatewatch-Background": "1" };
-  try {
-    return await fetch(path, { signal: AbortSignal.timeout(PATIENCE_MS), ...more, headers });
-  } catch (error) {
-    throw error.name === "TimeoutError" ? new TypeError(error.message) : error;
-  }
+  return fetch(path, { signal: AbortSignal.timeout(PATIENCE_MS), ...more, headers }).catch(late);
+}
+
+/** An answer that does not come, or begins and stays away, is a server that cannot be reached. */
+function late(error) {
+  throw error.name === "TimeoutError" ? new TypeError(error.message) : error;
 }
 
 /**
@@ -50,7 +51,7 @@ export async function api(path, { method = "GET", body, background = false, sign
     body: body === undefined ? undefined : JSON.stringify(body),
     credentials: "same-origin",
   });
-  const json = (answer.headers.get("Content-Type") ?? "").includes("json") ? await answer.json() : null;
+  const json = (answer.headers.get("Content-Type") ?? "").includes("json") ? await answer.json().catch(late) : null;
   if (!answer.ok) {
     if (answer.status === 401) document.dispatchEvent(new Event("gatewatch:logged-out"));
     throw new Refused(answer.status, json ?? {});
@@ -66,7 +67,7 @@ export async function pictures(path) {
   const answer = await unasked(path);
   if (answer.status === 401) document.dispatchEvent(new Event("gatewatch:logged-out"));
   if (!answer.ok) return null;
-  const buffer = await answer.arrayBuffer();
+  const buffer = await answer.arrayBuffer().catch(late);
   const length = new DataView(buffer).getUint32(0);
   const head = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, length)));
   const jpeg = (number) => {
