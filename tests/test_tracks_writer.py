@@ -139,6 +139,29 @@ def test_what_is_no_json_is_counted_and_the_next_ones_are_kept(
     assert files(tmp_path) == [CHUNK]
 
 
+def test_pieces_that_cannot_be_put_together_cost_no_other_camera_s_tracks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted: list[tuple[str, str]] = []
+    writer = TrackWriter(tmp_path, lambda *told: counted.append(told), LOG)
+    extend = PackedFrames.extend
+    bad = Strand(Origin("bad", "v1", {}, {}))
+    given_bad = [PackedFrames(), PackedFrames()]
+
+    def refuses(self: PackedFrames, after: PackedFrames) -> None:
+        if self is given_bad[0]:
+            raise MemoryError
+        extend(self, after)
+
+    monkeypatch.setattr(PackedFrames, "extend", refuses)
+    for frames in given_bad:
+        writer.put(Piece(bad, frames, False))
+    given(writer)
+    writer.run_once()
+    assert counted == [("bad", "failed")]
+    assert len(spools(tmp_path, "gate")) == 1
+
+
 def test_a_disk_that_hangs_costs_tracks_and_not_analysis(tmp_path: Path) -> None:
     counted: list[tuple[str, str]] = []
     writer = TrackWriter(tmp_path, lambda *what: counted.append(what), LOG, most_waiting=3)

@@ -87,9 +87,9 @@ class TrackWriter:
 
     def _keep(self, strand: Strand, pieces: list[Piece]) -> None:
         frames = pieces[0].frames
-        for piece in pieces[1:]:
-            frames.extend(piece.frames)
         try:
+            for piece in pieces[1:]:
+                frames.extend(piece.frames)
             if strand.origin is not None:
                 self._spools[strand] = Spool(self._root, strand.origin, frames.from_s)
                 strand.origin = None
