@@ -298,3 +298,25 @@ def test_an_answer_that_stops_in_the_middle_is_a_lost_connection(browser: Browse
     page.evaluate("window.stops = false")
     expect(page.locator(".lost")).to_be_hidden()
     page.context.close()
+
+
+@pytest.mark.parametrize(
+    ("what", "path"),
+    [(".alert[data-incident=north-2]", "/live/incidents/"), (".tile[data-camera=gate-north]", "/video")],
+)
+def test_enter_that_is_held_on_what_has_the_focus_opens_it_once(page: Page, what: str, path: str) -> None:
+    """Each time would be another question, and another viewing in the audit."""
+    asked: list[str] = []
+
+    def note(request: Request) -> None:
+        if path in request.url and "gatewatch-background" not in request.headers:
+            asked.append(request.url)
+
+    page.on("request", note)
+    page.locator(what).focus()
+    for _ in range(6):
+        page.keyboard.down("Enter")  # the second and later ones are repetitions
+    page.keyboard.up("Enter")
+    expect(page.locator("#detail h2, #camera h2").first).to_be_visible()
+    page.wait_for_timeout(300)
+    assert len(asked) == 1, asked

@@ -27,6 +27,16 @@ export function listen(keys, also = "") {
   });
 }
 
+/** Makes `element`, which has the focus, do `action` by Enter and space, as a button does; once, however long it is held. */
+export function pressed(element, action) {
+  element.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" && event.key !== " ") return;
+    event.preventDefault();
+    event.stopPropagation(); // on the page Enter means the chosen incident
+    if (!event.repeat) action();
+  });
+}
+
 /**
  * What a key was meant for. A dialog that was closed keeps the focus until the page is painted again, and on a busy machine
  * the next key comes before: it would go into a field that nobody sees, and an Escape or an answer would be lost.

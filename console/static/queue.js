@@ -1,5 +1,6 @@
 // The queue of alerts that wait for a person: gravest first, then newest. A card stays where it is while nothing changes.
 
+import { pressed } from "./keys.js";
 import { element, t } from "./page.js";
 import { clock, hour, span } from "./times.js";
 
@@ -69,12 +70,7 @@ export class Queue {
       element("p", {}, card.state, card.limit),
     );
     card.root.addEventListener("click", () => this.chosen(id));
-    card.root.addEventListener("keydown", (event) => {
-      if (event.key !== "Enter" && event.key !== " ") return;
-      event.preventDefault();
-      event.stopPropagation(); // on the page Enter means the chosen one
-      this.chosen(id);
-    });
+    pressed(card.root, () => this.chosen(id));
     return card;
   }
 

@@ -1,5 +1,6 @@
 // The wall: each camera's newest analysed picture, about once a second, with boxes, zones and running clocks drawn over it.
 
+import { pressed } from "./keys.js";
 import { api, connected, data, element, pictures, t } from "./page.js";
 import { clock, span } from "./times.js";
 
@@ -34,13 +35,7 @@ export function build(open) {
       element("footer", {}, element("b", {}, camera.name), age, rules),
     );
     tile.addEventListener("click", () => open(camera));
-    tile.addEventListener("keydown", (event) => {
-      if (event.key === "Enter" || event.key === " ") {
-        event.preventDefault();
-        event.stopPropagation();
-        open(camera);
-      }
-    });
+    pressed(tile, () => open(camera));
     parent.append(tile);
     tiles.set(camera.camera, { camera, tile, canvas, age, rules, stale, seen: null });
   }
