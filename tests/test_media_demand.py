@@ -165,6 +165,20 @@ def test_a_reader_gives_the_same_pictures_at_the_same_times(clips: Path) -> None
     assert len(decoded) == pytest.approx(250 - 2 * 9, abs=2)
 
 
+def test_a_camera_whose_pictures_wait_is_not_silent(clips: Path) -> None:
+    clock = SteppedClock(1_790_000_000.0)
+    stored = StoredStream(clips / "long_units.mp4")
+    reader = SteppedReader(
+        Replay(stored, 0, threading.Event(), lambda _: None), clock.monotonic_s(), clock, "gate", fps=0.1
+    )
+    behind_s = []
+    for _ in range(round(12 / STEP_S)):
+        clock.advance(STEP_S)
+        reader.read_on()
+        behind_s.append(clock.now_s() - reader.last_time_s)
+    assert max(behind_s[round(1 / STEP_S) :]) < 1.1 / FPS + STEP_S
+
+
 def _grey(planes: np.ndarray) -> np.ndarray:
     made = av.VideoFrame.from_ndarray(planes, format="yuv420p").reformat(format="bgr24", threads=1)
     return np.asarray(cv2.cvtColor(made.to_ndarray(), cv2.COLOR_BGR2GRAY))

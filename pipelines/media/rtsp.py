@@ -122,6 +122,7 @@ class RtspReader:
         self._fresh = threading.Condition()
         self._slot: _Picked | None = None
         self._last_packet_s: float | None = None
+        self._waits_s = 0.0
         self._seen_picture = False
 
     @property
@@ -149,7 +150,7 @@ class RtspReader:
     @property
     def last_time_s(self) -> float:
         """The newest capture time so far: what another reader of this camera must be given as `not_before_s`."""
-        return self._time.last_time_s
+        return max(self._time.last_time_s, self._waits_s)  # what is not decoded yet has come: the camera is not silent
 
     def take(self, timeout_s: float) -> Frame | None:
         """The newest picture, each at most once; None when none came within `timeout_s`."""
@@ -261,7 +262,10 @@ class RtspReader:
         at_s = pts_s(packet)
         time_s = None if at_s is None else self._time.expected_s(at_s)
         pictures: Iterable[av.VideoFrame] = ()
-        for one in demand.put(packet, time_s, arrival_s):
+        wanted = demand.put(packet, time_s, arrival_s)
+        if time_s is not None and not wanted:
+            self._waits_s = time_s
+        for one in wanted:
             pictures = self._decode(stream, one)
         return pictures
 
