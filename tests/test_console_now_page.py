@@ -114,7 +114,9 @@ def test_escape_leaves_a_field_and_then_the_incident(page: Page) -> None:
     expect(page.locator("#detail")).to_be_hidden()
 
 
-def test_a_held_key_answers_once(page: Page) -> None:
+@pytest.mark.parametrize("key", ["o", "Enter"])
+def test_a_held_key_answers_once(page: Page, key: str) -> None:
+    """Also Enter on the button that has the focus."""
     asked: list[str] = []
 
     def ask(request: Request) -> None:
@@ -124,9 +126,11 @@ def test_a_held_key_answers_once(page: Page) -> None:
     page.on("request", ask)
     page.keyboard.press("ArrowDown")
     expect(page.locator("#detail h2")).to_be_visible()
+    if key == "Enter":
+        page.locator("#detail [data-act=on_site]").focus()
     for _ in range(4):
-        page.keyboard.down("o")  # the second and later ones are repetitions
-    page.keyboard.up("o")
+        page.keyboard.down(key)  # the second and later ones are repetitions
+    page.keyboard.up(key)
     expect(page.locator("#said")).not_to_be_empty()
     assert len(asked) == 1, asked
 

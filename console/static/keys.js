@@ -20,7 +20,10 @@ export function listen(keys, also = "") {
       if (key === "escape") field.blur();
       return;
     }
-    if ((key === "enter" || key === " ") && target.closest("button, a, summary")) return;
+    if ((key === "enter" || key === " ") && target.closest("button, a, summary")) {
+      if (event.repeat) event.preventDefault(); // a browser presses a button as long as Enter is held
+      return;
+    }
     if (!does.has(key)) return;
     event.preventDefault();
     if (!event.repeat || HELD.has(key)) does.get(key)();
