@@ -176,6 +176,14 @@ def test_keys_work_on_a_machine_that_cannot_sound(browser: Browser, url: str) ->
     page.context.close()
 
 
+def test_keys_work_in_a_browser_that_cannot_say_what_is_visible(browser: Browser, url: str) -> None:
+    """Safari before 17.4, Firefox before 106."""
+    page = opened(browser, url, "delete Element.prototype.checkVisibility;")
+    page.keyboard.press("ArrowDown")
+    expect(page.locator("#detail h2")).to_be_visible()
+    page.context.close()
+
+
 LATE = "**/live/incidents/north-2"
 
 

@@ -45,7 +45,7 @@ export function pressed(element, action) {
  * the next key comes before: it would go into a field that nobody sees, and an Escape or an answer would be lost.
  */
 function meant(target) {
-  if (target.checkVisibility()) return target;
+  if (target.checkVisibility?.() ?? true) return target; // Safari has it since 17.4
   target.blur();
   return document.body;
 }
