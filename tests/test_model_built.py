@@ -15,6 +15,7 @@ from pipelines.errors import BadInput
 from pipelines.media.file import FileSource
 from pipelines.models.installed import Installed, find_model
 from pipelines.paths import default_data_dir, samples_dir
+from vision.behaviours.people import SURE
 from vision.coco import PERSON, VEHICLES
 from vision.detection import Detector, Preparable, canvas_heights
 from vision.detectors import make_detector
@@ -106,7 +107,7 @@ def test_people_are_counted_as_the_truth_has_them(detector: Detector, pictures: 
         wanted = rows[:, 6] > 0
         one = detector.detect([pictures[number - 1]])[0]
         # Weaker boxes are passed on for the tracker to go on with; by themselves they count nobody.
-        people = one.where((one.class_id == PERSON) & (one.confidence >= 0.25)).xyxy_px
+        people = one.where((one.class_id == PERSON) & (one.confidence >= SURE)).xyxy_px
         overlap = box_iou(boxes, people)
         ignored = (overlap[~wanted] >= 0.5).any(axis=0) & ~(overlap[wanted] >= 0.5).any(axis=0)
         errors.append(abs(int((~ignored).sum()) - int(wanted.sum())))
