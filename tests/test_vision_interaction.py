@@ -13,7 +13,7 @@ from vision.aggression import LEAST_STACKS, WINDOW_S, RegionWatch
 from vision.aggression_head import summary
 from vision.change import STACK_PX, Pictures, change, cut, differences
 from vision.detection import DetectorError, Float32Array
-from vision.frame import Pixels
+from vision.frame import Frame, Pixels
 from vision.interaction import Region, RegionFinder
 
 WIDTH_PX, HEIGHT_PX = 640, 360
@@ -68,6 +68,25 @@ def test_an_empty_gate_costs_nothing_however_much_moves() -> None:
     assert not watch.awake
     assert not watch.active
     assert watch.scored == ()
+
+
+def test_of_a_picture_without_people_nothing_is_read() -> None:
+    class Unread(Frame):
+        read = 0
+
+        @property
+        def grey(self) -> Pixels:
+            Unread.read += 1
+            return super().grey
+
+    watch = RegionWatch(CountingScorer())
+    frames = [Unread("gate", "run", 1.0 + step / 10, np.zeros((432, 768, 3), np.uint8)) for step in range(4)]
+    for frame in frames[:2]:
+        watch.step(frame, frame.time_s, np.empty((0, 4), np.float32))
+    assert Unread.read == 0
+    watch.step(frames[2], frames[2].time_s, np.array([person(300)], np.float32))
+    watch.step(frames[3], frames[3].time_s, None)
+    assert Unread.read == 2
 
 
 @pytest.mark.parametrize("people", [[person(300), person(350)], [person(320)]])

@@ -67,3 +67,15 @@ def test_so_many_are_enough() -> None:
     assert company.is_enough
     assert len(company.due(10.0)) == ENOUGH
     assert not company.is_enough
+
+
+def test_of_many_that_are_due_some_can_be_had_at_a_time_and_none_is_lost() -> None:
+    company, landed, calm = Company(), [(task(whole=True), ()) for _ in range(3)], task()
+    company.landed(landed)
+    company.calm(calm, 10.0, 0.2)
+    had = [company.due(10.0, 1)]
+    assert company.starts_in_s(10.0) == 0.0  # the others are due as well, now
+    while had[-1]:
+        had.append(company.due(10.0, 1))
+    assert had == [[one] for one in (*landed, (calm, ()))] + [[]]
+    assert company.starts_in_s(10.0) == math.inf

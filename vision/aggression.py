@@ -19,7 +19,7 @@ import numpy.typing as npt
 from vision.aggression_head import STATISTICS, Head
 from vision.change import GAP_S, PICTURES, SLACK_S, Pictures, change
 from vision.detection import Float32Array
-from vision.frame import Pixels
+from vision.frame import Picture, Pixels, grey_of, size_px
 from vision.interaction import Region, RegionFinder
 
 WINDOW_S: Final = 2.4
@@ -123,9 +123,11 @@ class RegionWatch:
         """Whether a region exists, and with it the wish for `interaction.RATE_HZ` pictures a second."""
         return bool(self._finder.regions)
 
-    def step(self, pixels: Pixels, time_s: float, people_px: npt.ArrayLike | None) -> tuple[ScoredRegion, ...]:
-        """One picture (H, W, 3) BGR; `people_px` (N, 4) boxes in its pixels, None when no detector looked at it."""
-        shrink = 0.5 if pixels.shape[0] > _TALLEST_PX else 1.0
+    def step(self, picture: Picture, time_s: float, people_px: npt.ArrayLike | None) -> tuple[ScoredRegion, ...]:
+        """One picture, of which only the brightness is read, and that only while somebody is near another; `people_px` (N, 4)
+        boxes in its pixels, None when no detector looked at it.
+        """
+        shrink = 0.5 if size_px(picture)[0] > _TALLEST_PX else 1.0
         if people_px is not None:
             self._finder.see_people(np.asarray(people_px, np.float32).reshape(-1, 4) * shrink, time_s)
         if not self._finder.awake:
@@ -137,7 +139,7 @@ class RegionWatch:
         last_s = self._pictures.last_s
         if last_s is not None and time_s - last_s < GAP_S - SLACK_S:
             return self._scored
-        grey = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY), np.uint8)
+        grey = grey_of(picture)
         if shrink != 1.0:
             grey = np.asarray(cv2.resize(grey, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA), np.uint8)
         regions = self._finder.see_picture(grey, time_s)

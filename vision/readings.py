@@ -41,13 +41,13 @@ class Readings:
     def glance(self, frame: Frame, last_s: float | None) -> None:
         """A picture that the detector does not look at; `last_s`: when the last one was that it did look at."""
         if self._regions is not None and self._regions.awake and (last_s is None or frame.time_s > last_s):
-            self._regions.step(frame.pixels, frame.time_s, None)
+            self._regions.step(frame, frame.time_s, None)
 
     def regions(self, frame: Frame, seen: Detections, camera: CameraSpec) -> tuple[ScoredRegion, ...]:
         """The places of this picture where people may be acting on each other, scored."""
         if self._regions is None or not follows(camera, "possible_bullying", frame.time_s):
             return ()
-        return self._regions.step(frame.pixels, frame.time_s, self._people(seen))
+        return self._regions.step(frame, frame.time_s, self._people(seen))
 
     def crowd(self, frame: Frame, seen: Detections, camera: CameraSpec) -> CrowdReading | None:
         """What is read of a crowd in this picture, which can be believed; None: nothing is."""

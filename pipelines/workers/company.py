@@ -50,10 +50,13 @@ class Company:
         """When they are to be judged if nothing else comes; infinite: none waits."""
         return 0.0 if self._landed else max(0.0, self._due_s - now_s)
 
-    def due(self, now_s: float) -> list[Landed]:
-        """Those that are to be judged now, one after the other; none: it is not time yet, or none waits."""
+    def due(self, now_s: float, most: int | None = None) -> list[Landed]:
+        """Those that are to be judged now, one after the other; none: it is not time yet, or none waits. Of more than `most` the
+        others are due at once, when this is asked again.
+        """
         if not self._landed and not self.is_enough and now_s < self._due_s:
             return []
-        due, self._landed = self._landed + self._calm, []
+        due = self._landed + self._calm
         self._calm, self._due_s = [], math.inf
-        return due
+        self._landed = [] if most is None else due[most:]
+        return due[:most]
