@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
@@ -9,6 +10,7 @@ from typing import Any, cast
 import numpy as np
 
 from pipelines.tracks.chunk import Origin
+from pipelines.tracks.converting import Converting
 from pipelines.tracks.keeper import TrackKeeper
 from pipelines.tracks.packed import PackedFrames, PlaceSeen
 from pipelines.tracks.rounding import rounded
@@ -106,3 +108,16 @@ def sees(keeper: TrackKeeper, moment: Moment, ids: Any) -> None:
         Step((), (), scene, False, moment),
         Frame(moment.camera_id, "run", moment.time_s, np.zeros((432, 768, 3), np.uint8)),
     )
+
+
+def convert(root: Path) -> Converting:
+    """Make chunks of the spools in `root` by the real program.
+
+    Raises:
+        TimeoutError: it did not end.
+    """
+    converting = Converting(root, logging.getLogger("test"))
+    converting.start()
+    if not converting.finish(120):
+        raise TimeoutError("the conversion did not end in two minutes")
+    return converting

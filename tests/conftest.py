@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
@@ -29,6 +30,9 @@ from pipelines.recording.layout import Volume
 from pipelines.recording.segments import Segment, SegmentWriter
 from pipelines.report import fonts
 from pipelines.store.database import Database, sqlite_url
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 # How long an example takes says how busy the machine is, and not whether it is right.
 hypothesis.settings.register_profile("gatewatch", deadline=None)
@@ -172,6 +176,18 @@ def chromium() -> str:
     _need("chromium", lambda: shutil.which("chromium"))
     expect.set_options(timeout=60_000)
     return str(shutil.which("chromium"))
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: str) -> Iterator[Browser]:
+    """One that runs, of a module's own; whoever needs other flags starts another."""
+    from playwright.sync_api import sync_playwright
+
+    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=chromium, args=flags)
+        yield running
+        running.close()
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,7 @@ import pytest
 from pipelines.children import spawn
 from pipelines.clock import SystemClock
 from pipelines.testing import until
-from pipelines.testing_tracks import START_S, a_spool, files
+from pipelines.testing_tracks import START_S, a_spool, convert, files
 from pipelines.tracks import conversion
 from pipelines.tracks.chunk import Chunk
 from pipelines.tracks.converting import Converting
@@ -24,14 +24,6 @@ from pipelines.tracks.upkeep import TrackUpkeep
 
 CHUNK = "gate/2026/09/21/142000.parquet"
 LOG = logging.getLogger("test")
-
-
-def convert(root: Path) -> Converting:
-    """By the real program."""
-    converting = Converting(root, LOG)
-    converting.start()
-    assert converting.finish(120)
-    return converting
 
 
 def test_a_folder_in_which_nothing_can_be_made_is_told_of_in_a_line_and_keeps_its_spools(

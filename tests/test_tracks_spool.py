@@ -18,7 +18,7 @@ import pytest
 
 from pipelines.children import spawn
 from pipelines.testing import FakeClock
-from pipelines.testing_tracks import ORIGIN, START_S, a_spool, files, whole
+from pipelines.testing_tracks import ORIGIN, START_S, a_spool, convert, files, whole
 from pipelines.tracks import conversion, spool
 from pipelines.tracks.chunk import Chunk, Origin
 from pipelines.tracks.converting import Converting
@@ -31,14 +31,6 @@ from pipelines.tracks.upkeep import TrackUpkeep
 
 CHUNK = "gate/2026/09/21/142000.parquet"
 LOG = logging.getLogger("test")
-
-
-def convert(root: Path) -> Converting:
-    """By the real program."""
-    converting = Converting(root, LOG)
-    converting.start()
-    assert converting.finish(120)
-    return converting
 
 
 @pytest.mark.parametrize("seed", range(12))

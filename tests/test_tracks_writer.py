@@ -17,11 +17,10 @@ import numpy as np
 import pytest
 
 from pipelines.testing import gathered, until
-from pipelines.testing_tracks import ORIGIN, START_S, files, moments, pieces, sees, whole
+from pipelines.testing_tracks import ORIGIN, START_S, convert, files, moments, pieces, sees, whole
 from pipelines.tracks import conversion, keeper
 from pipelines.tracks import writer as writer_module
 from pipelines.tracks.chunk import Chunk, Origin
-from pipelines.tracks.converting import Converting
 from pipelines.tracks.folder import SPOOL, chunks, spools
 from pipelines.tracks.keeper import TrackKeeper
 from pipelines.tracks.packed import PackedFrames
@@ -33,14 +32,6 @@ from pipelines.tracks.writer import TrackWriter, writing
 
 CHUNK = "gate/2026/09/21/142000.parquet"
 LOG = logging.getLogger("test")
-
-
-def convert(root: Path) -> Converting:
-    """By the real program."""
-    converting = Converting(root, LOG)
-    converting.start()
-    assert converting.finish(120)
-    return converting
 
 
 def given(writer: TrackWriter, seed: int = 1, count: int = 60, *, ends: bool = True) -> Strand:
