@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import socket
 from collections.abc import Iterator
@@ -18,7 +17,6 @@ from pipelines.doctor.findings import Finding, Level
 from pipelines.events.embedded import EmbeddedValkey
 from pipelines.events.redis_streams import connect
 from pipelines.media.ffmpeg import Ffmpeg
-from pipelines.models.installed import Installed
 from pipelines.store.database import Database, sqlite_url
 
 FFMPEG = Ffmpeg.find()
@@ -150,42 +148,6 @@ def test_ffmpeg_that_lacks_something_or_is_none_fails(tmp_path: Path) -> None:
     assert finding.level is Level.FAIL
     assert "encoders aac, libx264" in finding.said
     assert programs.check_ffmpeg(tmp_path / "missing").level is Level.FAIL
-
-
-def installed(models: Path, name: str) -> Path:
-    """A model as `gatewatch models build` leaves it; returns its file."""
-    file = models / name / "model.onnx"
-    file.parent.mkdir()
-    file.write_bytes(b"a network")
-    digest = hashlib.sha256(b"a network").hexdigest()
-    Installed(name, file.name, "MIT", "key", {file.name: digest}).write(file.parent)
-    return file
-
-
-def test_model_is_found_by_name_or_path(tmp_path: Path) -> None:
-    finding = programs.check_model("yolov8n-int8", "openvino", [tmp_path])
-    assert finding.level is Level.FAIL
-    assert "gatewatch models build" in finding.mend
-    installed(tmp_path, "yolov8n-int8")
-    assert programs.check_model("yolov8n-int8", "openvino", [tmp_path]).level is Level.OK
-    assert programs.check_model(str(tmp_path / "own.onnx"), "onnxruntime", []).level is Level.FAIL
-    (tmp_path / "own.onnx").touch()
-    assert programs.check_model(str(tmp_path / "own.onnx"), "onnxruntime", []).level is Level.OK
-
-
-@pytest.mark.parametrize("left", [b"", b"a net"])
-def test_a_damaged_model_is_found_before_its_rule_is_silent(tmp_path: Path, left: bytes) -> None:
-    file = installed(tmp_path, "yolov8n-fp32")
-    file.write_bytes(left)
-    finding = programs.check_model("yolov8n-fp32", "counting dense crowds", [tmp_path])
-    assert finding.level is Level.FAIL
-    assert str(file) in finding.said
-    assert "gatewatch models build" in finding.mend
-
-
-def test_a_model_without_a_readable_record_is_not_there_as_for_the_worker(tmp_path: Path) -> None:
-    (installed(tmp_path, "yolov8n-int8").parent / "model.json").write_text("{")
-    assert programs.check_model("yolov8n-int8", "openvino", [tmp_path]).level is Level.FAIL
 
 
 def test_a_damaged_head_is_found_and_what_is_not_done_without_it_is_said(tmp_path: Path) -> None:

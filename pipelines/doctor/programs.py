@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
+from pipelines.config.model_catalogue import models_folder
 from pipelines.doctor.findings import Finding, fail, ok, warn
 from pipelines.errors import BadInput, GatewatchError
 from pipelines.media.ffmpeg import Ffmpeg
-from pipelines.models.installed import find_model
+from pipelines.models.fetch import sha256_of
+from pipelines.models.installed import Installed, find_model
 
 #: What the recorder, clips, samples and evidence need of ffmpeg, by the list that names it.
 NEEDED: Final = {
@@ -19,6 +21,8 @@ NEEDED: Final = {
     "decoders": frozenset({"h264", "hevc"}),
     "protocols": frozenset({"file", "pipe", "tcp"}),
 }
+#: The programs of the folder `models/` by which models are made.
+RECIPES: Final = ("recipe.py", "features.py")
 
 
 def check_compiled(modules: Mapping[str, bool]) -> Finding:
@@ -66,7 +70,20 @@ def check_model(name: str, backend: str, folders: Iterable[Path]) -> Finding:
     if damaged:
         said = f"{file.parent / damaged[0]} is damaged: it has other bytes than were built"
         return fail("Model", said, "gatewatch models build (or make setup), which makes it anew")
+    if _of_another_recipe(record):
+        said = f"{name} ({file.parent}) is of another version's recipe: it works, and is not what the docs measured"
+        return warn("Model", said, "gatewatch models build (or make setup), then start the workers anew")
     return ok("Model", f"{name} for {backend} ({file.parent})")
+
+
+def _of_another_recipe(record: Installed) -> bool:
+    """False too where there is no checkout, or the record does not say: then nobody can know."""
+    made_by = record.made_from.get("recipe")
+    try:
+        folder = models_folder()
+        return made_by is not None and made_by not in {sha256_of(folder / name) for name in RECIPES}
+    except (BadInput, OSError):
+        return False
 
 
 def check_head(without: str, load: Callable[[], object]) -> Iterator[Finding]:
